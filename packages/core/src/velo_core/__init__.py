@@ -1,0 +1,62 @@
+"""velo-core: router, request and response, handler plans, protocols and the plugin contract."""
+
+from velo_core.app import Velo
+from velo_core.errors import (
+    ClientDisconnect,
+    HTTPError,
+    InvalidValue,
+    Problem,
+    ProtocolError,
+    SetupError,
+    ValidationError,
+    VeloError,
+    error_reporter,
+)
+from velo_core.headers import Headers, MutableHeaders
+from velo_core.markers import Body, Cookie, Depends, Header, Path, Query
+from velo_core.plan import CallNext, Middleware
+from velo_core.plugin import PLUGIN_API, Manifest, Plugin
+from velo_core.request import Request
+from velo_core.response import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
+from velo_core.router import Router
+from velo_core.routing import Converter, RegexConverter
+from velo_core.types import Address
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "PLUGIN_API",
+    "Address",
+    "Body",
+    "CallNext",
+    "ClientDisconnect",
+    "Converter",
+    "Cookie",
+    "Depends",
+    "HTMLResponse",
+    "HTTPError",
+    "Header",
+    "Headers",
+    "InvalidValue",
+    "JSONResponse",
+    "Manifest",
+    "Middleware",
+    "MutableHeaders",
+    "Path",
+    "PlainTextResponse",
+    "Plugin",
+    "Problem",
+    "ProtocolError",
+    "Query",
+    "RedirectResponse",
+    "RegexConverter",
+    "Request",
+    "Response",
+    "Router",
+    "SetupError",
+    "StreamingResponse",
+    "ValidationError",
+    "Velo",
+    "VeloError",
+    "error_reporter",
+]

@@ -1,0 +1,86 @@
+"""Answering exceptions: the user's handlers first, then problem documents (RFC 9457), and a 500 that says nothing as the last resort."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Awaitable, Callable, Mapping
+from inspect import isawaitable
+from typing import TypeAlias, cast
+
+from velo_core.errors import ClientDisconnect, HTTPError, error_reporter
+from velo_core.json import encode_json
+from velo_core.request import Request
+from velo_core.response import Response
+from velo_core.results import encode_any
+
+__all__ = ["AnswerError", "ExceptionHandler", "answers", "as_response", "problem", "with_response_headers"]
+
+ExceptionHandler: TypeAlias = "Callable[[Request, Exception], Awaitable[object] | object]"
+"""(request, exception) to a response, or to data. May be a coroutine function; a plain function runs on the event loop."""
+AnswerError: TypeAlias = Callable[[Request, Exception], Awaitable[Response]]
+
+logger = logging.getLogger("velo")
+
+
+def problem(error: HTTPError) -> Response:
+    """The problem document for `error`."""
+    headers = [("content-type", "application/problem+json"), *error.headers]
+    return Response(encode_json(error.document()), error.status_code, headers)
+
+
+def answers(handlers: Mapping[type[Exception], ExceptionHandler], *, debug: bool) -> AnswerError:
+    """The function that answers the exceptions of a route.
+
+    Args:
+        handlers: The most specific one for an exception's class is asked.
+        debug: Whether a 500 tells the traceback.
+    """
+
+    async def answer_error(request: Request, error: Exception) -> Response:
+        """The response to an exception; never raises."""
+        for kind in type(error).__mro__:
+            if kind in handlers:
+                try:
+                    answer = handlers[cast("type[Exception]", kind)](request, error)
+                    return with_response_headers(request, as_response(await answer if isawaitable(answer) else answer))
+                except Exception as second:
+                    error = second
+                    break
+        if isinstance(error, ClientDisconnect):  # nobody is there to read the answer, and it is no mistake of ours
+            return problem(HTTPError(400, "The request ended before its body did."))
+        try:
+            if isinstance(error, HTTPError):
+                return with_response_headers(request, problem(error))
+        except Exception as second:  # an HTTPError with headers that cannot be sent, or a document without a JSON form
+            error = second
+        return with_response_headers(request, unexpected(request, error, debug=debug))
+
+    return answer_error
+
+
+def unexpected(request: Request, error: Exception, *, debug: bool) -> Response:
+    """500 for a mistake of ours. The log gets the exception, the client only if `debug` is on."""
+    logger.error("%s %r failed", request.method, request.path, exc_info=error)
+    reporter = error_reporter.get()
+    if reporter is not None:
+        reporter(error)
+    extensions = {"traceback": traceback.format_exception(error)} if debug else None
+    return problem(HTTPError(500, "The server failed to answer this request.", extensions=extensions))
+
+
+def as_response(value: object) -> Response:
+    """A response for what an exception handler returned."""
+    if isinstance(value, Response):
+        return value
+    headers, body = encode_any(value)
+    return Response(body, 200, headers)
+
+
+def with_response_headers(request: Request, response: Response) -> Response:
+    """The response with what `request.response_headers` asks to add."""
+    added = request.take_response_headers()
+    if added is not None:
+        for name, value in added.items():
+            response.headers.add(name, value)
+    return response

@@ -1,0 +1,421 @@
+"""`Velo`, the application: the root router, and what turns all that is registered into what runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import dataclass
+from typing import TypeAlias, cast
+from uuid import UUID
+
+from velo_core.answers import AnswerError, answers
+from velo_core.binding import bind
+from velo_core.body import DEFAULT_LIMIT
+from velo_core.errors import HTTPError, Problem, SetupError, not_found, where
+from velo_core.generate import compiled, source_of
+from velo_core.interpret import interpreter
+from velo_core.json import JSONCodec, MsgspecJSON
+from velo_core.plan import Middleware, Plan, Refusal, Run, Served
+from velo_core.plugin import Ready, instantiate, ordered
+from velo_core.protocols.asgi import ASGI
+from velo_core.protocols.rsgi import RSGI
+from velo_core.request import Reader
+from velo_core.response import RedirectResponse, Response, check_status
+from velo_core.results import result_of
+from velo_core.router import Included, Inherited, Route, Router, inherit
+from velo_core.routing import CONVERTERS, Fallback, Pattern, Table, join, parse
+
+__all__ = ["Velo"]
+
+Lifespan: TypeAlias = "Callable[[Velo], AbstractAsyncContextManager[None]]"
+
+
+@dataclass(frozen=True, slots=True)
+class Mounted:
+    """A route in its place.
+
+    Attributes:
+        route: What the user declared.
+        pattern: The whole path.
+        inherited: What lies above it.
+        name: The whole name.
+    """
+
+    route: Route
+    pattern: Pattern
+    inherited: Inherited
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """What requests tell of their route; see `RouteInfo`."""
+
+    path: str
+    name: str | None
+    parameters: tuple[str, ...]
+    max_content_length: int
+    url_for: Callable[..., str]
+    json_codec: JSONCodec
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """What is left of the registration when the application starts.
+
+    Attributes:
+        routes: In the order of registration.
+        plans: One for each route and method.
+        fallbacks: For each prefix, what answers where no route does.
+        plugins: In the order of installation.
+    """
+
+    routes: tuple[Mounted, ...]
+    plans: tuple[tuple[str, Pattern, Plan], ...]
+    fallbacks: tuple[tuple[Pattern, Fallback[Plan]], ...]
+    plugins: tuple[Ready, ...]
+
+
+class Velo(ASGI, RSGI, Router):
+    """A web application, callable by ASGI and RSGI servers alike.
+
+    Args:
+        lifespan: `async def lifespan(app)`, an async context manager, entered after those of the plugins and before the first request.
+        debug: Whether a 500 tells its traceback to the client. Never in production.
+        interpreted: Whether plans are interpreted in place of generated; slower, for debugging Velo itself.
+        name: Before the name of every route.
+        tags: For documentation.
+        dependencies: `Depends(...)` to run before every handler.
+        middleware: Around everything, outermost first.
+        max_content_length: Bytes of request body that are accepted.
+    """
+
+    def __init__(
+        self,
+        *,
+        lifespan: Lifespan | None = None,
+        debug: bool = False,
+        interpreted: bool = False,
+        name: str = "",
+        tags: Sequence[str] = (),
+        dependencies: Sequence[object] = (),
+        middleware: Sequence[Middleware] = (),
+        max_content_length: int = DEFAULT_LIMIT,
+    ) -> None:
+        super().__init__(
+            name=name, tags=tags, dependencies=dependencies, middleware=middleware, max_content_length=max_content_length
+        )
+        self.debug = debug
+        self.interpreted = interpreted
+        self.dependency_overrides: dict[Callable[..., object], Callable[..., object]] = {}
+        self._lifespan = lifespan
+        self._frozen: Frozen | None = None
+        self._running: AsyncExitStack | None = None
+        self._json: JSONCodec = MsgspecJSON()
+
+    def __repr__(self) -> str:
+        return f"<Velo with {sum(len(router.own_routes) for router in self.tree())} routes>"
+
+    # Start-up.
+
+    def freeze(self) -> None:
+        """Ends registration and makes the plans. Done by itself when the application starts; does nothing the second time.
+
+        Raises:
+            SetupError: with everything that is wrong, at once.
+        """
+        self._freeze()
+
+    def _freeze(self) -> Frozen:
+        if self._frozen is None:
+            frozen, problems = _Freezer(self, self._json).freeze()
+            if problems:
+                raise SetupError.of(problems)
+            self.close()
+            self._frozen = frozen
+        return self._frozen
+
+    def bind(self, reader: Reader) -> Table[Run]:
+        """What serves each path on one protocol; for adapters."""
+        frozen = self._freeze()
+        runs: dict[int, Run] = {}
+
+        def run(plan: Plan) -> Run:
+            if id(plan) not in runs:
+                runs[id(plan)] = interpreter(plan, reader) if self.interpreted else compiled(plan, reader)
+            return runs[id(plan)]
+
+        table: Table[Run] = Table()
+        for method, pattern, plan in frozen.plans:
+            table.add(method, pattern, run(plan))
+        for prefix, fallback in frozen.fallbacks:
+            table.add_fallback(
+                prefix,
+                Fallback(
+                    not_found=run(fallback.not_found),
+                    method_not_allowed=run(fallback.method_not_allowed),
+                    options=run(fallback.options),
+                    redirect=run(fallback.redirect),
+                ),
+            )
+        table.freeze()
+        return table
+
+    async def startup(self) -> None:
+        """Freezes the application, then enters the lifespans of the plugins and its own. Servers and test clients call it."""
+        frozen = self._freeze()
+        if self._running is not None:
+            return
+        async with AsyncExitStack() as stack:
+            for ready in frozen.plugins:
+                await stack.enter_async_context(ready.plugin.lifespan(self))
+            if self._lifespan is not None:
+                await stack.enter_async_context(self._lifespan(self))
+            self._running = stack.pop_all()
+
+    async def shutdown(self) -> None:
+        """Leaves the lifespans in reverse order."""
+        running, self._running = self._running, None
+        if running is not None:
+            await running.aclose()
+
+    # Looking at it.
+
+    def plan(self, method: str, path: str) -> PlanView:
+        """The plan that serves a request, for reading: `app.plan("GET", "/users/{user_id}").source`.
+
+        Args:
+            method: Such as `"GET"`.
+            path: The pattern of a route.
+
+        Raises:
+            LookupError: there is no such route.
+        """
+        for known, pattern, plan in self._freeze().plans:
+            if pattern.text == path and (known == method or (method == "HEAD" and known == "GET")):
+                return PlanView(plan.label, source_of(plan))
+        raise LookupError(f"there is no route {method} {path}; `velo routes` lists all")
+
+    @property
+    def routes(self) -> tuple[Mounted, ...]:
+        """All routes with their whole paths, in the order of registration. Freezes the application."""
+        return self._freeze().routes
+
+    @property
+    def plugins(self) -> tuple[Ready, ...]:
+        """All plugins, in the order of installation. Freezes the application."""
+        return self._freeze().plugins
+
+    def url_for(self, name: str, /, **values: object) -> str:
+        """The path of a route.
+
+        Args:
+            name: Of the route: its own with those of its routers before it, such as `"users.show"`.
+            values: Of the path parameters.
+
+        Raises:
+            LookupError: no route, or more than one, has that name.
+            ValueError: the values are not those that the path takes.
+        """
+        found = {mounted.pattern.text: mounted for mounted in self._freeze().routes if mounted.name == name}
+        if len(found) != 1:
+            state = f"is the name of several routes: {', '.join(found)}; give them names of their own" if found else "is not the name of a route"
+            raise LookupError(f"{name!r} {state}")
+        return next(iter(found.values())).pattern.build(values)
+
+
+@dataclass(frozen=True, slots=True)
+class PlanView:
+    """A plan, for reading.
+
+    Attributes:
+        label: Method and path.
+        source: Python source of what runs.
+    """
+
+    label: str
+    source: str
+
+
+class _Freezer:
+    """Turns what is registered into plans, and collects everything that is wrong with it. Lives as long as `freeze` runs."""
+
+    def __init__(self, app: Velo, json_codec: JSONCodec) -> None:
+        self.app = app
+        self.json_codec = json_codec
+        self.problems: list[Problem] = []
+
+    def freeze(self) -> tuple[Frozen, list[Problem]]:
+        """What runs, and what is wrong. Only without problems does the first mean anything."""
+        plugins = self.install_plugins()
+        routes: list[Mounted] = []
+        plans: list[tuple[str, Pattern, Plan]] = []
+        fallbacks: list[tuple[Pattern, Fallback[Plan]]] = []
+        for included, inherited in self.routers():
+            prefix = self.pattern(inherited.prefix, inherited, "a router")
+            if prefix is not None and not any(prefix.text == known.text for known, _ in fallbacks):
+                fallbacks.append((prefix, self.fallback(prefix, inherited)))
+            for route in included.router.own_routes:
+                self.route(route, inherited, routes, plans)
+        self.check_names(routes)
+        self.check_table(plans)
+        return Frozen(tuple(routes), tuple(plans), tuple(fallbacks), tuple(plugins)), self.problems
+
+    # Plugins.
+
+    def install_plugins(self) -> list[Ready]:
+        """Runs `install` of all plugins in order; those that a plugin installs itself come in the next round."""
+        done: list[Ready] = []
+        known = 0
+        while True:
+            installations = [one for router in dict.fromkeys(self.app.tree()) for one in router.installations]
+            fresh = [one for one in installations if all(one is not ready.installation for ready in done)]
+            if len(installations) == known:
+                break
+            known = len(installations)
+            made = [instantiate(one) for one in fresh]
+            self.problems += [one for one in made if isinstance(one, Problem)]
+            order, _ = ordered([one for one in made if isinstance(one, Ready)], self.visible)
+            for ready in order:
+                self.install(ready)
+            done += order
+        _, problems = ordered(done, self.visible)
+        self.problems += problems
+        return done
+
+    def install(self, ready: Ready) -> None:
+        """Runs one plugin's `install`."""
+        try:
+            ready.plugin.install(ready.installation.router)
+        except SetupError as error:
+            self.problems += error.problems
+        except Exception as error:
+            message = f"the plugin {ready.installation.label} could not be installed: {type(error).__name__}: {error}"
+            self.problems.append(Problem("VELO_PLUGIN_INSTALL", message))
+
+    def visible(self, plugin: Ready, other: Ready) -> bool:
+        """Whether `other` is on the router of `plugin`, or above it."""
+        return any(router is plugin.installation.router for router in other.installation.router.tree())
+
+    # Routers and routes.
+
+    def routers(self) -> Iterator[tuple[Included, Inherited]]:
+        """Every router in each of its places, parents first."""
+        above = Inherited(converters=CONVERTERS)
+
+        def below(included: Included, parent: Inherited) -> Iterator[tuple[Included, Inherited]]:
+            inherited = inherit(parent, included)
+            yield included, inherited
+            for child in included.router.children:
+                yield from below(child, inherited)
+
+        yield from below(Included(self.app, "", ()), above)
+
+    def pattern(self, text: str, inherited: Inherited, owner: str) -> Pattern | None:
+        """The pattern, or a problem."""
+        try:
+            return parse(text, inherited.converters)
+        except SetupError as error:
+            self.problems += [Problem(one.code, f"{one.message} ({owner})") for one in error.problems]
+            return None
+
+    def route(
+        self, route: Route, inherited: Inherited, routes: list[Mounted], plans: list[tuple[str, Pattern, Plan]]
+    ) -> None:
+        """Adds a route and its plans, or problems."""
+        pattern = self.pattern(join(inherited.prefix, route.path), inherited, f"{route.name}, {where(route.handler)}")
+        if pattern is None:
+            return
+        mounted = Mounted(route, pattern, inherited, inherited.name + route.name)
+        routes.append(mounted)
+        parameters = tuple(parameter.name for parameter in pattern.parameters)
+        binding, problems = bind(
+            route.handler,
+            parameters,
+            dependencies=(*inherited.dependencies, *route.dependencies),
+            overrides=self.app.dependency_overrides,
+            namespace=route.namespace,
+            inline=route.inline,
+            made={parameter.name: _MADE.get(parameter.converter_name, object) for parameter in pattern.parameters},
+        )
+        label = f"{', '.join(route.methods)} {pattern.text}"
+        self.problems += [Problem(one.code, f"{label}: {one.message}") for one in problems]
+        if binding is None:
+            return
+        try:
+            if route.status_code is not None:
+                check_status(route.status_code)
+            result = result_of(binding.result, route.response_model, route.status_code)
+        except (TypeError, ValueError) as error:
+            self.problems.append(Problem("VELO_RESULT", f"{label}: the result of {route.name} ({where(route.handler)}) cannot be sent: {error}"))
+            return
+        limit = inherited.max_content_length if route.max_content_length is None else route.max_content_length
+        for method in route.methods:
+            plan = Plan(
+                label=f"{method} {pattern.text}",
+                endpoint=Served(binding, result),
+                middleware=(*inherited.middleware, *route.middleware),
+                answer_error=self.answer_error(inherited),
+                route=Info(pattern.text, mounted.name, parameters, limit, self.app.url_for, self.json_codec),
+                max_content_length=limit,
+            )
+            plans.append((method, pattern, plan))
+
+    def answer_error(self, inherited: Inherited) -> AnswerError:
+        """What answers exceptions below a router."""
+        return answers(inherited.exception_handlers, debug=self.app.debug)
+
+    def fallback(self, prefix: Pattern, inherited: Inherited) -> Fallback[Plan]:
+        """What answers below a router where no route does."""
+        watched = any(issubclass(HTTPError, kind) for kind in inherited.exception_handlers)
+        answer_error = self.answer_error(inherited)
+        info = Info(prefix.text, None, (), inherited.max_content_length, self.app.url_for, self.json_codec)
+
+        def plan(label: str, refusal: Refusal) -> Plan:
+            return Plan(f"{label} {prefix.text or '/'}", refusal, inherited.middleware, answer_error, info, inherited.max_content_length)
+
+        return Fallback(
+            not_found=plan("404", Refusal("not_found", lambda values: not_found(), None if watched else not_found())),
+            method_not_allowed=plan("405", Refusal("method_not_allowed", _method_not_allowed)),
+            options=plan("OPTIONS", Refusal("allowed_methods", _allowed_methods)),
+            redirect=plan("308", Refusal("other_slash", lambda values: RedirectResponse(cast("str", values[0]), 308))),
+        )
+
+    # What is wrong between routes.
+
+    def check_names(self, routes: Sequence[Mounted]) -> None:
+        """Reports names that were given to more than one path."""
+        named: dict[str, Mounted] = {}
+        for mounted in routes:
+            if not mounted.route.named:
+                continue
+            first = named.setdefault(mounted.name, mounted)
+            if first.pattern.text != mounted.pattern.text:
+                message = f"the name {mounted.name!r} is given to {first.pattern.text} and to {mounted.pattern.text}; rename one, or name their routers"
+                self.problems.append(Problem("VELO_ROUTE_NAME", message))
+
+    def check_table(self, plans: Sequence[tuple[str, Pattern, Plan]]) -> None:
+        """Reports routes that cannot be told apart."""
+        table: Table[Plan] = Table()
+        for method, pattern, plan in plans:
+            table.add(method, pattern, plan)
+        for clash in table.freeze():
+            places = " and ".join(f"{_served_by(plan)}" for plan in clash.values)
+            self.problems.append(Problem("VELO_ROUTE_DUPLICATE", f"{clash.message}: {places}; remove one or give it another path"))
+
+
+# What the built-in converters make of a text; of one that the user brought, nothing is known, and its values are taken as they are.
+_MADE: dict[str, type] = {"str": str, "path": str, "int": int, "float": float, "uuid": UUID}
+
+
+def _served_by(plan: Plan) -> str:
+    handler = cast("Served", plan.endpoint).binding.handler.function
+    return f"{getattr(handler, '__qualname__', handler)!s} ({where(handler)})"
+
+
+def _method_not_allowed(values: tuple[object, ...]) -> HTTPError:
+    return HTTPError(405, "This path does not answer to this method.", headers={"allow": cast("str", values[0])})
+
+
+def _allowed_methods(values: tuple[object, ...]) -> Response:
+    return Response(b"", 204, {"allow": cast("str", values[0])})

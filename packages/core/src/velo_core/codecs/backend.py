@@ -1,0 +1,60 @@
+"""What a model backend is: the protocol, and the words it speaks in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeAlias, get_args
+
+from velo_core.errors import InvalidValue
+
+__all__ = ["Backend", "Convert", "Decode", "DoesNotFit", "Encode", "parts"]
+
+Decode: TypeAlias = Callable[[bytes], object]
+"""JSON text to a value. Raises `DoesNotFit`, or `HTTPError` 400 when it is not JSON."""
+Convert: TypeAlias = Callable[[object], object]
+"""Text, a list of texts, or plain data to a value. Raises `DoesNotFit`."""
+Encode: TypeAlias = Callable[[object], bytes]
+"""A handler's result to JSON text, with whatever the declared type does not have left out."""
+
+
+class DoesNotFit(Exception):
+    """A value is not of the type that was asked for; the locations in `errors` are relative to that value."""
+
+    def __init__(self, errors: Sequence[InvalidValue]) -> None:
+        self.errors = tuple(errors)
+        super().__init__("; ".join(error.message for error in self.errors))
+
+
+class Backend(Protocol):
+    """One family of model types. Asked at start-up only: what it returns are plain functions, and those are what a plan calls.
+
+    Each method raises `TypeError` for a type that the family cannot handle.
+    """
+
+    def claims(self, annotation: object) -> bool:
+        """Whether `annotation` itself (not something inside it) is of this family."""
+        ...
+
+    def is_model(self, annotation: object) -> bool:
+        """Whether `annotation` itself is of this family and has fields."""
+        ...
+
+    def decoder(self, annotation: object) -> Decode:
+        """How to read JSON as `annotation`."""
+        ...
+
+    def converter(self, annotation: object) -> Convert:
+        """How to read text from a path, query, header or cookie as `annotation`: lax about `"1"` for 1, strict about all else."""
+        ...
+
+    def encoder(self, annotation: object) -> Encode:
+        """How to write a result as `annotation`. A value that is not of the type is converted to it first, which drops what it lacks."""
+        ...
+
+
+def parts(annotation: object) -> list[object]:
+    """The annotation and all types inside it: `list[Item | None]` gives itself, `Item | None`, `Item` and `NoneType`."""
+    found: list[object] = [annotation]
+    for inner in get_args(annotation):
+        found += parts(inner)
+    return found

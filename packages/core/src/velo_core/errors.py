@@ -1,0 +1,182 @@
+"""Every error that Velo raises.
+
+    VeloError
+    ├── SetupError         your mistake, raised before the first request is served
+    ├── HTTPError          becomes a response
+    │   └── ValidationError    422, with one entry for each value that did not fit
+    └── ProtocolError      the peer or the server broke the protocol; no response can be sent any more
+        └── ClientDisconnect   the client went away
+
+Each has a stable `code` to match on; messages may be reworded at any time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from velo_core.status import phrase
+
+__all__ = [
+    "ClientDisconnect",
+    "HTTPError",
+    "InvalidValue",
+    "Problem",
+    "ProtocolError",
+    "SetupError",
+    "ValidationError",
+    "VeloError",
+    "error_reporter",
+    "not_found",
+    "where",
+]
+
+error_reporter: ContextVar[Callable[[Exception], None] | None] = ContextVar("velo_error_reporter", default=None)
+"""Who is told of an exception that became a 500 in this context, besides the log. Test clients set it to raise the exception in the test."""
+
+
+class VeloError(Exception):
+    """Base of all errors raised by Velo. `code` is stable, the message is not."""
+
+    code = "VELO_ERROR"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake found at start-up.
+
+    Attributes:
+        code: Stable, such as `"VELO_ROUTE_DUPLICATE"`.
+        message: What is wrong, where, and what to do.
+    """
+
+    code: str
+    message: str
+
+
+class SetupError(VeloError):
+    """The application was put together wrongly; raised before serving, with all mistakes found so far.
+
+    Args:
+        code: Stable code of the mistake.
+        message: What is wrong, where, and what to do.
+        problems: Given instead of a single message when several mistakes are reported together.
+    """
+
+    def __init__(self, code: str, message: str = "", *, problems: Sequence[Problem] = ()) -> None:
+        self.problems: tuple[Problem, ...] = tuple(problems) or (Problem(code, message),)
+        self.code = code
+        super().__init__(self._text())
+
+    def _text(self) -> str:
+        if len(self.problems) == 1:
+            return f"{self.problems[0].message} [{self.problems[0].code}]"
+        lines = [f"{len(self.problems)} problems keep the application from starting:"]
+        lines += [f"  {number}. {problem.message} [{problem.code}]" for number, problem in enumerate(self.problems, 1)]
+        return "\n".join(lines)
+
+    @classmethod
+    def of(cls, problems: Iterable[Problem]) -> SetupError:
+        """One error for all of `problems`, which must not be empty."""
+        found = tuple(problems)
+        return cls(found[0].code if len(found) == 1 else "VELO_SETUP", problems=found)
+
+
+class HTTPError(VeloError):
+    """Answers the request with a problem document (RFC 9457).
+
+    Args:
+        status_code: 400 to 599.
+        detail: Text for the person who reads the answer. Never put a secret here.
+        type: URI of the kind of problem; `"about:blank"` says that the status is all there is to know.
+        title: Short name of the kind; the reason phrase of the status by default.
+        headers: Sent with the response, such as `{"retry-after": "3"}`.
+        extensions: Further members of the document, such as `errors`.
+
+    Raises:
+        ValueError: the status is not an error status.
+    """
+
+    code = "VELO_HTTP"
+
+    def __init__(
+        self,
+        status_code: int,
+        detail: str | None = None,
+        *,
+        type: str = "about:blank",
+        title: str | None = None,
+        headers: Mapping[str, str] | Sequence[tuple[str, str]] | None = None,
+        extensions: Mapping[str, object] | None = None,
+    ) -> None:
+        if not 400 <= status_code <= 599:
+            raise ValueError(f"an HTTPError has a status from 400 to 599, not {status_code!r}; return a Response for other statuses")
+        self.status_code = status_code
+        self.detail = detail
+        self.type = type
+        self.title = phrase(status_code) if title is None else title
+        self.headers: list[tuple[str, str]] = list(headers.items() if isinstance(headers, Mapping) else headers or ())
+        self.extensions: dict[str, object] = dict(extensions or {})
+        super().__init__(f"{status_code} {self.title}" + (f": {detail}" if detail else ""))
+
+    def document(self) -> dict[str, object]:
+        """The members of the problem document, in the order of RFC 9457 section 3.1."""
+        members: dict[str, object] = {"type": self.type, "title": self.title, "status": self.status_code}
+        if self.detail is not None:
+            members["detail"] = self.detail
+        return members | self.extensions
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidValue:
+    """One value of a request that did not fit.
+
+    Attributes:
+        loc: Where it was: `("query", "page")`, `("body", "items", 3, "price")`.
+        message: What was expected.
+        code: Stable: `"missing"`, `"type"`, or the constraint that failed, such as `"ge"`.
+    """
+
+    loc: tuple[str | int, ...]
+    message: str
+    code: str
+
+
+class ValidationError(HTTPError):
+    """422: values of the request do not fit what the handler declares; `errors` lists every one of them."""
+
+    code = "VELO_VALIDATION"
+
+    def __init__(self, errors: Sequence[InvalidValue]) -> None:
+        self.errors = tuple(errors)
+        listed = [{"loc": list(error.loc), "message": error.message, "code": error.code} for error in self.errors]
+        super().__init__(422, "The request has values that do not fit.", extensions={"errors": listed})
+
+
+class ProtocolError(VeloError):
+    """The peer or the server broke the protocol, or a response cannot be put on the wire as it is."""
+
+    code = "VELO_PROTOCOL"
+
+
+class ClientDisconnect(ProtocolError):
+    """The client went away before it had sent the whole request."""
+
+    code = "VELO_DISCONNECT"
+
+
+def not_found() -> HTTPError:
+    """404 for a path that no route serves."""
+    return HTTPError(404, "Nothing is served at this path.")
+
+
+def where(thing: object) -> str:
+    """`file:line` of a function or class, to be named in messages; its `repr` if it has no source."""
+    target = getattr(thing, "__wrapped__", thing)
+    target = getattr(target, "__func__", target)
+    code = getattr(target, "__code__", None)
+    if code is not None:
+        return f"{code.co_filename}:{code.co_firstlineno}"
+    module, name = getattr(target, "__module__", None), getattr(target, "__qualname__", None)
+    return f"{module}.{name}" if module and name else repr(thing)

@@ -1,0 +1,165 @@
+"""What a plan means, written plainly.
+
+Nobody serves with this. It is the definition that generated plans are held against: the behaviour suite runs every case through both. It takes
+no short cuts, so there is always a `Request`, always a `Response`, and each step is looked up when it runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, MutableMapping
+from contextlib import asynccontextmanager, contextmanager
+from copy import copy
+
+from velo_core.answers import with_response_headers
+from velo_core.binding import MISSING, Call, Check, Hop, Kind, Read, ReadBody, Step
+from velo_core.errors import InvalidValue, ValidationError
+from velo_core.plan import CallNext, Middleware, Plan, Refusal, Run, Served, check_response, ready
+from velo_core.request import Reader, Request
+from velo_core.response import Response
+from velo_core.results import Result, Shape, encode_any
+from velo_core.teardown import Teardown
+from velo_core.threads import in_thread
+from velo_core.types import INVALID
+
+__all__ = ["interpreter"]
+
+
+def interpreter(plan: Plan, reader: Reader) -> Run:
+    """A coroutine function that does, for one protocol, what the plan says."""
+    open_request = plan.open_request(reader)
+
+    async def run(scope: object, io: object, values: tuple[object, ...]) -> Response:
+        request = open_request(scope, io, values)
+        request.teardown = Teardown()
+        try:
+            response = await _around(plan, plan.middleware, request)
+        except BaseException as error:
+            await request.teardown.finish(error)
+            raise
+        response.finish = request.teardown.finish
+        return with_response_headers(request, response)
+
+    return run
+
+
+async def _around(plan: Plan, middleware: tuple[Middleware, ...], request: Request) -> Response:
+    """Runs the outermost middleware around the rest. Whatever is raised becomes a response right there."""
+    try:
+        if not middleware:
+            return await _centre(plan, request)
+        outermost, *inner = middleware
+        call_next: CallNext = lambda request: _around(plan, tuple(inner), request)  # noqa: E731: reads as what it is
+        return check_response(await outermost(request, call_next), outermost)
+    except Exception as error:
+        return await plan.answer_error(request, await request.teardown.fail(error) if not middleware else error)
+
+
+async def _centre(plan: Plan, request: Request) -> Response:
+    endpoint = plan.endpoint
+    if isinstance(endpoint, Refusal):
+        answer = endpoint.constant or endpoint.answer(request.parts[2])
+        if isinstance(answer, Response):
+            return answer
+        raise answer
+    return await _Steps(plan, endpoint, request).run()
+
+
+class _Steps:
+    """One request on its way through the steps of a route."""
+
+    def __init__(self, plan: Plan, served: Served, request: Request) -> None:
+        self.plan = plan
+        self.served = served
+        self.request = request
+        self.values: MutableMapping[str, object] = {}
+        self.errors: list[InvalidValue] = []
+
+    async def run(self) -> Response:
+        """The response of the handler."""
+        for step in self.served.binding.steps:
+            await self.step(step)
+        return written(self.served.result, self.values[self.served.binding.handler.variable])
+
+    async def step(self, step: Step) -> None:
+        """Does one step."""
+        if isinstance(step, Read):
+            self.values[step.variable] = self.read(step)
+        elif isinstance(step, ReadBody):
+            self.values[step.variable] = await self.read_body(step)
+        elif isinstance(step, Hop):
+            await in_thread(lambda: [self.plain(inner) for inner in step.steps])
+        elif isinstance(step, Call) and self.makes_sense(step):
+            self.values[step.variable] = await self.call(step)
+        elif isinstance(step, Check):
+            self.check()
+
+    def read(self, read: Read) -> object:
+        """A value from the head of the request."""
+        if read.source == "request":
+            return self.request
+        taken = self.taken(read)
+        if (taken is None or taken == []) and read.default is not MISSING:
+            return copy(read.default)
+        return taken if read.convert is None else read.convert(taken, self.errors)
+
+    def taken(self, read: Read) -> object:
+        """What the request says, unconverted."""
+        if read.source == "path":
+            return self.request.parts[2][read.index]
+        if read.source == "cookie":
+            return self.request.cookies.get(read.key)
+        source = self.request.query if read.source == "query" else self.request.headers
+        return source.get_all(read.key) if read.many else source.get(read.key)
+
+    async def read_body(self, step: ReadBody) -> object:
+        """The value from the body."""
+        body = await self.request.body()
+        return body if step.convert is None else step.convert(body, self.request.headers.get("content-type"), self.errors)
+
+    def makes_sense(self, call: Call) -> bool:
+        """Whether the arguments fit; notes that the result does not if they do not."""
+        if all(self.values[guard] is not INVALID for guard in call.guards):
+            return True
+        self.values[call.variable] = INVALID
+        return False
+
+    def plain(self, step: Call | Check) -> None:
+        """Does one step of a visit to the thread pool."""
+        if isinstance(step, Check):
+            self.check()
+        elif self.makes_sense(step):
+            self.values[step.variable] = self.apply(step, step.function)
+
+    def check(self) -> None:
+        """Ends here if something did not fit."""
+        if self.errors:
+            raise ValidationError(self.errors)
+
+    async def call(self, call: Call) -> object:
+        """The result of a dependency or of the handler."""
+        if call.kind is Kind.ASYNC_GENERATOR:
+            return await self.request.teardown.enter(self.apply(call, asynccontextmanager(call.function)))  # pyright: ignore
+        if call.kind is Kind.GENERATOR:
+            return await self.request.teardown.enter_in_thread(self.apply(call, contextmanager(call.function)))  # pyright: ignore
+        result = self.apply(call, call.function)
+        return await result if call.kind is Kind.COROUTINE else result  # pyright: ignore
+
+    def apply(self, call: Call, function: Callable[..., object]) -> object:
+        """Calls `function` with the arguments of `call`."""
+        positional = [self.values[variable] for keyword, variable in call.arguments if keyword is None]
+        named = {keyword: self.values[variable] for keyword, variable in call.arguments if keyword is not None}
+        return function(*positional, **named)
+
+
+def written(result: Result, value: object) -> Response:
+    """The response for what a handler returned."""
+    if isinstance(value, Response):
+        return value
+    if result.shape is Shape.RESPONSE:
+        raise TypeError(f"a handler that is annotated to return a Response returned {type(value).__name__}")
+    if result.shape is Shape.ANY:
+        headers, content = encode_any(value)
+        return ready(result.status_code, headers, content)
+    return ready(result.status_code, result.headers, result.encode(value))
+
+

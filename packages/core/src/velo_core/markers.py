@@ -1,0 +1,120 @@
+"""Markers: where a handler's parameter comes from.
+
+    async def search(
+        page: Annotated[int, Query(ge=1)] = 1,
+        tags: Annotated[list[str], Query(alias="tag")] = [],
+        x_request_id: Annotated[str | None, Header()] = None,
+        user: Annotated[User, Depends(current_user)],
+    ) -> Results: ...
+
+A parameter without a marker is a path parameter if the path names it, the body if its type is a model, else a query parameter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar, cast, overload
+
+__all__ = ["Body", "Cookie", "Dependency", "Depends", "Header", "Marker", "Path", "Query"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Marker:
+    """What all markers can say.
+
+    Attributes:
+        alias: Name on the wire, if it is not the parameter's.
+        title: Short name for documentation.
+        description: Text for documentation.
+        deprecated: Whether documentation should discourage it.
+        examples: Values for documentation.
+        include_in_schema: Whether documentation shows it.
+        ge: At least. Bounds of a list hold for each of its items.
+        gt: More than.
+        le: At most.
+        lt: Less than.
+        multiple_of: A whole multiple of.
+        min_length: Characters, bytes or items, at least.
+        max_length: Characters, bytes or items, at most.
+        pattern: Regular expression that is found somewhere in the text (anchor it with `^` and `$` to match all of it).
+    """
+
+    alias: str | None = None
+    title: str | None = None
+    description: str | None = None
+    deprecated: bool = False
+    examples: tuple[object, ...] = ()
+    include_in_schema: bool = True
+    ge: float | None = None
+    gt: float | None = None
+    le: float | None = None
+    lt: float | None = None
+    multiple_of: float | None = None
+    min_length: int | None = None
+    max_length: int | None = None
+    pattern: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Query(Marker):
+    """A query parameter. Of one that is repeated, the last counts; a list gets all."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Header(Marker):
+    """A header field. Underscores of the parameter's name are hyphens on the wire; case does not matter."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cookie(Marker):
+    """A cookie."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Path(Marker):
+    """A parameter of the path."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Body(Marker):
+    """The request body: JSON, or as it came for a parameter of type `bytes`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """What `Depends` makes. Equal dependencies run once in a request, unless `cached` is off.
+
+    Attributes:
+        function: Called with its own parameters bound like a handler's.
+        cached: Whether all who ask in one request share one result.
+        inline: Whether a plain function runs on the event loop instead of in the thread pool.
+    """
+
+    function: Callable[..., object]
+    cached: bool = True
+    inline: bool = False
+
+
+@overload
+def Depends(function: Callable[..., AsyncIterator[T]], *, cached: bool = True, inline: bool = False) -> T: ...
+@overload
+def Depends(function: Callable[..., Iterator[T]], *, cached: bool = True, inline: bool = False) -> T: ...
+@overload
+def Depends(function: Callable[..., Awaitable[T]], *, cached: bool = True, inline: bool = False) -> T: ...
+@overload
+def Depends(function: Callable[..., T], *, cached: bool = True, inline: bool = False) -> T: ...
+def Depends(function: Callable[..., object], *, cached: bool = True, inline: bool = False) -> object:  # noqa: N802: the field's name for it
+    """Asks for what `function` returns, or yields.
+
+    Use it in an annotation, `Annotated[Session, Depends(open_session)]`, or as a default, `session: Session = Depends(open_session)`.
+
+    Args:
+        function: A function, a coroutine function, a generator of one value (what follows the `yield` is tear-down), or a class. Its own
+            parameters are bound like those of a handler, further dependencies included.
+        cached: Whether everyone who asks for it in one request gets the same result.
+        inline: Whether a plain function runs on the event loop; the default is the thread pool, for it may block.
+    """
+    return cast(object, Dependency(function, cached, inline))

@@ -1,0 +1,46 @@
+"""Names in generated code: those the user chose, as far as they are free."""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+import re
+
+__all__ = ["Names"]
+
+# What plans use for themselves.
+_RESERVED = frozenset(
+    """
+    scope io values errors query headers cookies body error response teardown request hop plan endpoint content content_headers
+    query_string raw_headers find_header find_all_headers read_body open_request answer_error
+    INVALID Response Teardown ValidationError check_response check_result encode_any in_thread parse_cookies parse_query ready
+    with_response_headers COOKIE JSON TEXT CONTENT PROBLEM
+    """.split()
+)
+_TAKEN = _RESERVED | frozenset(dir(builtins)) | frozenset(keyword.kwlist)
+
+
+class Names:
+    """Hands out names that do not collide: `page`, then `page_2`."""
+
+    def __init__(self) -> None:
+        self._used: set[str] = set()
+        self._names: dict[tuple[str, int], str] = {}
+
+    def free(self, wanted: str) -> str:
+        """A name that nothing else in the plan has, as close to `wanted` as can be."""
+        base = re.sub(r"\W", "_", wanted, flags=re.ASCII) or "value"
+        base = f"_{base}" if base[0].isdigit() else base
+        name, number = base, 1
+        while name in self._used or name in _TAKEN:
+            number += 1
+            name = f"{base}_{number}"
+        self._used.add(name)
+        return name
+
+    def name_of(self, wanted: str, value: object) -> str:
+        """A name for `value`, the same whenever it is asked for. The caller keeps `value` alive."""
+        key = (wanted, id(value))
+        if key not in self._names:
+            self._names[key] = self.free(wanted)
+        return self._names[key]

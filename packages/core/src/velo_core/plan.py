@@ -1,0 +1,109 @@
+"""The plan of a route: what runs when a request comes.
+
+A `Plan` is made at freeze from a route's binding and from what its routers gave it; it says what has to happen and runs nothing itself. Two
+modules make a coroutine function of it for one protocol: `generate` writes source, which is what serves, and `interpret` is the plain
+definition of the same meaning, which the tests hold against it. Both return either `(status, headers, body)`, with the headers as the
+protocol wants them, or a `Response`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from velo_core.answers import AnswerError
+from velo_core.binding import Binding
+from velo_core.errors import HTTPError
+from velo_core.request import Reader, Request, RouteInfo
+from velo_core.response import Response
+from velo_core.results import Result
+
+__all__ = ["CallNext", "Endpoint", "Middleware", "Plan", "Refusal", "Run", "Served"]
+
+CallNext: TypeAlias = Callable[[Request], Awaitable[Response]]
+"""Runs the rest: further middleware, then the route. Always returns a response; exceptions have become one."""
+Middleware: TypeAlias = Callable[[Request, CallNext], Awaitable[Response]]
+"""Around middleware: `async def timing(request, call_next): ...`."""
+
+Ready: TypeAlias = "tuple[int, list[tuple[object, object]], bytes]"
+Run: TypeAlias = Callable[[object, object, "tuple[object, ...]"], Awaitable["Ready | Response"]]
+"""(scope, io, path values) to what the adapter sends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A handler with all that is around its call.
+
+    Attributes:
+        binding: How the handler is called.
+        result: How its result is written.
+    """
+
+    binding: Binding
+    result: Result
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What answers when no route does: 404, 405, the automatic OPTIONS, a redirect to the other slash.
+
+    Attributes:
+        name: Of the function in the source.
+        answer: Path values to a response, or to an error that is answered like any other.
+        constant: The error, when it is always the same and nobody wants to handle it.
+    """
+
+    name: str
+    answer: Callable[[tuple[object, ...]], Response | HTTPError]
+    constant: HTTPError | None = None
+
+
+Endpoint: TypeAlias = Served | Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What runs for one route, or where there is none.
+
+    Attributes:
+        label: Method and path, such as `"GET /users/{user_id}"`.
+        endpoint: What is at the centre.
+        middleware: Around it, outermost first.
+        answer_error: Answers exceptions.
+        route: What requests tell of their route.
+        max_content_length: Bytes of body that are accepted.
+    """
+
+    label: str
+    endpoint: Endpoint
+    middleware: tuple[Middleware, ...]
+    answer_error: AnswerError
+    route: RouteInfo
+    max_content_length: int
+
+    def open_request(self, reader: Reader) -> Callable[[object, object, tuple[object, ...]], Request]:
+        """Makes this route's requests from what the protocol gives."""
+        route = self.route
+
+        def open_request(scope: object, io: object, values: tuple[object, ...]) -> Request:
+            return Request(reader, route, scope, io, values)
+
+        return open_request
+
+
+def ready(status_code: int, headers: Sequence[tuple[str, str]], body: bytes) -> Response:
+    """A `Response` from the parts that a plan has at hand; the headers were checked at start-up."""
+    return Response._trusted(status_code, [*headers], body)  # pyright: ignore[reportPrivateUsage]: the fast path inside the package
+
+
+def check_response(response: object, middleware: Middleware) -> Response:
+    """The response, if it is one: forgetting to return it is a middleware's commonest mistake.
+
+    Raises:
+        TypeError: it is something else.
+    """
+    if isinstance(response, Response):
+        return response
+    name = getattr(middleware, "__qualname__", type(middleware).__qualname__)
+    raise TypeError(f"the middleware {name} returned {type(response).__name__}, not a Response; return what call_next gave, or one of its own")

@@ -1,0 +1,1 @@
+"""Protocol adapters: how each kind of server is read, called, written to and started with."""

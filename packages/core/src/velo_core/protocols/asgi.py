@@ -1,0 +1,286 @@
+"""ASGI 3 (HTTP 2.5, lifespan 2.0).
+
+Four parts, in the order of every adapter: read, call, write, lifespan. `scope` is the connection scope, `io` is `receive`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
+from typing import TypeAlias, cast
+
+from velo_core.body import check_declared_length, collect, too_large
+from velo_core.errors import ClientDisconnect, SetupError
+from velo_core.plan import Run
+from velo_core.protocols.application import Application
+from velo_core.protocols.streams import as_async, close
+from velo_core.request import Reader
+from velo_core.response import Response, StreamingResponse
+from velo_core.routing import Table
+from velo_core.status import has_no_body
+from velo_core.types import Address, HeaderPairs
+
+__all__ = ["ASGI", "READER"]
+
+Message: TypeAlias = MutableMapping[str, object]
+Scope: TypeAlias = MutableMapping[str, object]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+RawHeaders: TypeAlias = "list[tuple[bytes, bytes]]"
+
+
+# Read.
+
+
+def _raw_path(scope: Scope) -> str | None:
+    raw = cast("bytes | None", scope.get("raw_path"))
+    # Some servers and clients leave the query in it; the specification wants the path alone.
+    return None if raw is None else raw.partition(b"?")[0].decode("latin-1")
+
+
+def _path(scope: Scope) -> str:
+    return _below(cast("str", scope["path"]), cast("str", scope.get("root_path") or ""))
+
+
+def _below(path: str, root_path: str) -> str:
+    """The path below where the application is mounted. `path` includes `root_path` by the specification; not every server follows it."""
+    root = root_path.rstrip("/")
+    if root and path.startswith(root) and path[len(root) : len(root) + 1] in ("", "/"):
+        return path[len(root) :] or "/"
+    return path
+
+
+def _find_header(headers: RawHeaders, key: bytes) -> str | None:
+    for name, value in headers:
+        if name == key:
+            return value.decode("latin-1")
+    return None
+
+
+def _find_all_headers(headers: RawHeaders, key: bytes) -> list[str]:
+    return [value.decode("latin-1") for name, value in headers if name == key]
+
+
+def _native_headers(headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+
+
+def _address(value: object) -> Address | None:
+    if not value:
+        return None
+    host, port = cast("tuple[str, int | str | None]", value)
+    return Address(host, int(port or 0))  # Granian gives ports as text
+
+
+async def _read_body(scope: Scope, receive: Receive, headers: RawHeaders, limit: int) -> bytes:
+    check_declared_length(_find_header(headers, b"content-length"), limit)
+    message = await receive()
+    if message["type"] == "http.request" and not message.get("more_body"):  # all of it in one message, as nearly always
+        body = cast("bytes", message.get("body", b""))
+        if len(body) > limit:
+            raise too_large(limit)
+        return body
+    return await collect(_chunks(message, receive), limit)
+
+
+async def _stream(scope: Scope, receive: Receive) -> AsyncIterator[bytes]:
+    watcher = cast("asyncio.Task[None] | None", scope.get("velo.watcher"))
+    if watcher is not None:  # two readers of `receive` would take messages from each other
+        watcher.cancel()
+    async for chunk in _chunks(await receive(), receive):
+        yield chunk
+
+
+async def _chunks(message: Message, receive: Receive) -> AsyncIterator[bytes]:
+    while True:
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect("the client left before it had sent the whole body")
+        chunk = cast("bytes", message.get("body", b""))
+        if chunk:
+            yield chunk
+        if not message.get("more_body"):
+            return
+        message = await receive()
+
+
+def _capabilities(scope: Scope) -> frozenset[str]:
+    names = {"http.response." + name: name for name in ("pathsend", "trailers", "early_hint")}
+    offered = cast("dict[str, object]", scope.get("extensions") or {})
+    found = {short for name, short in names.items() if name in offered}
+    return frozenset(found | {"raw_path"} if scope.get("raw_path") is not None else found)
+
+
+READER = Reader(
+    name="asgi",
+    method=lambda scope: cast("str", cast("Scope", scope)["method"]),
+    path=cast("Callable[[object], str]", _path),
+    raw_path=cast("Callable[[object], str | None]", _raw_path),
+    root_path=lambda scope: cast("str", cast("Scope", scope).get("root_path") or "").rstrip("/"),
+    query_string=lambda scope: cast("bytes", cast("Scope", scope)["query_string"]).decode("utf-8", "surrogateescape"),
+    header_key=lambda name: name.encode("latin-1"),
+    raw_headers=lambda scope: cast("Scope", scope)["headers"],
+    find_header=cast("Callable[[object, object], str | None]", _find_header),
+    find_all_headers=cast("Callable[[object, object], list[str]]", _find_all_headers),
+    header_pairs=lambda scope: [
+        (name.decode("latin-1"), value.decode("latin-1")) for name, value in cast("RawHeaders", cast("Scope", scope)["headers"])
+    ],
+    native_headers=cast("Callable[[HeaderPairs], list[tuple[object, object]]]", _native_headers),
+    scheme=lambda scope: cast("str", cast("Scope", scope).get("scheme") or "http"),
+    http_version=lambda scope: {"1": "1.0"}.get(cast("str", cast("Scope", scope)["http_version"]), cast("str", cast("Scope", scope)["http_version"])),
+    client=lambda scope: _address(cast("Scope", scope).get("client")),
+    server=lambda scope: _address(cast("Scope", scope).get("server")),
+    stream=cast("Callable[[object, object], AsyncIterator[bytes]]", _stream),
+    read_body=cast("Callable[[object, object, object, int], Awaitable[bytes]]", _read_body),
+    capabilities=cast("Callable[[object], frozenset[str]]", _capabilities),
+)
+
+
+# Call.
+
+
+class ASGI(Application):
+    """Makes an application callable by ASGI servers."""
+
+    _asgi_table: Table[Run] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one connection scope."""
+        if scope["type"] != "http":
+            await self._asgi_other(scope, receive, send)
+            return
+        table = self._asgi_table
+        if table is None:
+            table = self._asgi_table = self.bind(READER)
+        raw_path = cast("bytes | None", scope.get("raw_path"))
+        if scope.get("root_path") or (raw_path is not None and b"%" in raw_path):
+            run, values = _find(table, scope)
+        else:
+            run, values = table.find(cast("str", scope["method"]), cast("str", scope["path"]))
+        result = await run(scope, receive, values)
+        if result.__class__ is tuple:
+            status, headers, body = cast("tuple[int, RawHeaders, bytes]", result)
+            await send(
+                {"type": "http.response.start", "status": status, "headers": [*headers, (b"content-length", b"%d" % len(body))]}
+            )
+            await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+        else:
+            await _write(cast("Response", result), scope, receive, send)
+
+    async def _asgi_other(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _lifespan(self, receive, send)
+        elif scope["type"] == "websocket":
+            await _refuse_websocket(scope, receive, send)
+        else:
+            raise SetupError("VELO_ASGI_SCOPE", f"the server opened a {scope['type']!r} scope, which Velo does not know")
+
+
+def _find(table: Table[Run], scope: Scope) -> tuple[Run, tuple[object, ...]]:
+    """Finds by the undecoded path where there is one, so that an encoded slash stays inside its segment."""
+    method, root_path = cast("str", scope["method"]), cast("str", scope.get("root_path") or "")
+    raw_path = _raw_path(scope)
+    if raw_path is None or "%" not in raw_path:
+        return table.find(method, _path(scope))
+    return table.find_raw(method, _below(raw_path, root_path))
+
+
+# Write.
+
+
+async def _write(response: Response, scope: Scope, receive: Receive, send: Send) -> None:
+    failure: BaseException | None = None
+    try:
+        if isinstance(response, StreamingResponse):
+            await _write_stream(response, scope, receive, send)
+        else:
+            await _write_whole(response, scope, send)
+    except OSError as error:  # the client is gone (HTTP specification 2.4); there is nobody left to tell
+        failure = error
+    except BaseException as error:
+        failure = error
+        raise
+    finally:
+        if response.finish is not None:
+            await response.finish(failure)
+
+
+async def _write_whole(response: Response, scope: Scope, send: Send) -> None:
+    headers = _native_headers(response.headers.items())
+    body = response.body
+    if has_no_body(response.status_code):
+        body = b""
+    elif "content-length" not in response.headers:
+        headers.append((b"content-length", b"%d" % len(body)))
+    await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+
+async def _write_stream(response: StreamingResponse, scope: Scope, receive: Receive, send: Send) -> None:
+    iterator = as_async(response.content)
+    try:
+        await send({"type": "http.response.start", "status": response.status_code, "headers": _native_headers(response.headers.items())})
+        if scope["method"] != "HEAD" and not has_no_body(response.status_code):
+            await _send_chunks(iterator, scope, receive, send)
+        await send({"type": "http.response.body", "body": b""})
+    finally:
+        await close(iterator)
+
+
+async def _send_chunks(iterator: AsyncIterator[bytes | str], scope: Scope, receive: Receive, send: Send) -> None:
+    """Sends all chunks; stops where it is when the client goes away.
+
+    Raises:
+        ConnectionResetError: the client has gone.
+    """
+    sender = cast("asyncio.Task[object]", asyncio.current_task())
+    gone = False
+
+    async def watch() -> None:
+        nonlocal gone
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        gone = True
+        sender.cancel()
+
+    watcher = scope["velo.watcher"] = asyncio.create_task(watch())
+    try:
+        async for chunk in iterator:
+            await send({"type": "http.response.body", "body": chunk.encode() if isinstance(chunk, str) else chunk, "more_body": True})
+            if gone:
+                raise ConnectionResetError
+    except asyncio.CancelledError:
+        if not gone:  # somebody else cancels us
+            raise
+        sender.uncancel()
+        raise ConnectionResetError from None
+    finally:
+        watcher.cancel()
+
+
+async def _refuse_websocket(scope: Scope, receive: Receive, send: Send) -> None:
+    await receive()
+    if "websocket.http.response" in cast("dict[str, object]", scope.get("extensions") or {}):
+        await send({"type": "websocket.http.response.start", "status": 404, "headers": [(b"content-length", b"0")]})
+        await send({"type": "websocket.http.response.body", "body": b""})
+    else:
+        await send({"type": "websocket.close"})  # before accept: the server answers 403
+
+
+# Lifespan.
+
+
+async def _lifespan(app: Application, receive: Receive, send: Send) -> None:
+    await receive()
+    try:
+        await app.startup()
+    except BaseException as error:
+        await send({"type": "lifespan.startup.failed", "message": f"{type(error).__name__}: {error}"})
+        raise
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    try:
+        await app.shutdown()
+    except BaseException as error:
+        await send({"type": "lifespan.shutdown.failed", "message": f"{type(error).__name__}: {error}"})
+        raise
+    await send({"type": "lifespan.shutdown.complete"})

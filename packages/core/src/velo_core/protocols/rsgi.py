@@ -1,0 +1,228 @@
+"""RSGI 1.6, the protocol of Granian.
+
+Four parts, in the order of every adapter: read, call, write, lifespan. `scope` is RSGI's scope, `io` is the protocol object. Every attribute
+of a scope is computed anew at each access, so each is read at most once.
+
+What RSGI cannot do: the path comes decoded, so an encoded slash is a slash; a stream that fails midway ends as if it were whole.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Protocol, TypeAlias, cast
+
+from velo_core.body import check_declared_length, collect
+from velo_core.errors import ClientDisconnect
+from velo_core.plan import Run
+from velo_core.protocols.application import Application
+from velo_core.protocols.streams import as_async, close
+from velo_core.request import Reader
+from velo_core.response import Response, StreamingResponse
+from velo_core.routing import Table
+from velo_core.status import has_no_body
+from velo_core.types import Address, HeaderPairs
+
+__all__ = ["READER", "RSGI"]
+
+
+class Headers(Protocol):
+    """RSGI's headers: lower-case names, values that are not visible ASCII left out."""
+
+    def get(self, key: str) -> str | None: ...
+    def get_all(self, key: str) -> list[str]: ...
+    def items(self) -> list[tuple[str, str]]: ...
+
+
+class Scope(Protocol):
+    """RSGI's scope."""
+
+    proto: str
+    http_version: str
+    server: str
+    client: str
+    scheme: str
+    method: str
+    path: str
+    query_string: str
+    headers: Headers
+    authority: str | None
+
+
+class Transport(Protocol):
+    """An open stream."""
+
+    async def send_bytes(self, data: bytes) -> None: ...
+    async def send_str(self, data: str) -> None: ...
+
+
+class HTTP(Protocol):
+    """RSGI's protocol object of one request."""
+
+    async def __call__(self) -> bytes: ...
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+    async def client_disconnect(self) -> None: ...
+    def response_empty(self, status: int, headers: HeaderPairs) -> None: ...
+    def response_bytes(self, status: int, headers: HeaderPairs, body: bytes) -> None: ...
+    def response_stream(self, status: int, headers: HeaderPairs) -> Transport: ...
+
+
+class WebSocket(Protocol):
+    """RSGI's protocol object of one websocket."""
+
+    def close(self, status: int | None = None) -> tuple[int, bool]: ...
+
+
+Of: TypeAlias = Callable[[object], str]
+
+
+# Read.
+
+
+def _address(text: str) -> Address | None:
+    host, colon, port = text.rpartition(":")
+    if colon and port.isascii() and port.isdigit():
+        return Address(host.strip("[]"), int(port))
+    return Address(text, 0) if text else None
+
+
+async def _read_body(scope: Scope, protocol: HTTP, headers: Headers, limit: int) -> bytes:
+    try:
+        if check_declared_length(headers.get("content-length"), limit):
+            return await protocol()
+        return await collect(aiter(protocol), limit)
+    except (RuntimeError, OSError) as error:  # Granian's errors for a connection that ended inside the body
+        raise ClientDisconnect("the client left before it had sent the whole body") from error
+
+
+async def _stream(scope: Scope, protocol: HTTP) -> AsyncIterator[bytes]:
+    try:
+        async for chunk in protocol:
+            if chunk:
+                yield chunk
+    except (RuntimeError, OSError) as error:
+        raise ClientDisconnect("the client left before it had sent the whole body") from error
+
+
+READER = Reader(
+    name="rsgi",
+    method=lambda scope: cast("Scope", scope).method,
+    path=lambda scope: cast("Scope", scope).path,
+    raw_path=lambda scope: None,
+    root_path=lambda scope: "",
+    query_string=lambda scope: cast("Scope", scope).query_string,
+    header_key=lambda name: name,
+    raw_headers=lambda scope: cast("Scope", scope).headers,
+    find_header=lambda headers, key: cast("Headers", headers).get(cast("str", key)),
+    find_all_headers=lambda headers, key: cast("Headers", headers).get_all(cast("str", key)),
+    header_pairs=lambda scope: list(cast("Scope", scope).headers.items()),
+    native_headers=cast("Callable[[HeaderPairs], list[tuple[object, object]]]", lambda headers: list(headers)),  # noqa: PLW0108
+    scheme=lambda scope: cast("Scope", scope).scheme,
+    http_version=lambda scope: {"1": "1.0"}.get(cast("Scope", scope).http_version, cast("Scope", scope).http_version),
+    client=lambda scope: _address(cast("Scope", scope).client),
+    server=lambda scope: _address(cast("Scope", scope).server),
+    stream=cast("Callable[[object, object], AsyncIterator[bytes]]", _stream),
+    read_body=cast("Callable[[object, object, object, int], Awaitable[bytes]]", _read_body),
+    capabilities=lambda scope: frozenset(),
+)
+
+
+# Call.
+
+
+class RSGI(Application):
+    """Makes an application callable by RSGI servers."""
+
+    _rsgi_table: Table[Run] | None = None
+
+    async def __rsgi__(self, scope: Scope, protocol: HTTP) -> None:
+        """Serves one request."""
+        if scope.proto != "http":
+            cast("WebSocket", protocol).close(404)
+            return
+        table = self._rsgi_table
+        if table is None:
+            table = self._rsgi_table = self.bind(READER)
+        method = scope.method
+        run, values = table.find(method, scope.path)
+        result = await run(scope, protocol, values)
+        if result.__class__ is tuple:
+            status, headers, body = cast("tuple[int, HeaderPairs, bytes]", result)
+            protocol.response_bytes(status, headers, body)  # for HEAD the server keeps the length and drops the body
+        else:
+            await _write(cast("Response", result), method, protocol)
+
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Starts the application; called by the server with its loop, which does not run yet."""
+        loop.run_until_complete(self.startup())
+
+    def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Stops the application; called by the server with its loop, which does not run any more."""
+        loop.run_until_complete(self.shutdown())
+
+
+# Write.
+
+
+async def _write(response: Response, method: str, protocol: HTTP) -> None:
+    failure: BaseException | None = None
+    try:
+        if isinstance(response, StreamingResponse):
+            await _write_stream(response, method, protocol)
+        elif has_no_body(response.status_code):
+            protocol.response_empty(response.status_code, list(response.headers.items()))
+        else:
+            protocol.response_bytes(response.status_code, list(response.headers.items()), response.body)
+    except OSError as error:  # the client is gone; there is nobody left to tell
+        failure = error
+    except BaseException as error:
+        failure = error
+        raise
+    finally:
+        if response.finish is not None:
+            await response.finish(failure)
+
+
+async def _write_stream(response: StreamingResponse, method: str, protocol: HTTP) -> None:
+    iterator = as_async(response.content)
+    try:
+        if method == "HEAD" or has_no_body(response.status_code):
+            protocol.response_empty(response.status_code, list(response.headers.items()))
+            return
+        await _send_chunks(iterator, protocol.response_stream(response.status_code, list(response.headers.items())), protocol)
+    finally:
+        await close(iterator)
+
+
+async def _send_chunks(iterator: AsyncIterator[bytes | str], transport: Transport, protocol: HTTP) -> None:
+    """Sends all chunks; stops where it is when the client goes away.
+
+    Raises:
+        ConnectionResetError: the client has gone.
+    """
+    sender = cast("asyncio.Task[object]", asyncio.current_task())
+    gone = False
+
+    async def watch() -> None:
+        nonlocal gone
+        await protocol.client_disconnect()
+        gone = True
+        sender.cancel()
+
+    watcher = asyncio.ensure_future(watch())
+    try:
+        async for chunk in iterator:
+            await transport.send_bytes(chunk.encode() if isinstance(chunk, str) else chunk)
+            # Granian's sends are done at once; a stream that never waits for anything else would keep the loop, and the news of a
+            # disconnect, for itself.
+            await asyncio.sleep(0)
+    except asyncio.CancelledError:
+        if not gone:  # somebody else cancels us
+            raise
+        sender.uncancel()
+        raise ConnectionResetError from None
+    finally:
+        watcher.cancel()
+
+
+# Lifespan: `__rsgi_init__` and `__rsgi_del__`, above, for the server calls them on the application.

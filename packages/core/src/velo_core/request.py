@@ -1,0 +1,263 @@
+"""The request, as a handler, a dependency or a middleware sees it.
+
+A `Request` holds what the server gave and reads from it when asked: nothing is parsed that nobody looks at. How to read is the protocol's
+business and comes as a `Reader`, the same table of functions that generated plans use when they need no `Request` at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from velo_core.body import check_declared_length, too_large
+from velo_core.headers import Headers, MutableHeaders
+from velo_core.json import JSONCodec
+from velo_core.parsing import QueryParams, parse_cookies, parse_query
+from velo_core.teardown import Teardown
+from velo_core.types import Address, HeaderPairs
+
+__all__ = ["Reader", "Request", "RouteInfo"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """How one protocol is read. `scope` and `io` are the protocol's own objects and are only handed through.
+
+    Attributes:
+        name: `"asgi"`, `"rsgi"` or `"wsgi"`.
+        method: Request method, as received.
+        path: Percent-decoded path below the application's root.
+        raw_path: Path as received, still encoded, or `None` where the protocol does not tell.
+        root_path: Where the application is mounted, without a trailing slash.
+        query_string: Undecoded query, without `?`.
+        header_key: Makes the key that the `find_` functions take from a lower-case header name; called at start-up.
+        raw_headers: The protocol's own collection of headers; read once per request.
+        find_header: First value of a header, or `None`.
+        find_all_headers: All values of a header, in order.
+        header_pairs: All headers as text.
+        native_headers: Turns response headers into what `call` of the adapter hands to the server; called at start-up for constant headers.
+        scheme: `"http"` or `"https"`.
+        http_version: `"1.0"`, `"1.1"`, `"2"` or `"3"`.
+        client: The peer, if the server knows it.
+        server: Our own end of the connection, if the server knows it.
+        stream: The body, piece by piece. Can be read once.
+        read_body: The whole body, from scope, io, raw headers and the number of bytes that are accepted.
+        capabilities: What this connection can do beyond the common ground.
+    """
+
+    name: str
+    method: Callable[[object], str]
+    path: Callable[[object], str]
+    raw_path: Callable[[object], str | None]
+    root_path: Callable[[object], str]
+    query_string: Callable[[object], str]
+    header_key: Callable[[str], object]
+    raw_headers: Callable[[object], object]
+    find_header: Callable[[object, object], str | None]
+    find_all_headers: Callable[[object, object], list[str]]
+    header_pairs: Callable[[object], HeaderPairs]
+    native_headers: Callable[[HeaderPairs], list[tuple[object, object]]]
+    scheme: Callable[[object], str]
+    http_version: Callable[[object], str]
+    client: Callable[[object], Address | None]
+    server: Callable[[object], Address | None]
+    stream: Callable[[object, object], AsyncIterator[bytes]]
+    read_body: Callable[[object, object, object, int], Awaitable[bytes]]
+    capabilities: Callable[[object], frozenset[str]]
+
+
+class RouteInfo(Protocol):
+    """What a request tells of the route that serves it."""
+
+    @property
+    def path(self) -> str:
+        """Pattern, such as `"/users/{user_id}"`; the prefix of the router for a request that no route serves."""
+        ...
+
+    @property
+    def name(self) -> str | None:
+        """Name for `url_for`, if it has one."""
+        ...
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of the path parameters, in order."""
+        ...
+
+    @property
+    def max_content_length(self) -> int:
+        """Bytes of body that are accepted."""
+        ...
+
+    @property
+    def url_for(self) -> Callable[..., str]:
+        """`Velo.url_for` of the application."""
+        ...
+
+    @property
+    def json_codec(self) -> JSONCodec:
+        """How JSON is read and written here."""
+        ...
+
+
+class Request:
+    """One HTTP request. Made by Velo; handlers get it by annotating a parameter with `Request`."""
+
+    __slots__ = ("_body", "_cookies", "_headers", "_io", "_query", "_reader", "_response_headers", "_scope", "_values", "route", "teardown")
+
+    route: RouteInfo
+    """The route that serves this request."""
+    teardown: Teardown
+    """What dependencies of this request opened. For generated plans, and only there while they need it."""
+
+    def __init__(self, reader: Reader, route: RouteInfo, scope: object, io: object, values: tuple[object, ...]) -> None:
+        self._reader = reader
+        self._scope = scope
+        self._io = io
+        self._values = values
+        self.route = route
+        self._headers: Headers | None = None
+        self._query: QueryParams | None = None
+        self._cookies: dict[str, str] | None = None
+        self._body: bytes | None = None
+        self._response_headers: MutableHeaders | None = None
+
+    def __repr__(self) -> str:
+        return f"<Request {self.method} {self.path}>"
+
+    @property
+    def method(self) -> str:
+        """Method, as received (methods are case-sensitive, RFC 9110 section 9.1)."""
+        return self._reader.method(self._scope)
+
+    @property
+    def path(self) -> str:
+        """Percent-decoded path below the place where the application is mounted."""
+        return self._reader.path(self._scope)
+
+    @property
+    def raw_path(self) -> str | None:
+        """Path as received, still percent-encoded; `None` on RSGI, which does not tell."""
+        return self._reader.raw_path(self._scope)
+
+    @property
+    def root_path(self) -> str:
+        """Where the application is mounted, such as `"/api"`; empty at the root."""
+        return self._reader.root_path(self._scope)
+
+    @property
+    def path_params(self) -> Mapping[str, object]:
+        """Path parameters by name, as the pattern's converters made them (text for a plain `{name}`)."""
+        return dict(zip(self.route.parameters, self._values, strict=False))
+
+    @property
+    def query_string(self) -> str:
+        """Undecoded query, without the question mark."""
+        return self._reader.query_string(self._scope)
+
+    @property
+    def query(self) -> QueryParams:
+        """Decoded query: `query["page"]` is the last value, `query.get_all("tag")` are all of them."""
+        if self._query is None:
+            self._query = parse_query(self.query_string)
+        return self._query
+
+    @property
+    def headers(self) -> Headers:
+        """Header fields, order and duplicates kept."""
+        if self._headers is None:
+            self._headers = Headers(self._reader.header_pairs(self._scope))
+        return self._headers
+
+    @property
+    def cookies(self) -> Mapping[str, str]:
+        """Cookies by name; the first of several with one name (RFC 6265 section 5.4: the more specific path comes first)."""
+        if self._cookies is None:
+            self._cookies = parse_cookies(self.headers.get_all("cookie"))
+        return self._cookies
+
+    @property
+    def scheme(self) -> str:
+        """`"http"` or `"https"`, as the server saw it."""
+        return self._reader.scheme(self._scope)
+
+    @property
+    def http_version(self) -> str:
+        """`"1.0"`, `"1.1"`, `"2"` or `"3"`."""
+        return self._reader.http_version(self._scope)
+
+    @property
+    def client(self) -> Address | None:
+        """The peer of the connection: a proxy, if one stands before the server. `None` if the server does not know."""
+        return self._reader.client(self._scope)
+
+    @property
+    def server(self) -> Address | None:
+        """Our end of the connection, if the server knows it."""
+        return self._reader.server(self._scope)
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What this connection offers beyond the common ground of all protocols, such as `"raw_path"` or `"pathsend"`."""
+        return self._reader.capabilities(self._scope)
+
+    @property
+    def response_headers(self) -> MutableHeaders:
+        """Fields that are added to whatever response is sent in the end, a problem document included."""
+        if self._response_headers is None:
+            self._response_headers = MutableHeaders()
+        return self._response_headers
+
+    @property
+    def parts(self) -> tuple[object, object, tuple[object, ...]]:
+        """What the protocol gave: scope, input and path values. For generated plans."""
+        return self._scope, self._io, self._values
+
+    def take_response_headers(self) -> MutableHeaders | None:
+        """The fields in `response_headers`, once; for Velo itself, when it puts them into the response."""
+        added, self._response_headers = self._response_headers, None
+        return added
+
+    async def body(self) -> bytes:
+        """The whole body.
+
+        Raises:
+            HTTPError: 413 when it is larger than the route accepts.
+            ClientDisconnect: the client left before it had sent all.
+        """
+        if self._body is None:
+            headers = self._reader.raw_headers(self._scope)
+            self._body = await self._reader.read_body(self._scope, self._io, headers, self.route.max_content_length)
+        return self._body
+
+    async def json(self) -> object:
+        """The body as JSON: dicts, lists, text, numbers, booleans, `None`.
+
+        Raises:
+            HTTPError: 400 when it is not well-formed JSON; else as `body()`.
+        """
+        return self.route.json_codec.decode(await self.body())
+
+    async def stream(self, limit: int | None = None) -> AsyncIterator[bytes]:
+        """The body as it arrives; it is not kept, so it can be read once and `body()` is not available afterwards.
+
+        Args:
+            limit: Bytes accepted; the limit of the route by default.
+
+        Raises:
+            HTTPError: 413 as soon as more has arrived.
+            ClientDisconnect: the client left before it had sent all.
+        """
+        allowed = self.route.max_content_length if limit is None else limit
+        check_declared_length(self.headers.get("content-length"), allowed)
+        received = 0
+        async for chunk in self._reader.stream(self._scope, self._io):
+            received += len(chunk)
+            if received > allowed:
+                raise too_large(allowed)
+            yield chunk
+
+    def url_for(self, name: str, /, **values: object) -> str:
+        """Path of the route called `name` (see `Velo.url_for`), below the place where the application is mounted."""
+        return self.root_path + self.route.url_for(name, **values)

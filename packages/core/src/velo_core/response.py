@@ -1,0 +1,211 @@
+"""Responses, for handlers that want to say more than their return value does."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import ClassVar, TypeAlias
+from urllib.parse import quote
+
+from velo_core.errors import HTTPError
+from velo_core.headers import MutableHeaders
+from velo_core.json import encode_json
+from velo_core.parsing import SameSite, format_set_cookie
+from velo_core.types import HeaderPairs
+
+__all__ = ["HTMLResponse", "HeadersLike", "JSONResponse", "PlainTextResponse", "RedirectResponse", "Response", "StreamingResponse"]
+
+HeadersLike: TypeAlias = "Mapping[str, str] | Sequence[tuple[str, str]] | None"
+
+Finish: TypeAlias = "Callable[[BaseException | None], Awaitable[None]]"
+"""Ends what a request opened; told of the error that kept the response from being sent, if any."""
+
+
+class Response:
+    """A complete response.
+
+    Args:
+        content: Body; text is sent as UTF-8.
+        status_code: 200 to 599 (1xx are not final responses, RFC 9110 section 15.2).
+        headers: Further fields. Names and values are checked here, so that nothing a client sent can split the response.
+        media_type: Content-Type, without the charset that text types get; the class's own by default.
+
+    Raises:
+        ValueError: the status or a header cannot be sent.
+    """
+
+    media_type: ClassVar[str | None] = None
+
+    __slots__ = ("body", "finish", "headers", "status_code")
+
+    body: bytes
+    """Bytes to send. Empty for a streaming response."""
+    headers: MutableHeaders
+    """Fields to send. Content-Length is added when the response is sent."""
+    finish: Finish | None
+    """Closes what the request opened, after the response is sent. For plans and adapters."""
+
+    def __init__(
+        self, content: bytes | str = b"", status_code: int = 200, headers: HeadersLike = None, media_type: str | None = None
+    ) -> None:
+        self.status_code = check_status(status_code)
+        self.headers = _headers(headers, media_type or self.media_type)
+        self.body = content.encode() if isinstance(content, str) else content
+        self.finish = None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.status_code}>"
+
+    def set_cookie(
+        self,
+        name: str,
+        value: str = "",
+        *,
+        max_age: int | None = None,
+        path: str | None = "/",
+        domain: str | None = None,
+        secure: bool = True,
+        http_only: bool = True,
+        same_site: SameSite | None = "lax",
+        partitioned: bool = False,
+    ) -> None:
+        """Adds a Set-Cookie field (RFC 6265).
+
+        Args:
+            max_age: Seconds the client keeps it; `None` until it closes.
+            secure: Only over https. Browsers make an exception for localhost, so this can stay on in development.
+            same_site: `"lax"`, `"strict"`, `"none"` or `None` to leave it out.
+
+        Raises:
+            ValueError: a part is not allowed, or the parts contradict each other so that a browser would drop the cookie.
+        """
+        field = format_set_cookie(
+            name,
+            value,
+            max_age=max_age,
+            path=path,
+            domain=domain,
+            secure=secure,
+            http_only=http_only,
+            same_site=same_site,
+            partitioned=partitioned,
+        )
+        self.headers.add("set-cookie", field)
+
+    def delete_cookie(self, name: str, *, path: str | None = "/", domain: str | None = None, secure: bool = True) -> None:
+        """Makes the client forget a cookie; `path` and `domain` must be those it was set with."""
+        self.set_cookie(name, "", max_age=0, path=path, domain=domain, secure=secure)
+
+    @classmethod
+    def _trusted(cls, status_code: int, headers: HeaderPairs, body: bytes) -> Response:
+        """A plain response from parts that were checked at start-up."""
+        response = Response.__new__(Response)
+        response.status_code = status_code
+        response.headers = MutableHeaders._trusted(headers)  # pyright: ignore[reportPrivateUsage]: the internal fast path of the same package
+        response.body = body
+        response.finish = None
+        return response
+
+
+class JSONResponse(Response):
+    """JSON.
+
+    Args:
+        content: Anything with a JSON form: plain data, structs, dataclasses, pydantic models, dates, UUIDs ...
+
+    Raises:
+        TypeError: it has none.
+    """
+
+    __slots__ = ()
+    media_type = "application/json"
+
+    def __init__(self, content: object, status_code: int = 200, headers: HeadersLike = None, media_type: str | None = None) -> None:
+        super().__init__(encode_json(content), status_code, headers, media_type)
+
+
+class PlainTextResponse(Response):
+    """Text."""
+
+    __slots__ = ()
+    media_type = "text/plain"
+
+
+class HTMLResponse(Response):
+    """An HTML page. Nothing is escaped: that is the template's work."""
+
+    __slots__ = ()
+    media_type = "text/html"
+
+
+class RedirectResponse(Response):
+    """Sends the client elsewhere.
+
+    Args:
+        url: Where to; percent-encoded where it has characters that a URI cannot have.
+        status_code: 307 repeats the request as it was; 303 makes it a GET; 301 and 308 are permanent.
+
+    Raises:
+        ValueError: not a redirecting status, or a URL with control characters.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, url: str, status_code: int = 307, headers: HeadersLike = None) -> None:
+        if status_code not in (301, 302, 303, 307, 308):
+            raise ValueError(f"a redirect has status 301, 302, 303, 307 or 308, not {status_code!r}")
+        if any(character < " " or character == "\x7f" for character in url):
+            raise ValueError("the URL of a redirect has control characters in it")
+        super().__init__(b"", status_code, headers)
+        # RFC 3986 section 2: reserved, unreserved and "%" stay, all else is encoded.
+        self.headers.set("location", quote(url, safe="!#$%&'()*+,/:;=?@[]~"))
+
+
+class StreamingResponse(Response):
+    """A body sent piece by piece, as it is made.
+
+    Args:
+        content: Pieces; text is sent as UTF-8. A plain iterable is stepped in the thread pool, so it may block.
+
+    The iterator is closed when the client goes away or an error ends the stream. An error after the start cannot become an error page any
+    more: it is logged and the connection is closed, so that the client sees that the body is not whole.
+    """
+
+    __slots__ = ("content",)
+
+    def __init__(
+        self,
+        content: AsyncIterable[bytes | str] | Iterable[bytes | str],
+        status_code: int = 200,
+        headers: HeadersLike = None,
+        media_type: str | None = None,
+    ) -> None:
+        super().__init__(b"", status_code, headers, media_type)
+        self.content = content
+
+
+def check_status(status_code: int) -> int:
+    """The status, if it can end a request.
+
+    Raises:
+        ValueError: it is not from 200 to 599.
+    """
+    if not 200 <= status_code <= 599:
+        raise ValueError(f"the status of a response is from 200 to 599, not {status_code!r}")
+    return status_code
+
+
+def content_type(media_type: str) -> str:
+    """The Content-Type value for `media_type`: text types say that they are UTF-8."""
+    return f"{media_type}; charset=utf-8" if media_type.startswith("text/") and "charset=" not in media_type else media_type
+
+
+def _headers(given: HeadersLike, media_type: str | None) -> MutableHeaders:
+    headers = MutableHeaders(given.items() if isinstance(given, Mapping) else given or ())
+    if media_type is not None and "content-type" not in headers:
+        headers.set("content-type", content_type(media_type))
+    return headers
+
+
+def problem_parts(error: HTTPError) -> tuple[int, HeaderPairs, dict[str, object]]:
+    """Status, headers and document of the answer to an `HTTPError` (RFC 9457)."""
+    return error.status_code, [("content-type", "application/problem+json"), *error.headers], error.document()

@@ -1,0 +1,106 @@
+"""From what a handler returns to a status, headers and a body.
+
+The declared type decides, once, at start-up: `str` is text, `bytes` is bytes, `None` is 204, a `Response` is itself, and everything else is
+JSON written as that type, so that what the type does not have cannot get out.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Annotated, Union, cast, get_args, get_origin
+
+from velo_core.binding import MISSING
+from velo_core.codecs import backend_for
+from velo_core.json import encode_json
+from velo_core.response import Response, content_type
+from velo_core.status import has_no_body
+from velo_core.types import HeaderPairs
+
+__all__ = ["Result", "Shape", "encode_any", "result_of"]
+
+JSON: HeaderPairs = [("content-type", "application/json")]
+TEXT: HeaderPairs = [("content-type", content_type("text/plain"))]
+BYTES: HeaderPairs = [("content-type", "application/octet-stream")]
+
+
+class Shape(Enum):
+    """What a handler returns."""
+
+    RESPONSE = "a Response"
+    NOTHING = "nothing"
+    DATA = "data of a declared type"
+    ANY = "something that shows when it is there"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How results are written.
+
+    Attributes:
+        shape: What the handler returns.
+        status_code: Of the response.
+        headers: Of the response.
+        encode: Result to body.
+        model: The type that the body is written as; `MISSING` if there is none.
+    """
+
+    shape: Shape
+    status_code: int
+    headers: HeaderPairs
+    encode: Callable[[object], bytes]
+    model: object = MISSING
+
+
+def result_of(declared: object, response_model: object, status_code: int | None) -> Result:
+    """How the results of a handler are written.
+
+    Args:
+        declared: Annotation of the result, or `MISSING`.
+        response_model: What the route says instead, or `MISSING`.
+        status_code: What the route says, or `None`.
+
+    Raises:
+        TypeError: the type has no JSON form.
+    """
+    model = declared if response_model is MISSING else response_model
+    if response_model is MISSING:
+        model = _without_responses(declared)
+    if model is Response:
+        return Result(Shape.RESPONSE, status_code or 200, [], _nothing)
+    status = status_code or (204 if model in (None, type(None)) else 200)
+    if has_no_body(status):
+        return Result(Shape.NOTHING, status, [], _nothing)
+    if model is str:
+        return Result(Shape.DATA, status, TEXT, cast("Callable[[object], bytes]", str.encode), str)
+    if model is bytes:
+        return Result(Shape.DATA, status, BYTES, cast("Callable[[object], bytes]", bytes), bytes)
+    if model is MISSING or model is object:
+        return Result(Shape.ANY, status, [], _nothing)
+    return Result(Shape.DATA, status, JSON, backend_for(model).encoder(model), model)
+
+
+def encode_any(value: object) -> tuple[HeaderPairs, bytes]:
+    """Headers and body for a result of undeclared type."""
+    if isinstance(value, str):
+        return TEXT, value.encode()
+    if isinstance(value, bytes):
+        return BYTES, value
+    return JSON, encode_json(value)
+
+
+def _nothing(value: object) -> bytes:
+    return b""
+
+
+def _without_responses(declared: object) -> object:
+    """The data type in `Item | JSONResponse`; `Response` if there are only responses in it."""
+    if get_origin(declared) is Annotated:
+        declared = get_args(declared)[0]
+    members = get_args(declared) if get_origin(declared) in (Union, types.UnionType) else (declared,)
+    data = tuple(member for member in members if not (isinstance(member, type) and issubclass(member, Response)))
+    if not data:
+        return Response
+    return declared if len(data) == len(members) else cast("object", Union[data])  # noqa: UP007: a tuple of types cannot be written with |

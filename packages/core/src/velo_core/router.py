@@ -1,0 +1,381 @@
+"""`Router`, the one surface for registration, and what a child inherits from its parent."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypedDict, TypeVar, Unpack, cast
+
+from velo_core.answers import ExceptionHandler
+from velo_core.binding import MISSING
+from velo_core.errors import SetupError, where
+from velo_core.markers import Dependency
+from velo_core.plan import Middleware
+from velo_core.plugin import Installation, Plugin
+from velo_core.routing import Converter, join
+
+__all__ = ["Inherited", "Route", "Router", "inherit"]
+
+Handler = TypeVar("Handler", bound=Callable[..., object])
+HandlesError = TypeVar("HandlesError", bound=Callable[..., object])
+IsMiddleware = TypeVar("IsMiddleware", bound=Callable[..., object])
+
+
+class RouteOptions(TypedDict, total=False):
+    """What `Router.route` takes besides path and methods."""
+
+    name: str | None
+    tags: Sequence[str]
+    status_code: int | None
+    response_model: object
+    dependencies: Sequence[object]
+    middleware: Sequence[Middleware]
+    max_content_length: int | None
+    inline: bool
+    summary: str | None
+    description: str | None
+    deprecated: bool
+    include_in_schema: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What the user declared. Nothing in it has been looked at yet.
+
+    Attributes:
+        path: Pattern below the router's prefix.
+        methods: Upper-case by convention, as received on the wire.
+        handler: The function.
+        name: For `url_for`; the function's name unless given.
+        named: Whether the name was given.
+        tags: For documentation.
+        status_code: Of the response; 200, or 204 for a handler annotated to return `None`, if not given.
+        response_model: Type that the result is written as, in place of the annotation.
+        dependencies: Run before the handler, for their effect.
+        middleware: Around this route alone.
+        max_content_length: Bytes of body accepted; the router's if `None`.
+        inline: Whether a plain function runs on the event loop.
+        summary: For documentation.
+        description: For documentation.
+        deprecated: For documentation.
+        include_in_schema: For documentation.
+        namespace: Names that were local where the handler was registered, for annotations written as text.
+    """
+
+    path: str
+    methods: tuple[str, ...]
+    handler: Callable[..., object]
+    name: str
+    named: bool = False
+    tags: tuple[str, ...] = ()
+    status_code: int | None = None
+    response_model: object = MISSING
+    dependencies: tuple[Dependency, ...] = ()
+    middleware: tuple[Middleware, ...] = ()
+    max_content_length: int | None = None
+    inline: bool = False
+    summary: str | None = None
+    description: str | None = None
+    deprecated: bool = False
+    include_in_schema: bool = True
+    namespace: Mapping[str, object] = field(default_factory=dict[str, object], repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Inherited:
+    """What lies above a route: the sum of its routers, outermost first.
+
+    Attributes:
+        prefix: Before every path.
+        name: Before every name.
+        tags: On every route.
+        middleware: Around every route, and around 404 and 405 below the prefix.
+        exception_handlers: By class of exception.
+        dependencies: Before every handler.
+        converters: For patterns, by name.
+        max_content_length: Bytes of body accepted.
+    """
+
+    prefix: str = ""
+    name: str = ""
+    tags: tuple[str, ...] = ()
+    middleware: tuple[Middleware, ...] = ()
+    exception_handlers: Mapping[type[Exception], ExceptionHandler] = field(default_factory=dict[type[Exception], ExceptionHandler])
+    dependencies: tuple[Dependency, ...] = ()
+    converters: Mapping[str, Converter] = field(default_factory=dict[str, Converter])
+    max_content_length: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Included:
+    """A router in another one."""
+
+    router: Router
+    prefix: str
+    tags: tuple[str, ...]
+
+
+def inherit(parent: Inherited, child: Included) -> Inherited:
+    """What holds below `child`. This is the whole rule of encapsulation:
+
+    | what | a child |
+    |---|---|
+    | prefix, name | appends its own |
+    | tags, dependencies | runs the parent's, then its own |
+    | middleware | is inside the parent's |
+    | exception handlers, converters | has the parent's, and replaces those it defines itself |
+    | body limit | has the parent's unless it sets one |
+    | routes, plugins | keeps to itself: neither the parent nor a sibling sees them |
+    """
+    router = child.router
+    return Inherited(
+        prefix=join(join(parent.prefix, child.prefix), router.prefix),
+        name=parent.name + (f"{router.name}." if router.name else ""),
+        tags=tuple(dict.fromkeys((*parent.tags, *child.tags, *router.tags))),
+        middleware=(*parent.middleware, *router.own_middleware),
+        exception_handlers={**parent.exception_handlers, **router.own_exception_handlers},
+        dependencies=(*parent.dependencies, *router.own_dependencies),
+        converters={**parent.converters, **router.own_converters},
+        max_content_length=parent.max_content_length if router.max_content_length is None else router.max_content_length,
+    )
+
+
+class Router:
+    """Collects routes and what is around them. The application is the root router; others are included in it.
+
+    Args:
+        prefix: Before the path of every route, such as `"/users"`.
+        name: Before the name of every route, such as `"users"` for `url_for("users.show")`.
+        tags: For documentation.
+        dependencies: `Depends(...)` to run before every handler.
+        middleware: Around every route, outermost first.
+        max_content_length: Bytes of request body that are accepted; the parent's if `None`.
+    """
+
+    def __init__(
+        self,
+        prefix: str = "",
+        *,
+        name: str = "",
+        tags: Sequence[str] = (),
+        dependencies: Sequence[object] = (),
+        middleware: Sequence[Middleware] = (),
+        max_content_length: int | None = None,
+    ) -> None:
+        self.prefix = prefix
+        self.name = name
+        self.tags = tuple(tags)
+        self.max_content_length = max_content_length
+        self.own_routes: list[Route] = []
+        self.own_middleware: list[Middleware] = list(middleware)
+        self.own_exception_handlers: dict[type[Exception], ExceptionHandler] = {}
+        self.own_dependencies: list[Dependency] = [_dependency(one) for one in dependencies]
+        self.own_converters: dict[str, Converter] = {}
+        self.children: list[Included] = []
+        self.installations: list[Installation] = []
+        self._closed = False
+
+    # Routes.
+
+    def route(
+        self,
+        path: str,
+        *,
+        methods: Sequence[str] = ("GET",),
+        name: str | None = None,
+        tags: Sequence[str] = (),
+        status_code: int | None = None,
+        response_model: object = MISSING,
+        dependencies: Sequence[object] = (),
+        middleware: Sequence[Middleware] = (),
+        max_content_length: int | None = None,
+        inline: bool = False,
+        summary: str | None = None,
+        description: str | None = None,
+        deprecated: bool = False,
+        include_in_schema: bool = True,
+    ) -> Callable[[Handler], Handler]:
+        """Serves `path` with the decorated function.
+
+        Args:
+            path: Pattern, such as `"/users/{user_id}"`; see the page on routing.
+            methods: Request methods; HEAD comes with GET, and OPTIONS by itself.
+            name: For `url_for`; the function's name if not given.
+            tags: For documentation, after those of the router.
+            status_code: Of the response to a result that is not itself a `Response`.
+            response_model: Type that results are written as, if not the annotated one. What it does not have is left out.
+            dependencies: `Depends(...)` to run before the handler, for their effect.
+            middleware: Around this route alone, inside that of the router.
+            max_content_length: Bytes of request body that are accepted.
+            inline: Whether a plain function runs on the event loop; the default is the thread pool.
+            summary: For documentation.
+            description: For documentation; the function's docstring if not given.
+            deprecated: For documentation.
+            include_in_schema: Whether documentation shows it.
+
+        Raises:
+            SetupError: the application has already started.
+        """
+
+        def register(handler: Handler) -> Handler:
+            self._open_for(f"route {path}")
+            self.own_routes.append(
+                Route(
+                    path=path,
+                    methods=tuple(methods),
+                    handler=handler,
+                    name=name or getattr(handler, "__name__", type(handler).__name__),
+                    named=name is not None,
+                    tags=tuple(tags),
+                    status_code=status_code,
+                    response_model=response_model,
+                    dependencies=tuple(_dependency(one) for one in dependencies),
+                    middleware=tuple(middleware),
+                    max_content_length=max_content_length,
+                    inline=inline,
+                    summary=summary,
+                    description=description,
+                    deprecated=deprecated,
+                    include_in_schema=include_in_schema,
+                    namespace=_locals_of_caller(),
+                )
+            )
+            return handler
+
+        return register
+
+    def get(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[Handler], Handler]:
+        """Serves GET, and HEAD unless that has a route of its own; options as for `route`."""
+        return self.route(path, methods=("GET",), **options)
+
+    def post(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[Handler], Handler]:
+        """Serves POST; options as for `route`."""
+        return self.route(path, methods=("POST",), **options)
+
+    def put(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[Handler], Handler]:
+        """Serves PUT; options as for `route`."""
+        return self.route(path, methods=("PUT",), **options)
+
+    def patch(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[Handler], Handler]:
+        """Serves PATCH; options as for `route`."""
+        return self.route(path, methods=("PATCH",), **options)
+
+    def delete(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[Handler], Handler]:
+        """Serves DELETE; options as for `route`."""
+        return self.route(path, methods=("DELETE",), **options)
+
+    def head(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[Handler], Handler]:
+        """Serves HEAD in place of the GET route; options as for `route`."""
+        return self.route(path, methods=("HEAD",), **options)
+
+    def options(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[Handler], Handler]:
+        """Serves OPTIONS in place of the automatic answer; options as for `route`."""
+        return self.route(path, methods=("OPTIONS",), **options)
+
+    # What is around routes.
+
+    def include(self, router: Router, prefix: str = "", *, tags: Sequence[str] = ()) -> None:
+        """Serves the routes of `router` below this one. A router can be included more than once, in different places.
+
+        Args:
+            router: The child.
+            prefix: Before the child's own prefix.
+            tags: Before the child's own tags.
+
+        Raises:
+            SetupError: the child is this router, or contains it; or the application has already started.
+        """
+        self._open_for("router")
+        if any(inner is self for inner in router.tree()):
+            raise SetupError("VELO_ROUTER_CYCLE", "a router cannot be included in itself, or in one that it contains; make a second Router")
+        self.children.append(Included(router, prefix, tuple(tags)))
+
+    def middleware(self, function: IsMiddleware) -> IsMiddleware:
+        """Puts the decorated `async def (request, call_next)` around all routes of this router, inside the middleware that is already there."""
+        self.add_middleware(cast("Middleware", function))
+        return function
+
+    def add_middleware(self, function: Middleware) -> None:
+        """Puts `function` around all routes of this router, inside the middleware that is already there."""
+        self._open_for("middleware")
+        self.own_middleware.append(function)
+
+    def exception_handler(self, kind: type[Exception]) -> Callable[[HandlesError], HandlesError]:
+        """Answers exceptions of class `kind`, and of those derived from it, with what the decorated `(request, exception)` returns."""
+
+        def register(function: HandlesError) -> HandlesError:
+            self.add_exception_handler(kind, cast("ExceptionHandler", function))
+            return function
+
+        return register
+
+    def add_exception_handler(self, kind: type[Exception], function: ExceptionHandler) -> None:
+        """See `exception_handler`.
+
+        Raises:
+            SetupError: this router already has a handler for exactly this class; or the application has already started.
+        """
+        self._open_for("exception handler")
+        known = self.own_exception_handlers.get(kind)
+        if known is not None:
+            message = f"{kind.__qualname__} is already handled on this router by {getattr(known, '__qualname__', known)!s} ({where(known)}); remove one"
+            raise SetupError("VELO_EXCEPTION_HANDLER_DUPLICATE", message)
+        self.own_exception_handlers[kind] = function
+
+    def add_dependency(self, dependency: object) -> None:
+        """Runs `dependency`, a `Depends(...)`, before every handler of this router, after those that are already there."""
+        self._open_for("dependency")
+        self.own_dependencies.append(_dependency(dependency))
+
+    def add_converter(self, name: str, converter: Converter) -> None:
+        """Makes `{parameter:name}` usable in the patterns of this router and of those below it."""
+        self._open_for(f"converter {name}")
+        self.own_converters[name] = converter
+
+    def install(self, plugin: Plugin | str, **options: object) -> None:
+        """Installs a plugin on this router: it can act on this router and on those below it, never on others.
+
+        Args:
+            plugin: An instance, or the name of an entry point in the group `velo.plugins`.
+            options: For the plugin's constructor, when it is given by name.
+
+        Raises:
+            SetupError: options beside an instance; or the application has already started. What is wrong with the plugin itself is
+                reported when the application starts, together with everything else.
+        """
+        self._open_for("plugin")
+        frame = sys._getframe(1)
+        if isinstance(plugin, Plugin) and options:
+            raise SetupError("VELO_PLUGIN_OPTIONS", f"options are for plugins installed by name; give them to {type(plugin).__qualname__}(...) itself")
+        self.installations.append(Installation(plugin, options, self, f"{frame.f_code.co_filename}:{frame.f_lineno}"))
+
+    # The tree.
+
+    def tree(self) -> Iterator[Router]:
+        """This router and all below it."""
+        yield self
+        for child in self.children:
+            yield from child.router.tree()
+
+    def close(self) -> None:
+        """Ends registration, here and below; the application does this when it starts."""
+        for router in self.tree():
+            router._closed = True
+
+    def _open_for(self, thing: str) -> None:
+        if self._closed:
+            raise SetupError("VELO_FROZEN", f"the application has started; this {thing} comes too late. Register everything before the first request.")
+
+
+def _dependency(value: object) -> Dependency:
+    if isinstance(value, Dependency):
+        return value
+    raise SetupError("VELO_DEPENDENCY", f"{value!r} is not a dependency; write Depends({getattr(value, '__name__', 'function')})")
+
+
+def _locals_of_caller() -> Mapping[str, object]:
+    """Names that are local to the function in which a decorator is used; nothing at module level, where annotations find them anyway."""
+    frame = sys._getframe(2)
+    return {} if frame.f_code.co_name == "<module>" else dict(frame.f_locals)
+
