@@ -136,7 +136,7 @@ def _strip(hint: object, metadata: list[object]) -> tuple[object, bool]:
         elif get_origin(hint) in (Union, types.UnionType) and type(None) in get_args(hint):
             optional = True
             rest = tuple(inner for inner in get_args(hint) if inner is not type(None))
-            hint = cast("object", Union[rest])  # noqa: UP007: a tuple of types cannot be written with |
+            hint = cast("object", Union[rest])  # noqa: UP007 - a tuple of types cannot be written with |
         else:
             return hint, optional
 

@@ -102,9 +102,7 @@ class Velo(ASGI, RSGI, Router):
         middleware: Sequence[Middleware] = (),
         max_content_length: int = DEFAULT_LIMIT,
     ) -> None:
-        super().__init__(
-            name=name, tags=tags, dependencies=dependencies, middleware=middleware, max_content_length=max_content_length
-        )
+        super().__init__(name=name, tags=tags, dependencies=dependencies, middleware=middleware, max_content_length=max_content_length)
         self.debug = debug
         self.interpreted = interpreted
         self.dependency_overrides: dict[Callable[..., object], Callable[..., object]] = {}
@@ -219,7 +217,11 @@ class Velo(ASGI, RSGI, Router):
         """
         found = {mounted.pattern.text: mounted for mounted in self._freeze().routes if mounted.name == name}
         if len(found) != 1:
-            state = f"is the name of several routes: {', '.join(found)}; give them names of their own" if found else "is not the name of a route"
+            state = (
+                f"is the name of several routes: {', '.join(found)}; give them names of their own"
+                if found
+                else "is not the name of a route"
+            )
             raise LookupError(f"{name!r} {state}")
         return next(iter(found.values())).pattern.build(values)
 
@@ -319,9 +321,7 @@ class _Freezer:
             self.problems += [Problem(one.code, f"{one.message} ({owner})") for one in error.problems]
             return None
 
-    def route(
-        self, route: Route, inherited: Inherited, routes: list[Mounted], plans: list[tuple[str, Pattern, Plan]]
-    ) -> None:
+    def route(self, route: Route, inherited: Inherited, routes: list[Mounted], plans: list[tuple[str, Pattern, Plan]]) -> None:
         """Adds a route and its plans, or problems."""
         pattern = self.pattern(join(inherited.prefix, route.path), inherited, f"{route.name}, {where(route.handler)}")
         if pattern is None:
@@ -347,7 +347,9 @@ class _Freezer:
                 check_status(route.status_code)
             result = result_of(binding.result, route.response_model, route.status_code)
         except (TypeError, ValueError) as error:
-            self.problems.append(Problem("VELO_RESULT", f"{label}: the result of {route.name} ({where(route.handler)}) cannot be sent: {error}"))
+            self.problems.append(
+                Problem("VELO_RESULT", f"{label}: the result of {route.name} ({where(route.handler)}) cannot be sent: {error}")
+            )
             return
         limit = inherited.max_content_length if route.max_content_length is None else route.max_content_length
         for method in route.methods:
@@ -391,7 +393,8 @@ class _Freezer:
                 continue
             first = named.setdefault(mounted.name, mounted)
             if first.pattern.text != mounted.pattern.text:
-                message = f"the name {mounted.name!r} is given to {first.pattern.text} and to {mounted.pattern.text}; rename one, or name their routers"
+                paths = f"{first.pattern.text} and to {mounted.pattern.text}"
+                message = f"the name {mounted.name!r} is given to {paths}; rename one, or name their routers"
                 self.problems.append(Problem("VELO_ROUTE_NAME", message))
 
     def check_table(self, plans: Sequence[tuple[str, Pattern, Plan]]) -> None:

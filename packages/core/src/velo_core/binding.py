@@ -21,7 +21,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Final, TypeAlias, cast, get_args, get_origin
+from typing import Any, Final, TypeAlias, cast, get_origin
 
 from velo_core.annotations import Annotation, UnresolvedAnnotation, resolve
 from velo_core.codecs import is_model
@@ -117,7 +117,7 @@ class Call:
     """
 
     variable: str
-    function: Callable[..., object]
+    function: Callable[..., Any]
     name: str
     arguments: tuple[tuple[str | None, str], ...]
     kind: Kind
@@ -244,15 +244,18 @@ class _Binder:
     def dependency(self, dependency: Dependency, name: str = "", *, used: bool = True) -> Call | None:
         """The call for a dependency: the one there already is, or a new one. `name` is what the one who asks calls the result."""
         if dependency.cached and dependency in self.seen:
-            call = self.seen[dependency]
-            if used and not call.used:
-                index = self.calls.index(call)
-                call = self.calls[index] = self.seen[dependency] = replace(call, used=True)
-            return call
+            known = self.seen[dependency]
+            if used and not known.used:
+                index = self.calls.index(known)
+                known = self.calls[index] = self.seen[dependency] = replace(known, used=True)
+            return known
         function = self.overrides.get(dependency.function, dependency.function)
         if function in self.open:
             path = " -> ".join(_name(one) for one in [*self.open[self.open.index(function) :], function])
-            self.problem("VELO_DEPENDENCY_CYCLE", f"dependencies go round in a circle: {path} ({where(function)}); let one of them not ask for the next")
+            self.problem(
+                "VELO_DEPENDENCY_CYCLE",
+                f"dependencies go round in a circle: {path} ({where(function)}); let one of them not ask for the next",
+            )
             return None
         self.open.append(function)
         call = self.call(function, name, inline=dependency.inline, used=used)
@@ -307,7 +310,8 @@ class _Binder:
         if isinstance(parameter.default, Marker):
             self.problem(
                 "VELO_MARKER_DEFAULT",
-                f"{place} has a marker as its default; write Annotated[..., {type(parameter.default).__name__}(...)] and the default after it",
+                f"{place} has a marker as its default; write Annotated[..., {type(parameter.default).__name__}(...)], "
+                "and the default after it",
             )
             return None
         if annotation.dependency is not None:
@@ -371,7 +375,9 @@ class _Binder:
         if self.body is not None:
             if (self.body.declared, self.body.default) == (annotation, default):
                 return self.body
-            self.problem("VELO_BODY_TWICE", f"{place} asks for the body, which is already read as {self.body.variable!r}; put both into one model")
+            self.problem(
+                "VELO_BODY_TWICE", f"{place} asks for the body, which is already read as {self.body.variable!r}; put both into one model"
+            )
             return None
         convert = body_conversion(annotation, default, required=default is MISSING)
         self.body = ReadBody(self.names.free(name), convert, annotation, default)
@@ -386,7 +392,10 @@ class _Binder:
         unused = [name for name in self.path_parameters if name not in taken]
         if unused and not asks and not self.problems:
             names = ", ".join(f"{{{name}}}" for name in unused)
-            self.problem("VELO_PATH_PARAMETER", f"{_name(handler)} ({where(handler)}) does not take {names} of its path; add a parameter of that name")
+            self.problem(
+                "VELO_PATH_PARAMETER",
+                f"{_name(handler)} ({where(handler)}) does not take {names} of its path; add a parameter of that name",
+            )
 
     def problem(self, code: str, message: str) -> None:
         """Notes a mistake."""

@@ -1,17 +1,17 @@
 """Plans as source: one flat coroutine per route, with only the steps that the route uses.
 
-Why source: a generic loop over the steps costs about 2.3 us a request, closures picked at start-up 1.5, generated source 1.3 (measured on the
-prototype), and a traceback through source reads like any other. The source is put into `linecache`, so that tracebacks and debuggers show it.
+Why source: a generic loop over the steps costs about 2.3 us a request, closures picked at start-up 1.5, generated source 1.3 (measured on
+the prototype), and a traceback through source reads like any other. The source is put into `linecache`, so that tracebacks and debuggers
+show it.
 
-What a plan leaves out is what makes it fast: no `Request` where nothing asks for one, no `Response` where the handler returned plain data and
-nothing is around it, no list of errors where nothing can fail. With middleware, or with a dependency that has a tear-down, the plan works with
-both objects. The names in the source are the user's own as far as they are free.
+What a plan leaves out is what makes it fast: no `Request` where nothing asks for one, no `Response` where the handler returned plain data
+and nothing is around it, no list of errors where nothing can fail. With middleware, or with a dependency that has a tear-down, the plan
+works with both objects. The names in the source are the user's own as far as they are free.
 """
 
 from __future__ import annotations
 
 import linecache
-from collections.abc import Callable
 from contextlib import asynccontextmanager, contextmanager
 from types import CodeType
 from typing import cast
@@ -19,8 +19,8 @@ from typing import cast
 from velo_core.answers import problem, with_response_headers
 from velo_core.binding import MISSING, Binding, Call, Check, Hop, Kind, Read, ReadBody, Step
 from velo_core.errors import ValidationError, where
-from velo_core.parsing import parse_cookies, parse_query
 from velo_core.names import Names
+from velo_core.parsing import parse_cookies, parse_query
 from velo_core.plan import Middleware, Plan, Refusal, Run, Served, check_response, ready
 from velo_core.request import Reader
 from velo_core.response import Response
@@ -41,7 +41,7 @@ def compiled(plan: Plan, reader: Reader) -> Run:
     """The coroutine function of a plan, for one protocol."""
     writer = _Writer(plan)
     namespace = writer.namespace(reader)
-    exec(_code(plan.label, writer.source), namespace)  # noqa: S102: our own source; names from users are identifiers, texts go in by repr
+    exec(_code(plan.label, writer.source), namespace)  # noqa: S102 - our own source; names from users are identifiers, texts go in by repr
     return cast("Run", namespace["plan"])
 
 
@@ -139,7 +139,8 @@ class _Writer:
     def _docstring(self) -> None:
         if self.served is not None:
             function = self.served.binding.handler.function
-            text = f"{self.plan.label} -> {getattr(function, '__module__', '')}.{getattr(function, '__qualname__', type(function).__qualname__)}"
+            name = getattr(function, "__qualname__", type(function).__qualname__)
+            text = f"{self.plan.label} -> {getattr(function, '__module__', '')}.{name}"
         else:
             text = self.plan.label
         self.line(1, '"""' + text.replace("\\", "\\\\").replace('"', "'") + '"""')
@@ -292,10 +293,10 @@ class _Writer:
     def _expression(self, call: Call) -> str:
         arguments = ", ".join(variable if keyword is None else f"{keyword}={variable}" for keyword, variable in call.arguments)
         if call.kind is Kind.ASYNC_GENERATOR:
-            self.constants[call.name] = asynccontextmanager(cast("Callable[..., object]", call.function))  # pyright: ignore[reportArgumentType]: its kind was checked
+            self.constants[call.name] = asynccontextmanager(call.function)
             return f"await teardown.enter({call.name}({arguments}))"
         if call.kind is Kind.GENERATOR:
-            self.constants[call.name] = contextmanager(cast("Callable[..., object]", call.function))  # pyright: ignore[reportArgumentType]: its kind was checked
+            self.constants[call.name] = contextmanager(call.function)
             return f"await teardown.enter_in_thread({call.name}({arguments}))"
         self.constants[call.name] = call.function
         return f"{'await ' if call.kind is Kind.COROUTINE else ''}{call.name}({arguments})"

@@ -186,7 +186,7 @@ class MutableHeaders(Headers):
     __slots__ = ()
 
     @classmethod
-    def _trusted(cls, pairs: list[tuple[str, str]]) -> Self:
+    def _trusted(cls, pairs: Iterable[tuple[str, str]]) -> Self:
         """As in `Headers`, but of a copy: `pairs` may be a constant that many responses start from."""
         return super()._trusted(list(pairs))
 

@@ -1,19 +1,21 @@
 """What a plan means, written plainly.
 
-Nobody serves with this. It is the definition that generated plans are held against: the behaviour suite runs every case through both. It takes
-no short cuts, so there is always a `Request`, always a `Response`, and each step is looked up when it runs.
+Nobody serves with this. It is the definition that generated plans are held against: the behaviour suite runs every case through both. It
+takes no short cuts, so there is always a `Request`, always a `Response`, and each step is looked up when it runs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager, contextmanager
 from copy import copy
+from functools import partial
+from typing import TypeVar
 
 from velo_core.answers import with_response_headers
 from velo_core.binding import MISSING, Call, Check, Hop, Kind, Read, ReadBody, Step
 from velo_core.errors import InvalidValue, ValidationError
-from velo_core.plan import CallNext, Middleware, Plan, Refusal, Run, Served, check_response, ready
+from velo_core.plan import Middleware, Plan, Refusal, Run, Served, check_response, ready
 from velo_core.request import Reader, Request
 from velo_core.response import Response
 from velo_core.results import Result, Shape, encode_any
@@ -22,6 +24,8 @@ from velo_core.threads import in_thread
 from velo_core.types import INVALID
 
 __all__ = ["interpreter"]
+
+T = TypeVar("T")
 
 
 def interpreter(plan: Plan, reader: Reader) -> Run:
@@ -48,7 +52,10 @@ async def _around(plan: Plan, middleware: tuple[Middleware, ...], request: Reque
         if not middleware:
             return await _centre(plan, request)
         outermost, *inner = middleware
-        call_next: CallNext = lambda request: _around(plan, tuple(inner), request)  # noqa: E731: reads as what it is
+
+        def call_next(request: Request) -> Awaitable[Response]:
+            return _around(plan, tuple(inner), request)
+
         return check_response(await outermost(request, call_next), outermost)
     except Exception as error:
         return await plan.answer_error(request, await request.teardown.fail(error) if not middleware else error)
@@ -87,7 +94,7 @@ class _Steps:
         elif isinstance(step, ReadBody):
             self.values[step.variable] = await self.read_body(step)
         elif isinstance(step, Hop):
-            await in_thread(lambda: [self.plain(inner) for inner in step.steps])
+            await in_thread(partial(self.hop, step))
         elif isinstance(step, Call) and self.makes_sense(step):
             self.values[step.variable] = await self.call(step)
         elif isinstance(step, Check):
@@ -123,12 +130,13 @@ class _Steps:
         self.values[call.variable] = INVALID
         return False
 
-    def plain(self, step: Call | Check) -> None:
-        """Does one step of a visit to the thread pool."""
-        if isinstance(step, Check):
-            self.check()
-        elif self.makes_sense(step):
-            self.values[step.variable] = self.apply(step, step.function)
+    def hop(self, hop: Hop) -> None:
+        """Does the steps of a visit to the thread pool."""
+        for step in hop.steps:
+            if isinstance(step, Check):
+                self.check()
+            elif self.makes_sense(step):
+                self.values[step.variable] = self.apply(step, step.function)
 
     def check(self) -> None:
         """Ends here if something did not fit."""
@@ -138,13 +146,13 @@ class _Steps:
     async def call(self, call: Call) -> object:
         """The result of a dependency or of the handler."""
         if call.kind is Kind.ASYNC_GENERATOR:
-            return await self.request.teardown.enter(self.apply(call, asynccontextmanager(call.function)))  # pyright: ignore
+            return await self.request.teardown.enter(self.apply(call, asynccontextmanager(call.function)))
         if call.kind is Kind.GENERATOR:
-            return await self.request.teardown.enter_in_thread(self.apply(call, contextmanager(call.function)))  # pyright: ignore
+            return await self.request.teardown.enter_in_thread(self.apply(call, contextmanager(call.function)))
         result = self.apply(call, call.function)
-        return await result if call.kind is Kind.COROUTINE else result  # pyright: ignore
+        return await result if call.kind is Kind.COROUTINE else result
 
-    def apply(self, call: Call, function: Callable[..., object]) -> object:
+    def apply(self, call: Call, function: Callable[..., T]) -> T:
         """Calls `function` with the arguments of `call`."""
         positional = [self.values[variable] for keyword, variable in call.arguments if keyword is None]
         named = {keyword: self.values[variable] for keyword, variable in call.arguments if keyword is not None}
@@ -161,5 +169,3 @@ def written(result: Result, value: object) -> Response:
         headers, content = encode_any(value)
         return ready(result.status_code, headers, content)
     return ready(result.status_code, result.headers, result.encode(value))
-
-

@@ -106,7 +106,7 @@ def Depends(function: Callable[..., Iterator[T]], *, cached: bool = True, inline
 def Depends(function: Callable[..., Awaitable[T]], *, cached: bool = True, inline: bool = False) -> T: ...
 @overload
 def Depends(function: Callable[..., T], *, cached: bool = True, inline: bool = False) -> T: ...
-def Depends(function: Callable[..., object], *, cached: bool = True, inline: bool = False) -> object:  # noqa: N802: the field's name for it
+def Depends(function: Callable[..., object], *, cached: bool = True, inline: bool = False) -> object:  # noqa: N802 - the field's name for it
     """Asks for what `function` returns, or yields.
 
     Use it in an annotation, `Annotated[Session, Depends(open_session)]`, or as a default, `session: Session = Depends(open_session)`.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from velo_core.answers import AnswerError
 from velo_core.binding import Binding
@@ -26,8 +26,8 @@ CallNext: TypeAlias = Callable[[Request], Awaitable[Response]]
 Middleware: TypeAlias = Callable[[Request, CallNext], Awaitable[Response]]
 """Around middleware: `async def timing(request, call_next): ...`."""
 
-Ready: TypeAlias = "tuple[int, list[tuple[object, object]], bytes]"
-Run: TypeAlias = Callable[[object, object, "tuple[object, ...]"], Awaitable["Ready | Response"]]
+Ready: TypeAlias = tuple[int, list[Any], bytes]
+Run: TypeAlias = Callable[[Any, Any, tuple[object, ...]], Awaitable[Ready | Response]]
 """(scope, io, path values) to what the adapter sends."""
 
 
@@ -94,7 +94,7 @@ class Plan:
 
 def ready(status_code: int, headers: Sequence[tuple[str, str]], body: bytes) -> Response:
     """A `Response` from the parts that a plan has at hand; the headers were checked at start-up."""
-    return Response._trusted(status_code, [*headers], body)  # pyright: ignore[reportPrivateUsage]: the fast path inside the package
+    return Response._trusted(status_code, headers, body)  # pyright: ignore[reportPrivateUsage]: the fast path inside the package
 
 
 def check_response(response: object, middleware: Middleware) -> Response:
@@ -106,4 +106,6 @@ def check_response(response: object, middleware: Middleware) -> Response:
     if isinstance(response, Response):
         return response
     name = getattr(middleware, "__qualname__", type(middleware).__qualname__)
-    raise TypeError(f"the middleware {name} returned {type(response).__name__}, not a Response; return what call_next gave, or one of its own")
+    raise TypeError(
+        f"the middleware {name} returned {type(response).__name__}, not a Response; return what call_next gave, or one of its own"
+    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from velo_core.body import check_declared_length, too_large
 from velo_core.headers import Headers, MutableHeaders
@@ -22,7 +22,10 @@ __all__ = ["Reader", "Request", "RouteInfo"]
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """How one protocol is read. `scope` and `io` are the protocol's own objects and are only handed through.
+    """How one protocol is read.
+
+    `scope`, `io` and raw headers are the protocol's own objects, of types that only its adapter knows (hence
+    `Any` in its functions); everybody else hands them through.
 
     Attributes:
         name: `"asgi"`, `"rsgi"` or `"wsgi"`.
@@ -47,24 +50,24 @@ class Reader:
     """
 
     name: str
-    method: Callable[[object], str]
-    path: Callable[[object], str]
-    raw_path: Callable[[object], str | None]
-    root_path: Callable[[object], str]
-    query_string: Callable[[object], str]
+    method: Callable[[Any], str]
+    path: Callable[[Any], str]
+    raw_path: Callable[[Any], str | None]
+    root_path: Callable[[Any], str]
+    query_string: Callable[[Any], str]
     header_key: Callable[[str], object]
-    raw_headers: Callable[[object], object]
-    find_header: Callable[[object, object], str | None]
-    find_all_headers: Callable[[object, object], list[str]]
-    header_pairs: Callable[[object], HeaderPairs]
-    native_headers: Callable[[HeaderPairs], list[tuple[object, object]]]
-    scheme: Callable[[object], str]
-    http_version: Callable[[object], str]
-    client: Callable[[object], Address | None]
-    server: Callable[[object], Address | None]
-    stream: Callable[[object, object], AsyncIterator[bytes]]
-    read_body: Callable[[object, object, object, int], Awaitable[bytes]]
-    capabilities: Callable[[object], frozenset[str]]
+    raw_headers: Callable[[Any], object]
+    find_header: Callable[[Any, Any], str | None]
+    find_all_headers: Callable[[Any, Any], list[str]]
+    header_pairs: Callable[[Any], HeaderPairs]
+    native_headers: Callable[[HeaderPairs], list[Any]]
+    scheme: Callable[[Any], str]
+    http_version: Callable[[Any], str]
+    client: Callable[[Any], Address | None]
+    server: Callable[[Any], Address | None]
+    stream: Callable[[Any, Any], AsyncIterator[bytes]]
+    read_body: Callable[[Any, Any, Any, int], Awaitable[bytes]]
+    capabilities: Callable[[Any], frozenset[str]]
 
 
 class RouteInfo(Protocol):
@@ -167,7 +170,7 @@ class Request:
     def headers(self) -> Headers:
         """Header fields, order and duplicates kept."""
         if self._headers is None:
-            self._headers = Headers(self._reader.header_pairs(self._scope))
+            self._headers = Headers._trusted(self._reader.header_pairs(self._scope))  # pyright: ignore[reportPrivateUsage]: the server has parsed them
         return self._headers
 
     @property

@@ -96,7 +96,7 @@ class Response:
         self.set_cookie(name, "", max_age=0, path=path, domain=domain, secure=secure)
 
     @classmethod
-    def _trusted(cls, status_code: int, headers: HeaderPairs, body: bytes) -> Response:
+    def _trusted(cls, status_code: int, headers: Sequence[tuple[str, str]], body: bytes) -> Response:
         """A plain response from parts that were checked at start-up."""
         response = Response.__new__(Response)
         response.status_code = status_code

@@ -103,4 +103,4 @@ def _without_responses(declared: object) -> object:
     data = tuple(member for member in members if not (isinstance(member, type) and issubclass(member, Response)))
     if not data:
         return Response
-    return declared if len(data) == len(members) else cast("object", Union[data])  # noqa: UP007: a tuple of types cannot be written with |
+    return declared if len(data) == len(members) else cast("object", Union[data])  # noqa: UP007 - a tuple of types cannot be written with |

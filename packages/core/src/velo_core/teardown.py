@@ -1,7 +1,7 @@
 """What a request opened, and how it is closed again.
 
-A dependency that yields is open until the response has been sent; an error reaches it at its `yield`, before the error is answered, so that a
-transaction can be rolled back. `contextlib.AsyncExitStack` does the bookkeeping.
+A dependency that yields is open until the response has been sent; an error reaches it at its `yield`, before the error is answered, so
+that a transaction can be rolled back. `contextlib.AsyncExitStack` does the bookkeeping.
 """
 
 from __future__ import annotations

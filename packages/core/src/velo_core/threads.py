@@ -1,7 +1,7 @@
 """The thread pool for plain functions, which may block.
 
-One bounded pool for the whole process, made when first used. Its bound is a promise to the rest of the machine, not a tuning knob for speed:
-40 threads wait well for slow databases and still fit into a small container.
+One bounded pool for the whole process, made when first used. Its bound is a promise to the rest of the machine, not a tuning knob for
+speed: 40 threads wait well for slow databases and still fit into a small container.
 """
 
 from __future__ import annotations

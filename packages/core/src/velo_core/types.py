@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple, TypeAlias, final
 
-__all__ = ["INVALID", "HeaderPairs", "Address", "Invalid"]
+__all__ = ["INVALID", "Address", "HeaderPairs", "Invalid"]
 
 HeaderPairs: TypeAlias = list[tuple[str, str]]
 """Header fields as text: lower-case names, order kept, duplicates kept."""

@@ -1,7 +1,8 @@
 """The default model backend: structs, dataclasses, attrs classes, typed dictionaries, named tuples, and all plain types.
 
-msgspec stops at the first value that does not fit. That is what makes it fast, and it is not what a person who sent three wrong fields wants
-to hear; so when a body does not fit, `explain` goes over it once more, field by field, and finds the rest. Only refused requests pay for it.
+msgspec stops at the first value that does not fit. That is what makes it fast, and it is not what a person who sent three wrong fields
+wants to hear; so when a body does not fit, `explain` goes over it once more, field by field, and finds the rest. Only refused requests
+pay for it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """RSGI 1.6, the protocol of Granian.
 
-Four parts, in the order of every adapter: read, call, write, lifespan. `scope` is RSGI's scope, `io` is the protocol object. Every attribute
-of a scope is computed anew at each access, so each is read at most once.
+Four parts, in the order of every adapter: read, call, write, lifespan. `scope` is RSGI's scope, `io` is the protocol object. Every
+attribute of a scope is computed anew at each access, so each is read at most once.
 
 What RSGI cannot do: the path comes decoded, so an encoded slash is a slash; a stream that fails midway ends as if it were whole.
 """
@@ -9,8 +9,8 @@ What RSGI cannot do: the path comes decoded, so an encoded slash is a slash; a s
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Protocol, TypeAlias, cast
+from collections.abc import AsyncIterator
+from typing import Protocol, cast
 
 from velo_core.body import check_declared_length, collect
 from velo_core.errors import ClientDisconnect
@@ -73,10 +73,64 @@ class WebSocket(Protocol):
     def close(self, status: int | None = None) -> tuple[int, bool]: ...
 
 
-Of: TypeAlias = Callable[[object], str]
-
-
 # Read.
+
+
+def _method(scope: Scope) -> str:
+    return scope.method
+
+
+def _path(scope: Scope) -> str:
+    return scope.path
+
+
+def _raw_path(scope: Scope) -> None:
+    return None
+
+
+def _root_path(scope: Scope) -> str:
+    return ""
+
+
+def _query_string(scope: Scope) -> str:
+    return scope.query_string
+
+
+def _raw_headers(scope: Scope) -> Headers:
+    return scope.headers
+
+
+def _header_pairs(scope: Scope) -> HeaderPairs:
+    return list(scope.headers.items())
+
+
+def _find_header(headers: Headers, key: str) -> str | None:
+    return headers.get(key)
+
+
+def _find_all_headers(headers: Headers, key: str) -> list[str]:
+    return headers.get_all(key)
+
+
+def _scheme(scope: Scope) -> str:
+    return scope.scheme
+
+
+def _http_version(scope: Scope) -> str:
+    version = scope.http_version
+    return "1.0" if version == "1" else version  # Granian's name for it
+
+
+def _client(scope: Scope) -> Address | None:
+    return _address(scope.client)
+
+
+def _server(scope: Scope) -> Address | None:
+    return _address(scope.server)
+
+
+def _capabilities(scope: Scope) -> frozenset[str]:
+    return frozenset()
 
 
 def _address(text: str) -> Address | None:
@@ -106,24 +160,24 @@ async def _stream(scope: Scope, protocol: HTTP) -> AsyncIterator[bytes]:
 
 READER = Reader(
     name="rsgi",
-    method=lambda scope: cast("Scope", scope).method,
-    path=lambda scope: cast("Scope", scope).path,
-    raw_path=lambda scope: None,
-    root_path=lambda scope: "",
-    query_string=lambda scope: cast("Scope", scope).query_string,
-    header_key=lambda name: name,
-    raw_headers=lambda scope: cast("Scope", scope).headers,
-    find_header=lambda headers, key: cast("Headers", headers).get(cast("str", key)),
-    find_all_headers=lambda headers, key: cast("Headers", headers).get_all(cast("str", key)),
-    header_pairs=lambda scope: list(cast("Scope", scope).headers.items()),
-    native_headers=cast("Callable[[HeaderPairs], list[tuple[object, object]]]", lambda headers: list(headers)),  # noqa: PLW0108
-    scheme=lambda scope: cast("Scope", scope).scheme,
-    http_version=lambda scope: {"1": "1.0"}.get(cast("Scope", scope).http_version, cast("Scope", scope).http_version),
-    client=lambda scope: _address(cast("Scope", scope).client),
-    server=lambda scope: _address(cast("Scope", scope).server),
-    stream=cast("Callable[[object, object], AsyncIterator[bytes]]", _stream),
-    read_body=cast("Callable[[object, object, object, int], Awaitable[bytes]]", _read_body),
-    capabilities=lambda scope: frozenset(),
+    method=_method,
+    path=_path,
+    raw_path=_raw_path,
+    root_path=_root_path,
+    query_string=_query_string,
+    header_key=str,
+    raw_headers=_raw_headers,
+    find_header=_find_header,
+    find_all_headers=_find_all_headers,
+    header_pairs=_header_pairs,
+    native_headers=list[tuple[str, str]],
+    scheme=_scheme,
+    http_version=_http_version,
+    client=_client,
+    server=_server,
+    stream=_stream,
+    read_body=_read_body,
+    capabilities=_capabilities,
 )
 
 
@@ -146,11 +200,11 @@ class RSGI(Application):
         method = scope.method
         run, values = table.find(method, scope.path)
         result = await run(scope, protocol, values)
-        if result.__class__ is tuple:
-            status, headers, body = cast("tuple[int, HeaderPairs, bytes]", result)
+        if isinstance(result, tuple):
+            status, headers, body = result
             protocol.response_bytes(status, headers, body)  # for HEAD the server keeps the length and drops the body
         else:
-            await _write(cast("Response", result), method, protocol)
+            await _write(result, method, protocol)
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Starts the application; called by the server with its loop, which does not run yet."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
-from typing import Final
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from functools import partial
 
 from velo_core.threads import in_thread
 
 __all__ = ["as_async", "close"]
-
-_END: Final = object()
 
 
 def as_async(content: AsyncIterable[bytes | str] | Iterable[bytes | str]) -> AsyncIterator[bytes | str]:
@@ -34,11 +32,9 @@ class _Threaded:
         return self
 
     async def __anext__(self) -> bytes | str:
-        step: Callable[[], object] = lambda: next(self._iterator, _END)  # noqa: E731: StopIteration cannot cross a future
-        chunk = await in_thread(step)
-        if chunk is _END:
+        chunk = await in_thread(partial(next, self._iterator, None))  # with a default: StopIteration cannot cross a future
+        if chunk is None:
             raise StopAsyncIteration
-        assert isinstance(chunk, bytes | str)
         return chunk
 
     async def aclose(self) -> None:

@@ -1,0 +1,240 @@
+"""`Table`: what serves a method and a path, and what answers where nothing does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Final, Generic, TypeVar
+from urllib.parse import quote, unquote_to_bytes
+
+from velo_core.errors import SetupError
+from velo_core.routing.pattern import PCHAR, Pattern, Segment, is_text
+from velo_core.routing.tree import Clash, Tree, Values
+
+__all__ = ["Fallback", "Row", "Table", "TrailingSlash"]
+
+T = TypeVar("T")
+
+_TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_MALFORMED: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_END: Final = Segment(("",))
+"""What a slash at the end of a pattern adds."""
+_ROOT: Final = Pattern("/", (_END,), ())
+_PREFIX: Final = ""
+"""Stands where the tree wants a method."""
+
+
+class TrailingSlash(Enum):
+    """What becomes of `/a/` when there is `/a`, and the other way round."""
+
+    STRICT = "strict"
+    """Nothing: they are different paths."""
+    IGNORE = "ignore"
+    """They are the same path, and patterns that differ by nothing else are duplicates. What a catch-all takes keeps its slash."""
+    REDIRECT = "redirect"
+    """They are different paths, but where nothing serves the method on one and something does on the other, the client is sent there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fallback(Generic[T]):
+    """What answers below a prefix when no route does.
+
+    Attributes:
+        not_found: No pattern matches the path. Values: `()`.
+        method_not_allowed: Patterns match, but not for the method. Values: `(allow,)`, the text of an `Allow` header.
+        options: The same for `OPTIONS`. Values: `(allow,)`.
+        redirect: The path with or without its last slash is served. Values: `(path,)`, percent-encoded, for `Location`.
+    """
+
+    not_found: T
+    method_not_allowed: T
+    options: T
+    redirect: T
+
+
+@dataclass(frozen=True, slots=True)
+class Row(Generic[T]):
+    """What was added with one call of `Table.add`."""
+
+    method: str
+    pattern: Pattern
+    value: T
+
+
+class Table(Generic[T]):
+    """What serves each method and path. Add everything, `freeze`, then look up, from any number of threads.
+
+    Theory of operation: a static path is two look-ups in dictionaries, path and method. All else is for the tree, which knows the static
+    paths as well: the dictionaries are a short cut, and what they do not have is not yet known to be missing (`POST /users/me` is static,
+    and `GET /users/me` may be `/users/{id}`). What the tree does not find is answered by the fallback of the longest prefix.
+
+    Args:
+        trailing_slash: See `TrailingSlash`.
+    """
+
+    def __init__(self, *, trailing_slash: TrailingSlash = TrailingSlash.STRICT) -> None:
+        self._trailing_slash = trailing_slash
+        self._tree: Tree[T] = Tree(ignore_trailing_slash=trailing_slash is TrailingSlash.IGNORE)
+        self._fallbacks: Tree[Fallback[T]] = Tree()
+        self._static: dict[str, Mapping[str, tuple[T, tuple[()]]]] = {}
+        self._rows: list[Row[T]] = []
+        self._splits = 0
+        self._clashes: list[Clash[T]] | None = None
+
+    @property
+    def routes(self) -> tuple[Row[T], ...]:
+        """All that was added, ordered by pattern and method."""
+        return tuple(sorted(self._rows, key=lambda row: (row.pattern.text, row.method)))
+
+    def add(self, method: str, pattern: Pattern, value: T) -> None:
+        """Adds a route. One for `GET` also serves `HEAD`, unless there is one for `HEAD` with the same pattern.
+
+        Args:
+            method: Any token; upper and lower case are different (RFC 9110 section 9.1).
+            pattern: The empty one is the same as `/` (RFC 9110 section 4.2.3).
+            value: What to find.
+
+        Raises:
+            SetupError: `VELO_ROUTE_METHOD`: the method is not a token. `VELO_ROUTE_FROZEN`: the table is in use.
+        """
+        self._check_open(pattern)
+        if not _TOKEN.fullmatch(method):
+            raise SetupError("VELO_ROUTE_METHOD", f"{method!r} cannot be the method of {pattern.text}: write a token such as 'GET'")
+        self._rows.append(Row(method, pattern, value))
+        placed = pattern if pattern.segments else _ROOT
+        answers = self._tree.insert(placed, method, value)
+        if method == "GET":
+            self._tree.insert(placed, "HEAD", value, weak=True)
+        if placed.is_static:
+            self._static[placed.path] = answers
+            if self._trailing_slash is TrailingSlash.IGNORE and placed.path != "/":
+                self._static[placed.path.removesuffix("/")] = self._static[placed.path.removesuffix("/") + "/"] = answers
+
+    def add_fallback(self, prefix: Pattern, fallback: Fallback[T]) -> None:
+        """Sets what answers at and below `prefix`, but for longer prefixes. Whole segments count: `/api` does not cover `/apiary`.
+
+        Args:
+            prefix: May have parameters; a slash at its end means nothing. The empty one covers all paths, and `*`.
+            fallback: What answers there.
+
+        Raises:
+            SetupError: `VELO_ROUTE_PATTERN`: a parameter takes the rest of the path. `VELO_ROUTE_FROZEN`: the table is in use.
+        """
+        self._check_open(prefix)
+        segments = prefix.segments[:-1] if prefix.segments[-1:] == (_END,) else prefix.segments
+        if segments and segments[-1].is_catch_all:
+            raise SetupError("VELO_ROUTE_PATTERN", f"the prefix {prefix.text!r} takes the rest of the path: end it before that parameter")
+        self._fallbacks.insert(replace(prefix, segments=segments), _PREFIX, fallback)
+
+    def freeze(self) -> list[Clash[T]]:
+        """Makes the table ready. Returns what is wrong between routes: duplicates and ambiguities, and prefixes that cover the same paths.
+
+        For two prefixes, `Clash.values` has their `not_found`, the code is `VELO_ROUTE_PREFIX`, and the first is in effect.
+        """
+        if self._clashes is None:
+            self._clashes = self._tree.freeze()
+            for clash in self._fallbacks.freeze():
+                message = f"the prefixes {clash.patterns[0].text!r} and {clash.patterns[1].text!r} cover the same paths"
+                values = (clash.values[0].not_found, clash.values[1].not_found)
+                self._clashes.append(Clash("VELO_ROUTE_PREFIX", message, _PREFIX, clash.patterns, values))
+            # One more than needed, so that the rest of a longer path, unsplit, is a segment too many.
+            self._splits = max(self._tree.depth, self._fallbacks.depth) + 1
+        return list(self._clashes)
+
+    def find(self, method: str, path: str) -> tuple[T, Values]:
+        """What answers a request, and its values: those of the path parameters for a route, else see `Fallback`.
+
+        Args:
+            method: As sent.
+            path: Decoded, of a target that had no `%`; where a server keeps only the decoded path, that one.
+
+        Raises:
+            SetupError: `VELO_ROUTE_FALLBACK`: nothing matches, and there is no fallback for the path or `freeze` was not called.
+        """
+        answers = self._static.get(path)
+        if answers is not None:
+            answer = answers.get(method)
+            if answer is not None:
+                return answer
+        segments = path.split("/", self._splits)
+        if "\0" not in path and (path.isascii() or is_text(path)):
+            return self._tree.find(method, segments) or self._miss(method, path, segments)
+        return self._fallback(segments).not_found, ()
+
+    def find_raw(self, method: str, raw_path: str) -> tuple[T, Values]:
+        """The same for a path as it was sent. Each segment is decoded alone, so that a `%2F` does not end it.
+
+        A path that is not UTF-8, has a `%` without two hexadecimal digits (RFC 3986 section 2.1) or a NUL matches nothing.
+
+        Args:
+            method: As sent.
+            raw_path: Before percent-decoding, one character for each byte (latin-1), without query.
+
+        Raises:
+            SetupError: as for `find`.
+        """
+        segments = _decode(raw_path, self._splits)
+        if segments is None:
+            return self._fallback(raw_path.split("/", self._splits)).not_found, ()
+        return self._tree.find(method, segments) or self._miss(method, raw_path.encode("latin-1"), segments)
+
+    def _check_open(self, pattern: Pattern) -> None:
+        if self._clashes is not None:
+            raise SetupError("VELO_ROUTE_FROZEN", f"{pattern.text!r} comes too late: the table is in use; add it before the start")
+
+    def _miss(self, method: str, path: str | bytes, segments: list[str]) -> tuple[T, Values]:
+        """What answers where no route does. `path` is `bytes` if it is not decoded."""
+        fallback = self._fallback(segments)
+        if segments == ["*"] and method == "OPTIONS":  # for the server as a whole (RFC 9110 section 9.3.7)
+            return fallback.options, (_allow({known for row in self._rows for known in _served(row.method)}),)
+        if self._trailing_slash is TrailingSlash.REDIRECT and self._tree.find(method, _other_slash(segments)) is not None:
+            return fallback.redirect, (_location(path),)
+        methods = self._tree.methods(segments)
+        if not methods:
+            return fallback.not_found, ()
+        return fallback.options if method == "OPTIONS" else fallback.method_not_allowed, (_allow(methods),)
+
+    def _fallback(self, segments: list[str]) -> Fallback[T]:
+        found = self._fallbacks.longest_prefix([""] if segments[0] else segments, _PREFIX)
+        if found is None or self._clashes is None:
+            state = "has no fallback" if self._clashes is not None else "was not frozen"
+            raise SetupError(
+                "VELO_ROUTE_FALLBACK", f"the table {state}: call add_fallback(parse('', {{}}), ...) and freeze() before find()"
+            )
+        return found
+
+
+def _served(method: str) -> tuple[str, ...]:
+    return ("GET", "HEAD") if method == "GET" else (method,)
+
+
+def _allow(methods: set[str]) -> str:
+    return ", ".join(sorted(methods | {"OPTIONS"}))
+
+
+def _decode(raw_path: str, splits: int) -> list[str] | None:
+    """The segments, or `None` if the path matches nothing."""
+    try:
+        raw = raw_path.encode("latin-1")
+        segments = [unquote_to_bytes(segment).decode() for segment in raw.split(b"/", splits)]
+    except UnicodeError:
+        return None
+    return None if _MALFORMED.search(raw) or not all(map(is_text, segments)) else segments
+
+
+def _other_slash(segments: list[str]) -> list[str]:
+    """The path with a slash more at the end if it has none, else with one less. `/`, and a path with two at its end, stays."""
+    if segments[-1]:
+        return [*segments, ""]
+    return segments[:-1] if len(segments) > 2 and segments[-2] else segments
+
+
+def _location(path: str | bytes) -> str:
+    """The same as text for `Location`. It never begins with `//` (which would name another host): no pattern matches such a path.
+
+    Percent-encoding also makes it one line, and keeps clients from reading a backslash as a slash.
+    """
+    encoded = quote(path, safe=PCHAR + "/") if isinstance(path, str) else quote(path, safe=PCHAR + "/%")
+    return encoded[:-1] if encoded.endswith("/") else encoded + "/"

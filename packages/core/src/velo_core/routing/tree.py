@@ -1,0 +1,375 @@
+"""A tree of segments: what matches a path, the most specific pattern first.
+
+Theory of operation
+-------------------
+Patterns that begin alike share nodes: one node for each beginning, one step from node to node for each segment. Two segments are alike
+if they have the same literal text and equal converters; names do not count, values are positional. At a node the text of the next
+segment is tried against what may follow, from the most to the least specific (`Segment.order`):
+
+1. literal text: one look-up in a dictionary, however many there are;
+2. the other steps, a chain of alternatives.
+
+So "most specific" is decided segment by segment from the left, and it does not matter what was added first. A step that leads nowhere is
+taken back, and the next alternative of the last node that has one is tried. A node whose patterns do not know the method is nowhere, too:
+a pattern that only answers POST never hides a less specific one that answers GET.
+
+What it costs: every node stands for one beginning, so no look-up comes to a node twice, and it comes only to nodes whose beginning matches
+the path; siblings cost nothing. That leaves no exponential case: a tree in which one path leads to 2**n nodes has 2**n of them, and a
+path leads no deeper than the deepest pattern, however long it is. Many compound segments at one place (`/@{user}`, `/v{major}.{minor}`)
+are told apart by a dictionary as well, one for each pair of lengths of their beginnings and ends. There is no cache of any kind: one that
+is filled by URLs is filled by whoever sends URLs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, groupby, product, zip_longest
+from typing import Final, Generic, Literal, NamedTuple, TypeAlias, TypeVar
+
+from velo_core.routing.converters import NO_MATCH
+from velo_core.routing.pattern import Pattern, Segment
+
+__all__ = ["Clash", "Tree", "Values"]
+
+T = TypeVar("T")
+
+Values: TypeAlias = tuple[object, ...]
+"""Those of the parameters of a pattern, in order."""
+
+_SINGLE: Final = 0
+_COMPOUND: Final = 1
+_CATCH_ALL: Final = 2
+_JUMP: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Clash(Generic[T]):
+    """Two patterns of one method that cannot both be served.
+
+    Attributes:
+        code: `VELO_ROUTE_DUPLICATE` or `VELO_ROUTE_AMBIGUOUS`.
+        message: What is wrong between the patterns. What their values are, and where they come from, is yours to add.
+        method: The method of both.
+        patterns: In the order in which they were added.
+        values: Those of `patterns`.
+    """
+
+    code: str
+    message: str
+    method: str
+    patterns: tuple[Pattern, Pattern]
+    values: tuple[T, T]
+
+
+class Tree(Generic[T]):
+    """Values by pattern and method. Insert everything, `freeze`, then look up, from any number of threads.
+
+    Paths are given as `path.split("/")`, each segment percent-decoded; `path.split("/", depth + 1)` is enough.
+
+    Args:
+        ignore_trailing_slash: Whether `/a` and `/a/` are the same, in patterns and in paths. A catch-all has its slashes all the same.
+    """
+
+    def __init__(self, *, ignore_trailing_slash: bool = False) -> None:
+        self._ignore_trailing_slash = ignore_trailing_slash
+        self._root: _Node[T] = _Node()
+        self._clashes: list[Clash[T]] = []
+        self.depth = 0
+        """The number of segments of the longest pattern."""
+
+    def insert(self, pattern: Pattern, method: str, value: T, *, weak: bool = False) -> Mapping[str, tuple[T, tuple[()]]]:
+        """Adds one value.
+
+        Args:
+            pattern: Of the paths that it is for.
+            method: Any text; the tree knows no method.
+            value: What to find.
+            weak: Whether it gives way, in silence, to a value for the same pattern and method that is not weak.
+
+        Returns:
+            All that is found for exactly this pattern, by method; what is added later will be in it.
+        """
+        segments = self._segments(pattern)
+        self.depth = max(self.depth, len(segments))
+        node = self._root
+        for segment in segments:
+            node = node.child(segment)
+        first = node.declared.get(method)
+        if first is not None and not weak:
+            message = f"{method} {first.text} and {method} {pattern.text} match the same paths"
+            self._clashes.append(Clash("VELO_ROUTE_DUPLICATE", message, method, (first, pattern), (node.answers[method][0], value)))
+        elif weak:
+            node.answers.setdefault(method, (value, ()))
+        else:
+            node.answers[method] = (value, ())
+            node.declared[method] = pattern
+        return node.answers
+
+    def freeze(self) -> list[Clash[T]]:
+        """Makes what was inserted searchable. Returns what cannot be told apart; of duplicates, the first is found."""
+        for node in self._root.below():
+            children = node.others()
+            node.steps = _chain(children)
+            for _, equals in groupby(children, key=lambda child: child.segment.order):
+                for one, other in combinations(equals, 2):
+                    self._clashes += self._ambiguities(one.node, other.node)
+        return self._clashes
+
+    def find(self, method: str, segments: Sequence[str]) -> tuple[T, Values] | None:
+        """The value of the most specific pattern that matches and knows the method, and the values of its parameters, in order.
+
+        This is one long loop on purpose; `visit` says the same in short. Measured: see `table.py`.
+        """
+        if segments[0]:
+            return None
+        count = self._count(segments) if self._ignore_trailing_slash else len(segments)
+        node: _Node[T] = self._root
+        step: _Step[T] | _Jump[T] | None
+        index = 1
+        values: Values = ()
+        found: Values | None
+        waiting: list[tuple[_Step[T] | _Jump[T], int, Values]] = []
+        while True:
+            # Here: `values` are those on the way to `node`, and `segments[index:]` are not matched yet.
+            if index == count:
+                answer = node.answers.get(method)
+                if answer is not None:
+                    return answer[0], values
+                step = None
+            else:
+                text = segments[index]
+                step = node.steps if text else None  # nothing but a literal one matches an empty segment
+                child = node.literals.get(text)
+                if child is not None:
+                    if step is not None:
+                        waiting.append((step, index, values))
+                    node = child
+                    index += 1
+                    continue
+            # Here: `step` is what is to be tried next on `segments[index]`, if anything is.
+            while True:
+                if step is None:
+                    if not waiting:
+                        return None
+                    step, index, values = waiting.pop()
+                text = segments[index]
+                if step.kind == _SINGLE:
+                    value = step.parse(text)
+                    found = None if value is NO_MATCH else (value,)
+                elif step.kind == _COMPOUND:
+                    found = step.match(text)
+                elif step.kind == _CATCH_ALL:
+                    answer = step.node.answers.get(method)
+                    found = None if answer is None else step.match("/".join(segments[index:]))
+                    if answer is not None and found is not None:
+                        return answer[0], values + found
+                    found = None
+                else:
+                    step = step.target(text)
+                    continue
+                if found is not None:
+                    if step.next is not None:
+                        waiting.append((step.next, index, values))
+                    node = step.node
+                    index += 1
+                    values += found
+                    break
+                step = step.next
+
+    def visit(self, segments: Sequence[str]) -> Iterator[tuple[int, Mapping[str, tuple[T, tuple[()]]], Values]]:
+        """Every pattern that matches the path or its beginning, in the order in which `find` comes to them.
+
+        Yields:
+            How many of `segments` are matched, what is found there by method, and the values so far.
+        """
+        if segments[0]:
+            return
+        count = self._count(segments)
+        waiting: list[tuple[_Node[T], int, Values]] = [(self._root, 1, ())]
+        while waiting:
+            node, index, values = waiting.pop()
+            yield index, node.answers, values
+            if index < count:
+                waiting += reversed(list(_following(node, segments, index, count, values)))
+
+    def methods(self, segments: Sequence[str]) -> set[str]:
+        """The methods of all patterns that match."""
+        count = self._count(segments)
+        return {method for index, answers, _ in self.visit(segments) if index == count for method in answers}
+
+    def longest_prefix(self, segments: Sequence[str], method: str) -> T | None:
+        """The value of the longest pattern that matches the beginning of the path, of several that long the most specific one."""
+        found: T | None = None
+        length = 0
+        for index, answers, _ in self.visit(segments):
+            if index > length and method in answers:
+                found, length = answers[method][0], index
+        return found
+
+    def _segments(self, pattern: Pattern) -> tuple[Segment, ...]:
+        """The segments, without the empty one at the end if that does not count."""
+        segments = pattern.segments
+        return segments[:-1] if self._ignore_trailing_slash and len(segments) > 1 and segments[-1] == Segment(("",)) else segments
+
+    def _count(self, segments: Sequence[str]) -> int:
+        """The same for a path. `//` keeps both."""
+        count = len(segments)
+        return count - 1 if self._ignore_trailing_slash and count > 2 and not segments[-1] and segments[-2] else count
+
+    def _ambiguities(self, one: _Node[T], other: _Node[T]) -> Iterator[Clash[T]]:
+        """Pairs of one method below two steps of which neither is more specific."""
+        for first_node, second_node in product(one.below(), list(other.below())):
+            for method in first_node.declared.keys() & second_node.declared.keys():
+                first, second = first_node.declared[method], second_node.declared[method]
+                if self._may_meet(first, second):
+                    message = (
+                        f"{method} {first.text} and {method} {second.text} can match the same path and none is more specific:"
+                        " the converters that tell them apart have the same rank"
+                    )
+                    values = (first_node.answers[method][0], second_node.answers[method][0])
+                    yield Clash("VELO_ROUTE_AMBIGUOUS", message, method, (first, second), values)
+
+    def _may_meet(self, first: Pattern, second: Pattern) -> bool:
+        """Whether one path can match both patterns; in doubt, yes."""
+        for one, other in zip_longest(self._segments(first), self._segments(second)):
+            if one is None or other is None:
+                return False
+            if one.is_catch_all or other.is_catch_all:
+                return True
+            if (one.is_static and other.match(one.literals[0]) is None) or (other.is_static and one.match(other.literals[0]) is None):
+                return False
+        return True
+
+
+class _Child(NamedTuple, Generic[T]):
+    """A segment with parameters, and the node behind it."""
+
+    segment: Segment
+    node: _Node[T]
+
+
+class _Node(Generic[T]):
+    """One beginning of patterns.
+
+    Attributes:
+        literals: The nodes behind literal segments.
+        steps: The first alternative to them; made by `Tree.freeze`.
+        answers: What is found when the path ends here, by method.
+        declared: The patterns of those `answers` that are not weak.
+    """
+
+    __slots__ = ("_others", "answers", "declared", "literals", "steps")
+
+    def __init__(self) -> None:
+        self.literals: dict[str, _Node[T]] = {}
+        self.steps: _Step[T] | _Jump[T] | None = None
+        self.answers: dict[str, tuple[T, tuple[()]]] = {}
+        self.declared: dict[str, Pattern] = {}
+        self._others: dict[tuple[str, ...], list[_Child[T]]] = {}  # by literals, so that 10 000 of them are not compared with each other
+
+    def child(self, segment: Segment) -> _Node[T]:
+        """The node behind `segment`, new if need be."""
+        if segment.is_static:
+            return self.literals.setdefault(segment.literals[0], _Node())
+        alike = self._others.setdefault(segment.literals, [])
+        for child in alike:
+            if child.segment.converters == segment.converters:
+                return child.node
+        alike.append(_Child(segment, _Node()))
+        return alike[-1].node
+
+    def others(self) -> list[_Child[T]]:
+        """All that is behind segments with parameters, the most specific first, in an order that does not depend on who came first."""
+        children = [child for alike in self._others.values() for child in alike]
+        return sorted(children, key=lambda child: (child.segment.order, [converter.name for converter in child.segment.converters]))
+
+    def below(self) -> Iterator[_Node[T]]:
+        """This node and all behind it."""
+        waiting = [self]
+        while waiting:
+            node = waiting.pop()
+            yield node
+            waiting += node.literals.values()
+            waiting += (child.node for alike in node._others.values() for child in alike)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Step(Generic[T]):
+    """One alternative at a node.
+
+    Attributes:
+        kind: Of its segment.
+        next: What is to be tried after it.
+        node: Where it leads.
+        match: `Segment.match`.
+        parse: `Converter.parse`, for a segment that is one parameter and nothing else.
+    """
+
+    kind: Literal[0, 1, 2]
+    next: _Step[T] | _Jump[T] | None
+    node: _Node[T]
+    match: Callable[[str], Values | None]
+    parse: Callable[[str], object]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Jump(Generic[T]):
+    """What stands before compound segments whose beginnings are equally long, and whose ends are: it knows which of them to try.
+
+    Attributes:
+        next: What is to be tried after all of them.
+        before: The length of the beginnings.
+        after: The length of the ends.
+        targets: By beginning and end, the first of the steps that have them; the last of these goes on to `next`.
+    """
+
+    next: _Step[T] | _Jump[T] | None
+    before: int
+    after: int
+    targets: Mapping[tuple[str, str], _Step[T] | _Jump[T] | None]
+    kind: Literal[3] = _JUMP
+
+    def target(self, text: str) -> _Step[T] | _Jump[T] | None:
+        """The step to go on with."""
+        return self.targets.get((text[: self.before], text[len(text) - self.after :]), self.next)
+
+
+def _chain(children: Sequence[_Child[T]]) -> _Step[T] | _Jump[T] | None:
+    """The steps for `children`, in this order."""
+    first: _Step[T] | _Jump[T] | None = None
+    runs = [(lengths, list(run)) for lengths, run in groupby(children, key=lambda child: child.segment.literal_lengths)]
+    for (_, before, after), run in reversed(runs):
+        if len(run) == 1 or not run[0].segment.is_compound:
+            first = _steps(run, first)
+            continue
+        targets: dict[tuple[str, str], list[_Child[T]]] = {}
+        for child in run:
+            targets.setdefault((child.segment.literals[0], child.segment.literals[-1]), []).append(child)
+        first = _Jump(first, before, after, {ends: _steps(alike, first) for ends, alike in targets.items()})
+    return first
+
+
+def _steps(children: Sequence[_Child[T]], following: _Step[T] | _Jump[T] | None) -> _Step[T] | _Jump[T] | None:
+    for segment, node in reversed(children):
+        kind: Literal[0, 1, 2] = _COMPOUND if segment.is_compound else _CATCH_ALL if segment.is_catch_all else _SINGLE
+        following = _Step(kind, following, node, segment.match, segment.converters[0].parse)
+    return following
+
+
+def _following(node: _Node[T], segments: Sequence[str], index: int, count: int, values: Values) -> Iterator[tuple[_Node[T], int, Values]]:
+    """The nodes that the next segment leads to, the most specific first."""
+    text = segments[index]
+    literal = node.literals.get(text)
+    if literal is not None:
+        yield literal, index + 1, values
+    step = node.steps if text else None
+    while step is not None:
+        if step.kind == _JUMP:
+            step = step.target(text)
+            continue
+        takes_rest = step.kind == _CATCH_ALL
+        found = step.match("/".join(segments[index:]) if takes_rest else text)
+        if found is not None:
+            yield step.node, count if takes_rest else index + 1, values + found
+        step = step.next

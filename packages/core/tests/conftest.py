@@ -1,0 +1,25 @@
+"""Every behaviour is tested on every protocol, through generated plans and through interpreted ones."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+from velo_core import Velo
+from velo_testing import ProtocolName, TestClient
+
+Serve = Callable[..., TestClient]
+
+WAYS: list[tuple[ProtocolName, bool]] = [("asgi", False), ("asgi", True), ("rsgi", False), ("rsgi", True)]
+
+
+@pytest.fixture(params=WAYS, ids=lambda way: f"{way[0]}-{'interpreted' if way[1] else 'generated'}")
+def serve(request: pytest.FixtureRequest) -> Iterator[Serve]:
+    """Starts an application and gives a client for it; `serve(app, raise_app_exceptions=False)` to see its 500s."""
+    protocol, interpreted = request.param
+    with ExitStack() as stack:
+
+        def start(app: Velo, *, raise_app_exceptions: bool = True) -> TestClient:
+            app.interpreted = interpreted
+            return stack.enter_context(TestClient(app, protocol=protocol, raise_app_exceptions=raise_app_exceptions))
+
+        yield start

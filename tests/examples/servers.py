@@ -1,0 +1,93 @@
+"""Real servers on free ports, and a client that sends and shows exactly what goes over the wire."""
+
+import http.client
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+SERVERS: dict[str, tuple[str, ...]] = {
+    "granian-rsgi": ("granian", "--interface", "rsgi", "--no-ws", "--host", "127.0.0.1", "--port", "{port}", "{module}:app"),
+    "granian-asgi": ("granian", "--interface", "asgi", "--no-ws", "--host", "127.0.0.1", "--port", "{port}", "{module}:app"),
+    "uvicorn": ("uvicorn", "--host", "127.0.0.1", "--port", "{port}", "{module}:app"),
+    "hypercorn": ("hypercorn", "--bind", "127.0.0.1:{port}", "{module}:app"),
+}
+"""Command lines; each is run with `python -m`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: `headers` lower-case, without those that servers add of their own accord."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server that runs."""
+
+    name: str
+    port: int
+
+    def ask(self, method: str, target: str, headers: Mapping[str, str] | None = None, body: bytes | None = None) -> Answer:
+        """Sends one request on a connection of its own; `target` goes out as it is."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request(method, target, body=body, headers=dict(headers or {}))
+            response = connection.getresponse()
+            content = response.read()
+            own = {"date", "server", "connection", "transfer-encoding"}
+            kept = {name.lower(): value for name, value in response.getheaders() if name.lower() not in own}
+            return Answer(response.status, kept, content)
+        finally:
+            connection.close()
+
+
+@contextmanager
+def serving(name: str, module: str) -> Iterator[Server]:
+    """Runs `examples/<module>.py` under the server called `name` until the block ends."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", *(part.format(port=port, module=module) for part in SERVERS[name])]
+    process = subprocess.Popen(
+        command, cwd=EXAMPLES, env={**os.environ, "PYTHONPATH": str(EXAMPLES)}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    try:
+        wait_until_open(process, port)
+        yield Server(name, port)
+    finally:
+        process.terminate()
+        try:
+            process.communicate(timeout=20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+
+
+def wait_until_open(process: subprocess.Popen[str], port: int) -> None:
+    """Waits until the server accepts connections.
+
+    Raises:
+        RuntimeError: it ended before, with what it printed; or it took more than a minute.
+    """
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"the server ended with status {process.returncode}:\n{process.communicate()[0]}")
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.05)  # there is no event to wait for: the port opens or it does not
+        else:
+            return
+    raise RuntimeError("the server did not open its port within a minute")
