@@ -5,19 +5,23 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
+from copy import copy
 from inspect import isawaitable
 from typing import TypeAlias, cast
 
 from velo_core.errors import ClientDisconnect, HTTPError, error_reporter
+from velo_core.headers import MutableHeaders
 from velo_core.json import encode_json
 from velo_core.request import Request
 from velo_core.response import Response
 from velo_core.results import encode_any
+from velo_core.teardown import Teardown
 
-__all__ = ["AnswerError", "ExceptionHandler", "answers", "as_response", "problem", "with_response_headers"]
+__all__ = ["AnswerError", "ExceptionHandler", "answers", "as_response", "closing", "problem", "with_response_headers"]
 
 ExceptionHandler: TypeAlias = "Callable[[Request, Exception], Awaitable[object] | object]"
-"""(request, exception) to a response, or to data. May be a coroutine function; a plain function runs on the event loop."""
+"""(request, exception) to a response, or to data, which is sent with the status and the headers that the exception has by itself. May be a
+coroutine function; a plain function runs on the event loop."""
 AnswerError: TypeAlias = Callable[[Request, Exception], Awaitable[Response]]
 
 logger = logging.getLogger("velo")
@@ -25,8 +29,7 @@ logger = logging.getLogger("velo")
 
 def problem(error: HTTPError) -> Response:
     """The problem document for `error`."""
-    headers = [("content-type", "application/problem+json"), *error.headers]
-    return Response(encode_json(error.document()), error.status_code, headers)
+    return Response(encode_json(error.document()), error.status_code, error.headers, "application/problem+json")
 
 
 def answers(handlers: Mapping[type[Exception], ExceptionHandler], *, debug: bool) -> AnswerError:
@@ -43,7 +46,7 @@ def answers(handlers: Mapping[type[Exception], ExceptionHandler], *, debug: bool
             if kind in handlers:
                 try:
                     answer = handlers[cast("type[Exception]", kind)](request, error)
-                    return with_response_headers(request, as_response(await answer if isawaitable(answer) else answer))
+                    return with_response_headers(request, as_response(await answer if isawaitable(answer) else answer, error))
                 except Exception as second:
                     error = second
                     break
@@ -69,18 +72,41 @@ def unexpected(request: Request, error: Exception, *, debug: bool) -> Response:
     return problem(HTTPError(500, "The server failed to answer this request.", extensions=extensions))
 
 
-def as_response(value: object) -> Response:
-    """A response for what an exception handler returned."""
+def as_response(value: object, error: Exception) -> Response:
+    """A response for what the handler of `error` returned. What is no response is still the answer to an error, so 500 unless that says more."""
     if isinstance(value, Response):
         return value
     headers, body = encode_any(value)
-    return Response(body, 200, headers)
+    if not isinstance(error, HTTPError):
+        return Response(body, 500, headers)
+    response = Response(body, error.status_code, error.headers)
+    response.headers.update(headers)
+    return response
 
 
 def with_response_headers(request: Request, response: Response) -> Response:
-    """The response with what `request.response_headers` asks to add."""
+    """The response with what `request.response_headers` asks to add. A copy then, for a handler may return one response again and again."""
     added = request.take_response_headers()
-    if added is not None:
-        for name, value in added.items():
-            response.headers.add(name, value)
+    if added is None:
+        return response
+    response = _copy(response)
+    for name, value in added.items():
+        response.headers.add(name, value)
     return response
+
+
+def closing(response: Response, teardown: Teardown) -> Response:
+    """The response, followed by `teardown`. A copy if another request is sending it right now."""
+    if response.finish is not None:
+        response = _copy(response)
+    response.finish = teardown.finish
+    return response
+
+
+def _copy(response: Response) -> Response:
+    if type(response) is Response:  # an eighth of what `copy` costs
+        return Response(response.body, response.status_code, response.headers.items())
+    twin = copy(response)
+    twin.headers = MutableHeaders(response.headers)
+    twin.finish = None
+    return twin

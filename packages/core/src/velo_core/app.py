@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from typing import TypeAlias, cast
@@ -16,7 +16,7 @@ from velo_core.generate import compiled, source_of
 from velo_core.interpret import interpreter
 from velo_core.json import JSONCodec, MsgspecJSON
 from velo_core.plan import Middleware, Plan, Refusal, Run, Served
-from velo_core.plugin import Ready, instantiate, ordered
+from velo_core.plugin import Ready, install_all
 from velo_core.protocols.asgi import ASGI
 from velo_core.protocols.rsgi import RSGI
 from velo_core.request import Reader
@@ -68,12 +68,14 @@ class Frozen:
         plans: One for each route and method.
         fallbacks: For each prefix, what answers where no route does.
         plugins: In the order of installation.
+        overrides: Those that the plans were made with.
     """
 
     routes: tuple[Mounted, ...]
     plans: tuple[tuple[str, Pattern, Plan], ...]
     fallbacks: tuple[tuple[Pattern, Fallback[Plan]], ...]
     plugins: tuple[Ready, ...]
+    overrides: Mapping[Callable[..., object], Callable[..., object]]
 
 
 class Velo(ASGI, RSGI, Router):
@@ -108,6 +110,7 @@ class Velo(ASGI, RSGI, Router):
         self.dependency_overrides: dict[Callable[..., object], Callable[..., object]] = {}
         self._lifespan = lifespan
         self._frozen: Frozen | None = None
+        self._problems: Sequence[Problem] = ()
         self._running: AsyncExitStack | None = None
         self._json: JSONCodec = MsgspecJSON()
 
@@ -126,12 +129,15 @@ class Velo(ASGI, RSGI, Router):
 
     def _freeze(self) -> Frozen:
         if self._frozen is None:
-            frozen, problems = _Freezer(self, self._json).freeze()
-            if problems:
-                raise SetupError.of(problems)
+            if not self._problems:  # plugins are installed once, even if it was in vain
+                plugins, self._problems = install_all(self)
+                frozen, problems = _Freezer(self, self._json).freeze(plugins)
+                self._problems = [*self._problems, *problems]
+                self._frozen = None if self._problems else frozen
+            if self._problems:
+                raise SetupError.of(self._problems)
             self.close()
-            self._frozen = frozen
-        return self._frozen
+        return cast("Frozen", self._frozen)
 
     def bind(self, reader: Reader) -> Table[Run]:
         """What serves each path on one protocol; for adapters."""
@@ -164,6 +170,11 @@ class Velo(ASGI, RSGI, Router):
         frozen = self._freeze()
         if self._running is not None:
             return
+        if frozen.overrides != self.dependency_overrides:  # as between two tests of one application
+            frozen, problems = _Freezer(self, self._json).freeze(frozen.plugins)
+            if problems:
+                raise SetupError.of(problems)
+            self._frozen, self._asgi_table, self._rsgi_table = frozen, None, None
         async with AsyncExitStack() as stack:
             for ready in frozen.plugins:
                 await stack.enter_async_context(ready.plugin.lifespan(self))
@@ -247,57 +258,21 @@ class _Freezer:
         self.json_codec = json_codec
         self.problems: list[Problem] = []
 
-    def freeze(self) -> tuple[Frozen, list[Problem]]:
+    def freeze(self, plugins: Sequence[Ready]) -> tuple[Frozen, list[Problem]]:
         """What runs, and what is wrong. Only without problems does the first mean anything."""
-        plugins = self.install_plugins()
         routes: list[Mounted] = []
         plans: list[tuple[str, Pattern, Plan]] = []
         fallbacks: list[tuple[Pattern, Fallback[Plan]]] = []
         for included, inherited in self.routers():
-            prefix = self.pattern(inherited.prefix, inherited, "a router")
+            prefix = self.pattern(inherited.prefix, "", inherited, "a router")
             if prefix is not None and not any(prefix.text == known.text for known, _ in fallbacks):
                 fallbacks.append((prefix, self.fallback(prefix, inherited)))
             for route in included.router.own_routes:
                 self.route(route, inherited, routes, plans)
         self.check_names(routes)
-        self.check_table(plans)
-        return Frozen(tuple(routes), tuple(plans), tuple(fallbacks), tuple(plugins)), self.problems
-
-    # Plugins.
-
-    def install_plugins(self) -> list[Ready]:
-        """Runs `install` of all plugins in order; those that a plugin installs itself come in the next round."""
-        done: list[Ready] = []
-        known = 0
-        while True:
-            installations = [one for router in dict.fromkeys(self.app.tree()) for one in router.installations]
-            fresh = [one for one in installations if all(one is not ready.installation for ready in done)]
-            if len(installations) == known:
-                break
-            known = len(installations)
-            made = [instantiate(one) for one in fresh]
-            self.problems += [one for one in made if isinstance(one, Problem)]
-            order, _ = ordered([one for one in made if isinstance(one, Ready)], self.visible)
-            for ready in order:
-                self.install(ready)
-            done += order
-        _, problems = ordered(done, self.visible)
-        self.problems += problems
-        return done
-
-    def install(self, ready: Ready) -> None:
-        """Runs one plugin's `install`."""
-        try:
-            ready.plugin.install(ready.installation.router)
-        except SetupError as error:
-            self.problems += error.problems
-        except Exception as error:
-            message = f"the plugin {ready.installation.label} could not be installed: {type(error).__name__}: {error}"
-            self.problems.append(Problem("VELO_PLUGIN_INSTALL", message))
-
-    def visible(self, plugin: Ready, other: Ready) -> bool:
-        """Whether `other` is on the router of `plugin`, or above it."""
-        return any(router is plugin.installation.router for router in other.installation.router.tree())
+        self.check_table(plans, fallbacks)
+        overrides = dict(self.app.dependency_overrides)
+        return Frozen(tuple(routes), tuple(plans), tuple(fallbacks), tuple(plugins), overrides), self.problems
 
     # Routers and routes.
 
@@ -306,24 +281,28 @@ class _Freezer:
         above = Inherited(converters=CONVERTERS)
 
         def below(included: Included, parent: Inherited) -> Iterator[tuple[Included, Inherited]]:
-            inherited = inherit(parent, included)
+            try:
+                inherited = inherit(parent, included)
+            except SetupError as error:
+                self.problems += error.problems
+                return
             yield included, inherited
             for child in included.router.children:
                 yield from below(child, inherited)
 
         yield from below(Included(self.app, "", ()), above)
 
-    def pattern(self, text: str, inherited: Inherited, owner: str) -> Pattern | None:
+    def pattern(self, prefix: str, path: str, inherited: Inherited, owner: str) -> Pattern | None:
         """The pattern, or a problem."""
         try:
-            return parse(text, inherited.converters)
+            return parse(join(prefix, path), inherited.converters)
         except SetupError as error:
             self.problems += [Problem(one.code, f"{one.message} ({owner})") for one in error.problems]
             return None
 
     def route(self, route: Route, inherited: Inherited, routes: list[Mounted], plans: list[tuple[str, Pattern, Plan]]) -> None:
         """Adds a route and its plans, or problems."""
-        pattern = self.pattern(join(inherited.prefix, route.path), inherited, f"{route.name}, {where(route.handler)}")
+        pattern = self.pattern(inherited.prefix, route.path, inherited, f"{route.name}, {where(route.handler)}")
         if pattern is None:
             return
         mounted = Mounted(route, pattern, inherited, inherited.name + route.name)
@@ -386,25 +365,35 @@ class _Freezer:
     # What is wrong between routes.
 
     def check_names(self, routes: Sequence[Mounted]) -> None:
-        """Reports names that were given to more than one path."""
+        """Reports names that were given to more than one route; one whose router is included twice may keep its own."""
         named: dict[str, Mounted] = {}
         for mounted in routes:
             if not mounted.route.named:
                 continue
             first = named.setdefault(mounted.name, mounted)
-            if first.pattern.text != mounted.pattern.text:
-                paths = f"{first.pattern.text} and to {mounted.pattern.text}"
-                message = f"the name {mounted.name!r} is given to {paths}; rename one, or name their routers"
+            if first.route is not mounted.route and first.pattern.text != mounted.pattern.text:
+                places = " and to ".join(f"{one.pattern.text} ({where(one.route.handler)})" for one in (first, mounted))
+                message = f"the name {mounted.name!r} is given to {places}; rename one, or name their routers"
                 self.problems.append(Problem("VELO_ROUTE_NAME", message))
 
-    def check_table(self, plans: Sequence[tuple[str, Pattern, Plan]]) -> None:
-        """Reports routes that cannot be told apart."""
+    def check_table(self, plans: Sequence[tuple[str, Pattern, Plan]], fallbacks: Sequence[tuple[Pattern, Fallback[Plan]]]) -> None:
+        """Reports methods and prefixes that cannot be, and routes that cannot be told apart."""
         table: Table[Plan] = Table()
         for method, pattern, plan in plans:
-            table.add(method, pattern, plan)
+            try:
+                table.add(method, pattern, plan)
+            except SetupError as error:
+                self.problems += [Problem(one.code, f"{one.message} ({_served_by(plan)})") for one in error.problems]
+        for prefix, fallback in fallbacks:
+            try:
+                table.add_fallback(prefix, fallback)
+            except SetupError as error:
+                self.problems += error.problems
         for clash in table.freeze():
+            if clash.code == "VELO_ROUTE_PREFIX":  # the first router answers below a prefix that two have
+                continue
             places = " and ".join(f"{_served_by(plan)}" for plan in clash.values)
-            self.problems.append(Problem("VELO_ROUTE_DUPLICATE", f"{clash.message}: {places}; remove one or give it another path"))
+            self.problems.append(Problem(clash.code, f"{clash.message}: {places}; remove one or give it another path"))
 
 
 # What the built-in converters make of a text; of one that the user brought, nothing is known, and its values are taken as they are.

@@ -18,7 +18,7 @@ Neighbouring plain functions (`def`) become one `Hop`: one visit to the thread p
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, Final, TypeAlias, cast, get_origin
@@ -227,7 +227,7 @@ class _Binder:
         made: Mapping[str, type],
     ) -> None:
         self.path_parameters = list(path_parameters)
-        self.overrides = overrides
+        self.overrides: dict[object, Callable[..., object]] = {**overrides}
         self.namespace = namespace
         self.made = made
         self.names = Names()
@@ -236,20 +236,22 @@ class _Binder:
         self.calls: list[Call] = []
         self.body: ReadBody | None = None
         self.result: object = MISSING
-        self.seen: dict[Dependency, Call] = {}
+        self.seen: dict[object, Call] = {}
         self.open: list[Callable[..., object]] = []
 
     # What happens to one function.
 
     def dependency(self, dependency: Dependency, name: str = "", *, used: bool = True) -> Call | None:
         """The call for a dependency: the one there already is, or a new one. `name` is what the one who asks calls the result."""
-        if dependency.cached and dependency in self.seen:
-            known = self.seen[dependency]
+        identity = _identity(dependency.function)
+        key = (identity, dependency.inline)
+        if dependency.cached and key in self.seen:
+            known = self.seen[key]
             if used and not known.used:
                 index = self.calls.index(known)
-                known = self.calls[index] = self.seen[dependency] = replace(known, used=True)
+                known = self.calls[index] = self.seen[key] = replace(known, used=True)
             return known
-        function = self.overrides.get(dependency.function, dependency.function)
+        function = self.overrides.get(identity, dependency.function)
         if function in self.open:
             path = " -> ".join(_name(one) for one in [*self.open[self.open.index(function) :], function])
             self.problem(
@@ -262,7 +264,8 @@ class _Binder:
         self.open.pop()
         if call is not None:
             self.calls.append(call)
-            self.seen[dependency] = call
+            if dependency.cached:
+                self.seen[key] = call
         return call
 
     def call(
@@ -274,8 +277,13 @@ class _Binder:
         except UnresolvedAnnotation as error:
             self.problem("VELO_ANNOTATION", str(error))
             return None
+        kind = kind_of(function, inline=inline)
         if is_handler:
             self.result = MISSING if result is None else result.type
+            if kind in (Kind.GENERATOR, Kind.ASYNC_GENERATOR):
+                message = f"the handler {_name(function)} ({where(function)}) yields; return a StreamingResponse of a generator instead"
+                self.problem("VELO_HANDLER", message)
+                return None
         name = self.names.free(_name(function))
         arguments: list[tuple[str | None, str]] = []
         guards: list[str] = []
@@ -295,7 +303,6 @@ class _Binder:
             elif bound.can_fail:
                 guards.append(bound.variable)
         variable = self.names.free(wanted or f"{_name(function)}_result")
-        kind = kind_of(function, inline=inline)
         return Call(variable, function, name, tuple(arguments), kind, tuple(dict.fromkeys(guards)), needs_body, used)
 
     # What happens to one parameter.
@@ -455,6 +462,11 @@ def kind_of(function: Callable[..., object], *, inline: bool = False) -> Kind:
         return Kind.GENERATOR
     # Making an object does not block; visiting a thread for it would cost a hundred times the call.
     return Kind.INLINE if inline or inspect.isclass(target) else Kind.THREAD
+
+
+def _identity(function: object) -> object:
+    """What a function is known by: itself, or who it is if it has no hash, as the instance of a dataclass."""
+    return function if isinstance(function, Hashable) else id(function)
 
 
 def _name(function: object) -> str:

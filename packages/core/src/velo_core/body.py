@@ -6,7 +6,7 @@ the bytes so far exceed it, so at most `limit` bytes plus one network chunk are 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterable
 
 from velo_core.errors import HTTPError
 
@@ -42,7 +42,7 @@ def check_declared_length(content_length: str | None, limit: int) -> bool:
     return True
 
 
-async def collect(chunks: AsyncIterator[bytes], limit: int) -> bytes:
+async def collect(chunks: AsyncIterable[bytes], limit: int) -> bytes:
     """All of `chunks` as one value of at most `limit` bytes.
 
     Raises:

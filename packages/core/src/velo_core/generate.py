@@ -16,9 +16,9 @@ from contextlib import asynccontextmanager, contextmanager
 from types import CodeType
 from typing import cast
 
-from velo_core.answers import problem, with_response_headers
+from velo_core.answers import closing, problem, with_response_headers
 from velo_core.binding import MISSING, Binding, Call, Check, Hop, Kind, Read, ReadBody, Step
-from velo_core.errors import ValidationError, where
+from velo_core.errors import ValidationError
 from velo_core.names import Names
 from velo_core.parsing import parse_cookies, parse_query
 from velo_core.plan import Middleware, Plan, Refusal, Run, Served, check_response, ready
@@ -130,11 +130,11 @@ class _Writer:
         self.line(1, "except BaseException as error:")
         self.line(2, "await teardown.finish(error)")
         self.line(2, "raise")
-        self.line(1, "response.finish = teardown.finish")
 
     def _give(self) -> None:
         """The end of every plan that is not light."""
-        self.line(1, "return with_response_headers(request, response)")
+        response = "with_response_headers(request, response)"
+        self.line(1, f"return closing({response}, teardown)" if self.opens else f"return {response}")
 
     def _docstring(self) -> None:
         if self.served is not None:
@@ -147,7 +147,7 @@ class _Writer:
 
     def _call_middleware(self, number: int, middleware: Middleware, inner: str) -> str:
         """Writes the call of one middleware. What it raises becomes a response here, so that those outside of it see one."""
-        name = f"call_{number}"
+        name = self.names.name_of(f"call_{number}", self.names)
         function = self.constant(getattr(middleware, "__name__", type(middleware).__name__), middleware)
         for text in ("", "", f"async def {name}(request):"):
             self.line(0, text)
@@ -279,7 +279,8 @@ class _Writer:
         return self.constant(f"{read.variable}_default", default)
 
     def _read_body(self, depth: int, step: ReadBody) -> None:
-        read = f"await read_body(scope, io, headers, {self.plan.max_content_length})"
+        # The body comes once: where there is a request, middleware or a dependency may have read it, and the request keeps it.
+        read = f"await read_body(scope, io, headers, {self.plan.max_content_length})" if self.light else "await request.body()"
         if step.convert is None:
             self.line(depth, f"{step.variable} = {read}")
             return
@@ -372,11 +373,11 @@ _SHARED: dict[str, object] = {
     "ValidationError": ValidationError,
     "check_response": check_response,
     "check_result": check_result,
+    "closing": closing,
     "encode_any": encode_any,
     "in_thread": in_thread,
     "parse_cookies": parse_cookies,
     "parse_query": parse_query,
     "ready": ready,
-    "where": where,
     "with_response_headers": with_response_headers,
 }

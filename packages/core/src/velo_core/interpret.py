@@ -12,7 +12,7 @@ from copy import copy
 from functools import partial
 from typing import TypeVar
 
-from velo_core.answers import with_response_headers
+from velo_core.answers import closing, with_response_headers
 from velo_core.binding import MISSING, Call, Check, Hop, Kind, Read, ReadBody, Step
 from velo_core.errors import InvalidValue, ValidationError
 from velo_core.plan import Middleware, Plan, Refusal, Run, Served, check_response, ready
@@ -40,8 +40,7 @@ def interpreter(plan: Plan, reader: Reader) -> Run:
         except BaseException as error:
             await request.teardown.finish(error)
             raise
-        response.finish = request.teardown.finish
-        return with_response_headers(request, response)
+        return closing(with_response_headers(request, response), request.teardown)
 
     return run
 

@@ -11,13 +11,13 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from velo_core.errors import Problem
+from velo_core.errors import Problem, SetupError
 
 if TYPE_CHECKING:
     from velo_core.app import Velo
     from velo_core.router import Router
 
-__all__ = ["ENTRY_POINTS", "PLUGIN_API", "Installation", "Manifest", "Plugin", "instantiate", "ordered"]
+__all__ = ["ENTRY_POINTS", "PLUGIN_API", "Installation", "Manifest", "Plugin", "Ready", "install_all"]
 
 PLUGIN_API = "0.1"
 """Level of the plugin contract. It changes when the contract does, not with every release of velo-core."""
@@ -37,6 +37,9 @@ class Manifest:
         before: Names or capabilities that come later if they are installed.
         provides: Capabilities that others can require.
         multi: Whether it may be installed more than once on one router.
+
+    Raises:
+        SetupError: names are given as one text and not as a tuple, or the API level cannot be read.
     """
 
     name: str
@@ -46,6 +49,18 @@ class Manifest:
     before: tuple[str, ...] = ()
     provides: tuple[str, ...] = ()
     multi: bool = False
+
+    def __post_init__(self) -> None:
+        for field_name in ("requires", "after", "before", "provides"):
+            given: object = getattr(self, field_name)
+            if isinstance(given, str):
+                message = f"{field_name} of the plugin {self.name!r} is the text {given!r}; write a tuple: {field_name}=({given!r},)"
+                raise SetupError("VELO_PLUGIN_MANIFEST", message)
+        try:
+            satisfies(PLUGIN_API, self.requires_api)
+        except ValueError:
+            message = f"requires_api of the plugin {self.name!r} is {self.requires_api!r}; write bounds of an API level, such as '>=0.1,<1'"
+            raise SetupError("VELO_PLUGIN_MANIFEST", message) from None
 
 
 class Plugin:
@@ -120,13 +135,12 @@ def manifest_name(plugin: Plugin) -> str:
 def instantiate(installation: Installation) -> Ready | Problem:
     """The plugin of an installation, loaded by name if need be."""
     given = installation.given
-    plugin = _load(installation, given) if isinstance(given, str) else given
+    plugin: object = _load(installation, given) if isinstance(given, str) else given
     if isinstance(plugin, Problem):
         return plugin
     manifest = getattr(plugin, "manifest", None)
     if not isinstance(plugin, Plugin) or not isinstance(manifest, Manifest):
-        found = type(plugin).__qualname__
-        return Problem("VELO_PLUGIN_INVALID", f"{found}, installed at {installation.place}, is not a Plugin with a manifest = Manifest(name=...)")
+        return Problem("VELO_PLUGIN_INVALID", _why_not(plugin, installation.place))
     if not satisfies(PLUGIN_API, manifest.requires_api):
         return Problem(
             "VELO_PLUGIN_API",
@@ -136,7 +150,14 @@ def instantiate(installation: Installation) -> Ready | Problem:
     return Ready(plugin, manifest, installation)
 
 
-def _load(installation: Installation, name: str) -> Plugin | Problem:
+def _why_not(thing: object, place: str) -> str:
+    if isinstance(thing, type) and issubclass(thing, Plugin):
+        return f"{thing.__qualname__}, installed at {place}, is a class; make an instance: {thing.__qualname__}()"
+    return f"{type(thing).__qualname__}, installed at {place}, is not a Plugin with a manifest = Manifest(name=...)"
+
+
+def _load(installation: Installation, name: str) -> object:
+    """The plugin, or a `Problem`."""
     from importlib.metadata import entry_points  # reads the metadata of every distribution: only those who ask for a name pay for that
 
     found = list(entry_points(group=ENTRY_POINTS, name=name))
@@ -149,7 +170,11 @@ def _load(installation: Installation, name: str) -> Plugin | Problem:
         message = f"the plugin {name!r} ({installation.place}) is offered by {' and '.join(distributions)}; uninstall one, or install an instance"
         return Problem("VELO_PLUGIN_AMBIGUOUS", message)
     try:
-        factory = cast("Callable[..., Plugin]", found[0].load())
+        factory = cast("Callable[..., object]", found[0].load())
+    except Exception as error:
+        message = f"the plugin {name!r} ({installation.place}) could not be loaded from {found[0].value}: {type(error).__name__}: {error}"
+        return Problem("VELO_PLUGIN_LOAD", message)
+    try:
         return factory(**installation.options)
     except Exception as error:
         message = f"the plugin {name!r} ({installation.place}) could not be made from {found[0].value}: {type(error).__name__}: {error}"
@@ -157,71 +182,130 @@ def _load(installation: Installation, name: str) -> Plugin | Problem:
 
 
 def satisfies(level: str, specification: str) -> bool:
-    """Whether an API level is within a specification such as `">=0.1,<1"`. Anything that cannot be read is not."""
-    return all(_holds(_numbers(level), clause.strip()) for clause in specification.split(","))
+    """Whether an API level is within a specification such as `">=0.1,<1"`.
+
+    Raises:
+        ValueError: the specification cannot be read.
+    """
+    held = [_holds(_numbers(level), clause.strip()) for clause in specification.split(",")]  # a list, so that all of it is read
+    return all(held)
 
 
 def _holds(level: tuple[int, ...], clause: str) -> bool:
     for operator in (">=", "<=", "==", "!=", ">", "<"):
         if clause.startswith(operator):
-            try:
-                bound = _numbers(clause[len(operator) :])
-            except ValueError:
-                return False
+            bound = _numbers(clause[len(operator) :])
             size = max(len(level), len(bound))
             left, right = level + (0,) * (size - len(level)), bound + (0,) * (size - len(bound))
             return {">=": left >= right, "<=": left <= right, "==": left == right, "!=": left != right, ">": left > right, "<": left < right}[
                 operator
             ]
-    return False
+    raise ValueError(f"{clause!r} has no operator")
 
 
 def _numbers(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.strip().split("."))
 
 
-def ordered(plugins: Sequence[Ready], visible: Callable[[Ready, Ready], bool]) -> tuple[list[Ready], list[Problem]]:
-    """The plugins in an order in which each comes after what it requires; otherwise in the order in which they were installed.
+# The order.
 
-    Args:
-        plugins: In the order of installation.
-        visible: Whether the first plugin can see the second: it is on the same router, or above.
+
+def install_all(root: Router) -> tuple[list[Ready], list[Problem]]:
+    """Runs `install` of every plugin on `root` and below, each after what it requires, otherwise in the order in which they were given.
+
+    A plugin may install others. What requires something that is not there yet therefore waits as long as there is anything else to install.
 
     Returns:
-        The order, and what is wrong: requirements that nobody provides, duplicates, cycles.
+        The plugins in the order in which they were installed, and everything that is wrong.
     """
-    problems = [*_duplicates(plugins), *_missing(plugins, visible)]
+    problems: list[Problem] = []
+    known: set[Installation] = set()
+    waiting: list[Ready] = []
+    done: list[Ready] = []
+    while True:
+        for installation in [one for router in dict.fromkeys(root.tree()) for one in router.installations if one not in known]:
+            known.add(installation)
+            made = instantiate(installation)
+            if isinstance(made, Ready):
+                waiting.append(made)
+            else:
+                problems.append(made)
+        if not waiting:
+            break
+        ready = _next(waiting, done)
+        waiting.remove(ready)
+        problems += _install(ready)
+        done.append(ready)
+    return done, [*problems, *_duplicates(done), *_missing(done), *_misplaced(done)]
+
+
+def _install(ready: Ready) -> list[Problem]:
+    """Runs one plugin's `install`."""
+    label = ready.installation.label
+    try:
+        ready.plugin.install(ready.installation.router)
+    except SetupError as error:
+        return [Problem(one.code, f"{one.message} (while the plugin {label} was installed)") for one in error.problems]
+    except Exception as error:
+        return [Problem("VELO_PLUGIN_INSTALL", f"the plugin {label} could not be installed: {type(error).__name__}: {error}")]
+    return []
+
+
+def _next(waiting: Sequence[Ready], done: Sequence[Ready]) -> Ready:
+    """The first plugin that nothing keeps waiting. If there is none, the first of all: why none is left to wait for is reported later."""
+    order, edges, _ = _sorted(waiting)
+    blocked: set[Ready] = set()
+    for plugin in order:
+        if all(_provided(need, plugin, done) for need in plugin.manifest.requires) and not blocked.intersection(edges[plugin]):
+            return plugin
+        blocked.add(plugin)
+    return order[0]
+
+
+def _visible(plugin: Ready, other: Ready) -> bool:
+    """Whether `other` is on the router of `plugin`, or above it."""
+    return any(router is plugin.installation.router for router in other.installation.router.tree())
+
+
+def _provided(need: str, plugin: Ready, others: Iterable[Ready]) -> bool:
+    """Whether one of `others` has what `plugin` requires, where it can see it."""
+    return any(need in other.names and _visible(plugin, other) for other in others if other is not plugin)
+
+
+def _edges(plugins: Sequence[Ready]) -> dict[Ready, list[Ready]]:
+    """For each plugin, those that have to come before it. Plugins that are beside each other in the tree do not matter to each other."""
     edges: dict[Ready, list[Ready]] = {plugin: [] for plugin in plugins}
     for plugin in plugins:
         for other in plugins:
-            if other is plugin:
-                continue
-            if other.names & {*plugin.manifest.requires, *plugin.manifest.after}:
+            wanted = other.names & {*plugin.manifest.requires, *plugin.manifest.after} or plugin.names & set(other.manifest.before)
+            if wanted and other is not plugin and (_visible(plugin, other) or _visible(other, plugin)):
                 edges[plugin].append(other)
-            if plugin.names & set(other.manifest.before):
-                edges[plugin].append(other)
+    return edges
+
+
+def _sorted(plugins: Sequence[Ready]) -> tuple[list[Ready], dict[Ready, list[Ready]], list[list[Ready]]]:
+    """The plugins in order, the edges that it follows, and the cycles that it could not follow."""
+    edges = _edges(plugins)
     order: list[Ready] = []
     path: list[Ready] = []
+    cycles: list[list[Ready]] = []
 
     def visit(plugin: Ready) -> None:
-        if plugin in order:
-            return
         if plugin in path:
-            cycle = " -> ".join(one.manifest.name for one in [*path[path.index(plugin) :], plugin])
-            problem = Problem("VELO_PLUGIN_CYCLE", f"plugins wait for each other: {cycle}; drop one of these requires, after or before")
-            if problem not in problems:
-                problems.append(problem)
-            return
-        path.append(plugin)
-        for first in edges[plugin]:
-            visit(first)
-        path.pop()
-        if plugin not in order:
+            cycles.append(path[path.index(plugin) :])
+        elif plugin not in order:
+            path.append(plugin)
+            for first in edges[plugin]:
+                visit(first)
+            path.pop()
             order.append(plugin)
 
     for plugin in plugins:
         visit(plugin)
-    return order, problems
+    return order, edges, cycles
+
+
+# What is wrong.
 
 
 def _duplicates(plugins: Iterable[Ready]) -> list[Problem]:
@@ -239,14 +323,39 @@ def _duplicates(plugins: Iterable[Ready]) -> list[Problem]:
     return problems
 
 
-def _missing(plugins: Sequence[Ready], visible: Callable[[Ready, Ready], bool]) -> list[Problem]:
-    problems: list[Problem] = []
-    for plugin in plugins:
-        for need in plugin.manifest.requires:
-            if not any(need in other.names and visible(plugin, other) for other in plugins if other is not plugin):
-                message = (
-                    f"the plugin {plugin.installation.label} requires {need!r}, which nothing on its router or above it provides; "
-                    f"install a plugin that does, for example app.install({need!r})"
-                )
-                problems.append(Problem("VELO_PLUGIN_REQUIRES", message))
-    return problems
+def _missing(plugins: Sequence[Ready]) -> list[Problem]:
+    return [
+        Problem(
+            "VELO_PLUGIN_REQUIRES",
+            f"the plugin {plugin.installation.label} requires {need!r}, which nothing on its router or above it provides; "
+            f"install a plugin that does, for example app.install({need!r})",
+        )
+        for plugin in plugins
+        for need in plugin.manifest.requires
+        if not _provided(need, plugin, plugins)
+    ]
+
+
+def _misplaced(plugins: Sequence[Ready]) -> list[Problem]:
+    """Plugins that wait for each other; if there are none, those that came too late because another plugin installed them."""
+    _, edges, cycles = _sorted(plugins)
+    if cycles:
+        return [
+            Problem(
+                "VELO_PLUGIN_CYCLE",
+                f"plugins wait for each other: {' -> '.join(one.installation.label for one in [*cycle, cycle[0]])}; "
+                "drop one of these requires, after or before",
+            )
+            for cycle in cycles
+        ]
+    places = {plugin: place for place, plugin in enumerate(plugins)}
+    return [
+        Problem(
+            "VELO_PLUGIN_ORDER",
+            f"the plugin {first.installation.label} has to come before {plugin.installation.label}, but another plugin installed it later; "
+            f"install it yourself, or let {plugin.manifest.name!r} require it",
+        )
+        for plugin in plugins
+        for first in edges[plugin]
+        if places[first] > places[plugin]
+    ]

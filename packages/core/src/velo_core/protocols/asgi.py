@@ -236,8 +236,9 @@ async def _write(response: Response, scope: Scope, receive: Receive, send: Send)
         failure = error
         raise
     finally:
-        if response.finish is not None:
-            await response.finish(failure)
+        finish, response.finish = response.finish, None  # the handler may return the same response again
+        if finish is not None:
+            await finish(failure)
 
 
 async def _write_whole(response: Response, scope: Scope, send: Send) -> None:

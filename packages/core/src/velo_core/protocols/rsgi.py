@@ -144,7 +144,7 @@ async def _read_body(scope: Scope, protocol: HTTP, headers: Headers, limit: int)
     try:
         if check_declared_length(headers.get("content-length"), limit):
             return await protocol()
-        return await collect(aiter(protocol), limit)
+        return await collect(protocol, limit)
     except (RuntimeError, OSError) as error:  # Granian's errors for a connection that ended inside the body
         raise ClientDisconnect("the client left before it had sent the whole body") from error
 
@@ -233,8 +233,9 @@ async def _write(response: Response, method: str, protocol: HTTP) -> None:
         failure = error
         raise
     finally:
-        if response.finish is not None:
-            await response.finish(failure)
+        finish, response.finish = response.finish, None  # the handler may return the same response again
+        if finish is not None:
+            await finish(failure)
 
 
 async def _write_stream(response: StreamingResponse, method: str, protocol: HTTP) -> None:

@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
-from functools import partial
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from contextvars import copy_context
+from typing import Final, cast
 
 from velo_core.threads import in_thread
 
-__all__ = ["as_async", "close"]
+__all__ = ["as_async", "as_bytes", "close"]
+
+_END: Final = object()
 
 
 def as_async(content: AsyncIterable[bytes | str] | Iterable[bytes | str]) -> AsyncIterator[bytes | str]:
     """An asynchronous iterator over `content`; a plain iterable is stepped in the thread pool, for it may block."""
     return aiter(content) if isinstance(content, AsyncIterable) else _Threaded(iter(content))
+
+
+def as_bytes(chunk: object) -> bytes:
+    """What is sent for one piece.
+
+    Raises:
+        TypeError: it is neither bytes nor text.
+    """
+    if isinstance(chunk, bytes):
+        return chunk
+    if isinstance(chunk, str):
+        return chunk.encode()
+    raise TypeError(f"the content of a streaming response gave {type(chunk).__qualname__}, not bytes or str")
 
 
 async def close(iterator: AsyncIterator[bytes | str]) -> None:
@@ -23,22 +39,24 @@ async def close(iterator: AsyncIterator[bytes | str]) -> None:
 
 
 class _Threaded:
-    """A plain iterator, stepped in the thread pool."""
+    """A plain iterator, stepped in the thread pool; all steps see the same context variables, as they would in one function."""
 
     def __init__(self, iterator: Iterator[bytes | str]) -> None:
         self._iterator = iterator
+        self._context = copy_context()
 
     def __aiter__(self) -> _Threaded:
         return self
 
     async def __anext__(self) -> bytes | str:
-        chunk = await in_thread(partial(next, self._iterator, None))  # with a default: StopIteration cannot cross a future
-        if chunk is None:
+        step: Callable[[], object] = lambda: next(self._iterator, _END)  # noqa: E731: StopIteration cannot cross a future
+        chunk = await in_thread(step, self._context)
+        if chunk is _END:
             raise StopAsyncIteration
-        return chunk
+        return cast("bytes | str", chunk)  # `as_bytes` looks at it
 
     async def aclose(self) -> None:
         """Closes the iterator if it can be closed."""
         closing = getattr(self._iterator, "close", None)
         if closing is not None:
-            await in_thread(closing)
+            await in_thread(closing, self._context)

@@ -160,7 +160,8 @@ class Table(Generic[T]):
                 return answer
         segments = path.split("/", self._splits)
         if "\0" not in path and (path.isascii() or is_text(path)):
-            return self._tree.find(method, segments) or self._miss(method, path, segments)
+            found = self._tree.find(method, segments)
+            return found or self._miss(method, path, segments, other_methods=found is not None)
         return self._fallback(segments).not_found, ()
 
     def find_raw(self, method: str, raw_path: str) -> tuple[T, Values]:
@@ -178,23 +179,23 @@ class Table(Generic[T]):
         segments = _decode(raw_path, self._splits)
         if segments is None:
             return self._fallback(raw_path.split("/", self._splits)).not_found, ()
-        return self._tree.find(method, segments) or self._miss(method, raw_path.encode("latin-1"), segments)
+        found = self._tree.find(method, segments)
+        return found or self._miss(method, raw_path.encode("latin-1"), segments, other_methods=found is not None)
 
     def _check_open(self, pattern: Pattern) -> None:
         if self._clashes is not None:
             raise SetupError("VELO_ROUTE_FROZEN", f"{pattern.text!r} comes too late: the table is in use; add it before the start")
 
-    def _miss(self, method: str, path: str | bytes, segments: list[str]) -> tuple[T, Values]:
+    def _miss(self, method: str, path: str | bytes, segments: list[str], *, other_methods: bool) -> tuple[T, Values]:
         """What answers where no route does. `path` is `bytes` if it is not decoded."""
         fallback = self._fallback(segments)
-        if segments == ["*"] and method == "OPTIONS":  # for the server as a whole (RFC 9110 section 9.3.7)
-            return fallback.options, (_allow({known for row in self._rows for known in _served(row.method)}),)
-        if self._trailing_slash is TrailingSlash.REDIRECT and self._tree.find(method, _other_slash(segments)) is not None:
+        if self._trailing_slash is TrailingSlash.REDIRECT and self._tree.find(method, _other_slash(segments)):
             return fallback.redirect, (_location(path),)
-        methods = self._tree.methods(segments)
-        if not methods:
-            return fallback.not_found, ()
-        return fallback.options if method == "OPTIONS" else fallback.method_not_allowed, (_allow(methods),)
+        if other_methods and (methods := self._tree.methods(segments)):
+            return fallback.options if method == "OPTIONS" else fallback.method_not_allowed, (_allow(methods),)
+        if path == "*" and method == "OPTIONS":  # for the server as a whole (RFC 9110 section 9.3.7)
+            return fallback.options, (_allow({known for row in self._rows for known in _served(row.method)}),)
+        return fallback.not_found, ()
 
     def _fallback(self, segments: list[str]) -> Fallback[T]:
         found = self._fallbacks.longest_prefix([""] if segments[0] else segments, _PREFIX)

@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from itertools import combinations, groupby, product, zip_longest
 from typing import Final, Generic, Literal, NamedTuple, TypeAlias, TypeVar
 
-from velo_core.routing.converters import NO_MATCH
+from velo_core.routing.converters import NO_MATCH, StrConverter
 from velo_core.routing.pattern import Pattern, Segment
 
 __all__ = ["Clash", "Tree", "Values"]
@@ -37,10 +37,14 @@ T = TypeVar("T")
 Values: TypeAlias = tuple[object, ...]
 """Those of the parameters of a pattern, in order."""
 
-_SINGLE: Final = 0
-_COMPOUND: Final = 1
-_CATCH_ALL: Final = 2
-_JUMP: Final = 3
+_STRING: Final = 0
+_CONVERTED: Final = 1
+_COMPOUND: Final = 2
+_CATCH_ALL: Final = 3
+_JUMP: Final = 4
+
+_Waiting: TypeAlias = "tuple[_Step[T] | _Jump[T], int, Values, _Waiting[T]] | None"
+"""A stack of alternatives not tried yet: the step, the index of the segment it is tried on, the values before it, and what is below."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +120,13 @@ class Tree(Generic[T]):
                     self._clashes += self._ambiguities(one.node, other.node)
         return self._clashes
 
-    def find(self, method: str, segments: Sequence[str]) -> tuple[T, Values] | None:
+    def find(self, method: str, segments: Sequence[str]) -> tuple[T, Values] | tuple[()] | None:
         """The value of the most specific pattern that matches and knows the method, and the values of its parameters, in order.
 
-        This is one long loop on purpose; `visit` says the same in short. Measured: see `table.py`.
+        Returns:
+            `None` if no pattern matches; `()` if one does, or a catch-all may, but none that knows the method: ask `methods`.
         """
+        # One piece, because a function for each kind of step would be called for each segment. `visit` says the same in short.
         if segments[0]:
             return None
         count = self._count(segments) if self._ignore_trailing_slash else len(segments)
@@ -129,48 +135,58 @@ class Tree(Generic[T]):
         index = 1
         values: Values = ()
         found: Values | None
-        waiting: list[tuple[_Step[T] | _Jump[T], int, Values]] = []
+        waiting: _Waiting[T] = None
+        missed: tuple[()] | None = None
         while True:
             # Here: `values` are those on the way to `node`, and `segments[index:]` are not matched yet.
             if index == count:
                 answer = node.answers.get(method)
                 if answer is not None:
                     return answer[0], values
+                if node.answers:
+                    missed = ()
                 step = None
             else:
                 text = segments[index]
-                step = node.steps if text else None  # nothing but a literal one matches an empty segment
                 child = node.literals.get(text)
+                step = node.steps
                 if child is not None:
-                    if step is not None:
-                        waiting.append((step, index, values))
+                    if step is not None and text:
+                        waiting = (step, index, values, waiting)
                     node = child
                     index += 1
                     continue
+                if not text:
+                    step = None  # nothing but a literal one matches an empty segment
             # Here: `step` is what is to be tried next on `segments[index]`, if anything is.
             while True:
                 if step is None:
-                    if not waiting:
-                        return None
-                    step, index, values = waiting.pop()
-                text = segments[index]
-                if step.kind == _SINGLE:
+                    if waiting is None:
+                        return missed
+                    step, index, values, waiting = waiting
+                    text = segments[index]
+                kind = step.kind
+                if kind == _STRING:
+                    found = (text,)
+                elif kind == _CONVERTED:
                     value = step.parse(text)
                     found = None if value is NO_MATCH else (value,)
-                elif step.kind == _COMPOUND:
+                elif kind == _COMPOUND:
                     found = step.match(text)
-                elif step.kind == _CATCH_ALL:
+                elif kind == _CATCH_ALL:
                     answer = step.node.answers.get(method)
                     found = None if answer is None else step.match("/".join(segments[index:]))
                     if answer is not None and found is not None:
                         return answer[0], values + found
-                    found = None
+                    missed = ()
+                    step = step.next
+                    continue
                 else:
                     step = step.target(text)
                     continue
                 if found is not None:
                     if step.next is not None:
-                        waiting.append((step.next, index, values))
+                        waiting = (step.next, index, values, waiting)
                     node = step.node
                     index += 1
                     values += found
@@ -299,14 +315,14 @@ class _Step(Generic[T]):
     """One alternative at a node.
 
     Attributes:
-        kind: Of its segment.
+        kind: `_STRING` if the value is the segment as it is, `_CONVERTED` for any other single parameter, or as the segment is.
         next: What is to be tried after it.
         node: Where it leads.
         match: `Segment.match`.
-        parse: `Converter.parse`, for a segment that is one parameter and nothing else.
+        parse: `Converter.parse` of the first parameter.
     """
 
-    kind: Literal[0, 1, 2]
+    kind: Literal[0, 1, 2, 3]
     next: _Step[T] | _Jump[T] | None
     node: _Node[T]
     match: Callable[[str], Values | None]
@@ -328,7 +344,7 @@ class _Jump(Generic[T]):
     before: int
     after: int
     targets: Mapping[tuple[str, str], _Step[T] | _Jump[T] | None]
-    kind: Literal[3] = _JUMP
+    kind: Literal[4] = _JUMP
 
     def target(self, text: str) -> _Step[T] | _Jump[T] | None:
         """The step to go on with."""
@@ -352,9 +368,16 @@ def _chain(children: Sequence[_Child[T]]) -> _Step[T] | _Jump[T] | None:
 
 def _steps(children: Sequence[_Child[T]], following: _Step[T] | _Jump[T] | None) -> _Step[T] | _Jump[T] | None:
     for segment, node in reversed(children):
-        kind: Literal[0, 1, 2] = _COMPOUND if segment.is_compound else _CATCH_ALL if segment.is_catch_all else _SINGLE
-        following = _Step(kind, following, node, segment.match, segment.converters[0].parse)
+        following = _Step(_kind(segment), following, node, segment.match, segment.converters[0].parse)
     return following
+
+
+def _kind(segment: Segment) -> Literal[0, 1, 2, 3]:
+    if segment.is_compound:
+        return _COMPOUND
+    if segment.is_catch_all:
+        return _CATCH_ALL
+    return _STRING if isinstance(segment.converters[0], StrConverter) else _CONVERTED
 
 
 def _following(node: _Node[T], segments: Sequence[str], index: int, count: int, values: Values) -> Iterator[tuple[_Node[T], int, Values]]:
