@@ -15,9 +15,8 @@ from velo_core.json import encode_json
 from velo_core.request import Request
 from velo_core.response import Response
 from velo_core.results import encode_any
-from velo_core.teardown import Teardown
 
-__all__ = ["AnswerError", "ExceptionHandler", "answers", "as_response", "closing", "problem", "with_response_headers"]
+__all__ = ["AnswerError", "ExceptionHandler", "answers", "as_response", "problem", "with_response_headers"]
 
 ExceptionHandler: TypeAlias = "Callable[[Request, Exception], Awaitable[object] | object]"
 """(request, exception) to a response, or to data, which is sent with the status and the headers that the exception has by itself. May be a
@@ -95,18 +94,9 @@ def with_response_headers(request: Request, response: Response) -> Response:
     return response
 
 
-def closing(response: Response, teardown: Teardown) -> Response:
-    """The response, followed by `teardown`. A copy if another request is sending it right now."""
-    if response.finish is not None:
-        response = _copy(response)
-    response.finish = teardown.finish
-    return response
-
-
 def _copy(response: Response) -> Response:
     if type(response) is Response:  # an eighth of what `copy` costs
         return Response(response.body, response.status_code, response.headers.items())
     twin = copy(response)
     twin.headers = MutableHeaders(response.headers)
-    twin.finish = None
     return twin

@@ -17,9 +17,10 @@ from velo_core.interpret import interpreter
 from velo_core.json import JSONCodec, MsgspecJSON
 from velo_core.plan import Middleware, Plan, Refusal, Run, Served
 from velo_core.plugin import Ready, install_all
+from velo_core.protocols.asgi import ADAPTER as ASGI_ADAPTER
 from velo_core.protocols.asgi import ASGI
 from velo_core.protocols.rsgi import RSGI
-from velo_core.request import Reader
+from velo_core.request import Adapter
 from velo_core.response import RedirectResponse, Response, check_status
 from velo_core.results import result_of
 from velo_core.router import Included, Inherited, Route, Router, inherit
@@ -139,14 +140,14 @@ class Velo(ASGI, RSGI, Router):
             self.close()
         return cast("Frozen", self._frozen)
 
-    def bind(self, reader: Reader) -> Table[Run]:
+    def bind(self, adapter: Adapter) -> Table[Run]:
         """What serves each path on one protocol; for adapters."""
         frozen = self._freeze()
         runs: dict[int, Run] = {}
 
         def run(plan: Plan) -> Run:
             if id(plan) not in runs:
-                runs[id(plan)] = interpreter(plan, reader) if self.interpreted else compiled(plan, reader)
+                runs[id(plan)] = interpreter(plan, adapter) if self.interpreted else compiled(plan, adapter)
             return runs[id(plan)]
 
         table: Table[Run] = Table()
@@ -202,7 +203,7 @@ class Velo(ASGI, RSGI, Router):
         """
         for known, pattern, plan in self._freeze().plans:
             if pattern.text == path and (known == method or (method == "HEAD" and known == "GET")):
-                return PlanView(plan.label, source_of(plan))
+                return PlanView(plan.label, source_of(plan, ASGI_ADAPTER))
         raise LookupError(f"there is no route {method} {path}; `velo routes` lists all")
 
     @property

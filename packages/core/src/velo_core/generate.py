@@ -16,31 +16,31 @@ from contextlib import asynccontextmanager, contextmanager
 from types import CodeType
 from typing import cast
 
-from velo_core.answers import closing, problem, with_response_headers
+from velo_core.answers import problem, with_response_headers
 from velo_core.binding import MISSING, Binding, Call, Check, Hop, Kind, Read, ReadBody, Step
 from velo_core.errors import ValidationError
 from velo_core.names import Names
 from velo_core.parsing import parse_cookies, parse_query
 from velo_core.plan import Middleware, Plan, Refusal, Run, Served, check_response, ready
-from velo_core.request import Reader
+from velo_core.request import Adapter
 from velo_core.response import Response
-from velo_core.results import Shape, encode_any
+from velo_core.results import Result, Shape, encode_any
 from velo_core.teardown import Teardown
 from velo_core.threads import in_thread
-from velo_core.types import INVALID, HeaderPairs
+from velo_core.types import INVALID
 
 __all__ = ["compiled", "source_of"]
 
 
-def source_of(plan: Plan) -> str:
-    """The Python source of a plan."""
-    return _Writer(plan).source
+def source_of(plan: Plan, adapter: Adapter) -> str:
+    """The Python source of a plan for one protocol; they differ in the last lines at most, which send."""
+    return _Writer(plan, adapter).source
 
 
-def compiled(plan: Plan, reader: Reader) -> Run:
+def compiled(plan: Plan, adapter: Adapter) -> Run:
     """The coroutine function of a plan, for one protocol."""
-    writer = _Writer(plan)
-    namespace = writer.namespace(reader)
+    writer = _Writer(plan, adapter)
+    namespace = writer.namespace()
     exec(_code(plan.label, writer.source), namespace)  # noqa: S102 - our own source; names from users are identifiers, texts go in by repr
     return cast("Run", namespace["plan"])
 
@@ -55,10 +55,11 @@ def _code(label: str, source: str) -> CodeType:
 class _Writer:
     """Writes the source of one plan, and collects the objects that it names."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, adapter: Adapter) -> None:
         self.plan = plan
+        self.adapter = adapter
         self.constants: dict[str, object] = {}
-        self.native: dict[str, HeaderPairs] = {}
+        self.content_types: dict[str, tuple[str, str]] = {}
         self.header_keys: dict[str, str] = {}
         self.lines: list[str] = []
         self.served = plan.endpoint if isinstance(plan.endpoint, Served) else None
@@ -74,21 +75,26 @@ class _Writer:
         """What has been written."""
         return "\n".join(self.lines) + "\n"
 
-    def namespace(self, reader: Reader) -> dict[str, object]:
-        """The objects behind the names, for one protocol."""
-        native = {name: reader.native_headers(pairs) if self.light else pairs for name, pairs in self.native.items()}
-        keys = {name: reader.header_key(header) for name, header in self.header_keys.items()}
+    def namespace(self) -> dict[str, object]:
+        """The objects behind the names."""
+        adapter = self.adapter
+        content_types: dict[str, object] = {name: [pair] for name, pair in self.content_types.items()}
+        if self.light:
+            content_types = {name: adapter.native_header(pair) for name, pair in self.content_types.items()}
+        keys = {name: adapter.header_key(header) for name, header in self.header_keys.items()}
         return {
             **_SHARED,
-            "query_string": reader.query_string,
-            "raw_headers": reader.raw_headers,
-            "find_header": reader.find_header,
-            "find_all_headers": reader.find_all_headers,
-            "read_body": reader.read_body,
-            "open_request": self.plan.open_request(reader),
+            **adapter.constants,
+            "query_string": adapter.query_string,
+            "raw_headers": adapter.raw_headers,
+            "find_header": adapter.find_header,
+            "find_all_headers": adapter.find_all_headers,
+            "read_body": adapter.read_body,
+            "send_response": adapter.send_response,
+            "open_request": self.plan.open_request(adapter),
             "answer_error": self.plan.answer_error,
             **self.constants,
-            **native,
+            **content_types,
             **keys,
         }
 
@@ -100,22 +106,22 @@ class _Writer:
 
     def _write(self) -> None:
         if not self.around:
-            self.line(0, "async def plan(scope, io, values):")
+            self.line(0, "async def plan(scope, receive, send, values):")
             self._docstring()
             if not self.light:
-                self.line(1, "request = open_request(scope, io, values)")
+                self.line(1, "request = open_request(scope, receive, values)")
             self._centre()
             return
         self.line(0, "async def endpoint(request):")
-        self.line(1, "scope, io, values = request.parts")
+        self.line(1, "scope, receive, values = request.parts")
         self._centre()
         inner = "endpoint"
         for number, middleware in reversed(list(enumerate(self.plan.middleware, 1))):
             inner = self._call_middleware(number, middleware, inner)
-        for text in ("", "", "async def plan(scope, io, values):"):
+        for text in ("", "", "async def plan(scope, receive, send, values):"):
             self.line(0, text)
         self._docstring()
-        self.line(1, "request = open_request(scope, io, values)")
+        self.line(1, "request = open_request(scope, receive, values)")
         if self.opens:
             self.line(1, "request.teardown = teardown = Teardown()")
             self.line(1, "try:")
@@ -123,7 +129,7 @@ class _Writer:
             self._cancelled()
         else:
             self.line(1, f"response = await {inner}(request)")
-        self._give()
+        self._send()
 
     def _cancelled(self) -> None:
         """What is neither a response nor an answer: the request is cancelled, and what it opened is closed with it."""
@@ -131,10 +137,10 @@ class _Writer:
         self.line(2, "await teardown.finish(error)")
         self.line(2, "raise")
 
-    def _give(self) -> None:
+    def _send(self) -> None:
         """The end of every plan that is not light."""
-        response = "with_response_headers(request, response)"
-        self.line(1, f"return closing({response}, teardown)" if self.opens else f"return {response}")
+        teardown = "teardown" if self.opens else "None"
+        self.line(1, f"await send_response(with_response_headers(request, response), scope, receive, send, {teardown})")
 
     def _docstring(self) -> None:
         if self.served is not None:
@@ -179,10 +185,10 @@ class _Writer:
         self._sources(binding)
         for step in binding.steps:
             self._step(2, step)
-        self._result(endpoint)
+        self._result(endpoint.result, binding.handler.variable)
         self.line(1, "except Exception as error:")
         if self.light:
-            self.line(2, "return await answer_error(open_request(scope, io, values), error)")
+            self._end(endpoint)
             return
         self.line(2, f"response = await answer_error(request, {'await teardown.fail(error)' if self.opens else 'error'})")
         if self.around:
@@ -190,19 +196,44 @@ class _Writer:
             return
         if self.opens:
             self._cancelled()
-        self._give()
+        self._send()
+
+    def _end(self, served: Served) -> None:
+        """The end of a light plan. Sending is outside of the `try`: what fails there cannot be answered any more."""
+        variable = served.binding.handler.variable
+        self.line(2, f"{variable} = await answer_error(open_request(scope, receive, values), error)")
+        if served.result.shape is not Shape.DATA:
+            self.line(1, f"await send_response({variable}, scope, receive, send, None)")
+            return
+        self.lines[-1:] = [f"        {variable}, content = await answer_error(open_request(scope, receive, values), error), None"]
+        self.line(1, "if content is None:")
+        self.line(2, f"await send_response({variable}, scope, receive, send, None)")
+        self.line(2, "return")
+        self._send_ready(served.result.status_code, self._content_type(served.result))
+
+    def _send_ready(self, status_code: int, content_type: str) -> None:
+        for text in self.adapter.send_ready(status_code, content_type, "content", self.plan.label.startswith(("GET ", "404 "))):
+            self.line(1, text)
+
+    def _content_type(self, result: Result) -> str:
+        """The name of the constant with the Content-Type of a result."""
+        (pair,) = result.headers
+        name = {"application/json": "JSON", "text/plain; charset=utf-8": "TEXT"}.get(pair[1], "CONTENT_TYPE")
+        self.content_types[name] = pair
+        return name
 
     def _refusal(self, refusal: Refusal) -> None:
         if refusal.constant is not None and self.light:
             answer = problem(refusal.constant)
-            self.native["PROBLEM"] = list(answer.headers.items())
+            (self.content_types["PROBLEM"],) = answer.headers.items()
             self.constants["content"] = answer.body
-            self.line(1, f"return {answer.status_code}, PROBLEM, content")
+            self._send_ready(answer.status_code, "PROBLEM")
             return
         self.line(1, f"response = {self.constant(refusal.name, refusal.answer)}(values)")
         self.line(1, "if isinstance(response, Exception):")
-        self.line(2, f"response = await answer_error({'open_request(scope, io, values)' if self.light else 'request'}, response)")
-        self.line(1, "return response")
+        request = "open_request(scope, receive, values)" if self.light else "request"
+        self.line(2, f"response = await answer_error({request}, response)")
+        self.line(1, "await send_response(response, scope, receive, send, None)" if self.light else "return response")
 
     def _sources(self, binding: Binding) -> None:
         """Reads, once, the parts of the request that values are taken from."""
@@ -280,7 +311,7 @@ class _Writer:
 
     def _read_body(self, depth: int, step: ReadBody) -> None:
         # The body comes once: where there is a request, middleware or a dependency may have read it, and the request keeps it.
-        read = f"await read_body(scope, io, headers, {self.plan.max_content_length})" if self.light else "await request.body()"
+        read = f"await read_body(scope, receive, headers, {self.plan.max_content_length})" if self.light else "await request.body()"
         if step.convert is None:
             self.line(depth, f"{step.variable} = {read}")
             return
@@ -325,29 +356,23 @@ class _Writer:
             self.line(depth + 1, f"return {', '.join(results)}")
         self.line(depth, f"{', '.join(results)} = await in_thread(hop)" if results else "await in_thread(hop)")
 
-    def _result(self, served: Served) -> None:
-        result, variable = served.result, served.binding.handler.variable
-        give = "return" if self.light else "response ="
+    def _result(self, result: Result, variable: str) -> None:
+        """From the handler's result to a response or, in a light plan, to content if that is all there is to it."""
         if result.shape is Shape.RESPONSE:
-            self.line(2, f"{give} check_result({variable})")
+            self.line(2, f"{variable if self.light else 'response'} = check_result({variable})")
             return
-        self.line(2, f"if isinstance({variable}, Response):")
-        self.line(3, f"{give} {variable}")
-        if not self.light:
-            self.line(2, "else:")
-        depth = 2 if self.light else 3
-        if result.shape is Shape.ANY:
-            self.line(depth, f"content_headers, content = encode_any({variable})")
-            self.line(depth, f"{give} ready({result.status_code}, content_headers, content)")
-            return
-        if result.shape is Shape.NOTHING:
-            self.line(depth, f"{give} ready({result.status_code}, (), b'')")
-            return
-        name = {"application/json": "JSON", "text/plain; charset=utf-8": "TEXT"}.get(result.headers[0][1], "CONTENT")
-        content = f"{self.constant('encode', result.encode)}({variable})"
-        self.native[name] = result.headers
-        parts = f"{result.status_code}, {name}, {content}"
-        self.line(depth, f"{give} {parts}" if self.light else f"{give} ready({parts})")
+        if result.shape is Shape.DATA:
+            encode = self.constant("encode", result.encode)
+            content_type = self._content_type(result)
+            if self.light:
+                self.line(2, f"content = None if isinstance({variable}, Response) else {encode}({variable})")
+                return
+            made = f"ready({result.status_code}, {content_type}, {encode}({variable}))"
+        elif result.shape is Shape.NOTHING:
+            made = f"ready({result.status_code}, (), b'')"
+        else:
+            made = f"ready({result.status_code}, *encode_any({variable}))"
+        self.line(2, f"{variable if self.light else 'response'} = {variable} if isinstance({variable}, Response) else {made}")
 
 
 def _quoted(text: str) -> str:
@@ -373,7 +398,6 @@ _SHARED: dict[str, object] = {
     "ValidationError": ValidationError,
     "check_response": check_response,
     "check_result": check_result,
-    "closing": closing,
     "encode_any": encode_any,
     "in_thread": in_thread,
     "parse_cookies": parse_cookies,

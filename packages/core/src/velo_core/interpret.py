@@ -12,11 +12,11 @@ from copy import copy
 from functools import partial
 from typing import TypeVar
 
-from velo_core.answers import closing, with_response_headers
+from velo_core.answers import with_response_headers
 from velo_core.binding import MISSING, Call, Check, Hop, Kind, Read, ReadBody, Step
 from velo_core.errors import InvalidValue, ValidationError
 from velo_core.plan import Middleware, Plan, Refusal, Run, Served, check_response, ready
-from velo_core.request import Reader, Request
+from velo_core.request import Adapter, Request
 from velo_core.response import Response
 from velo_core.results import Result, Shape, encode_any
 from velo_core.teardown import Teardown
@@ -28,19 +28,19 @@ __all__ = ["interpreter"]
 T = TypeVar("T")
 
 
-def interpreter(plan: Plan, reader: Reader) -> Run:
+def interpreter(plan: Plan, adapter: Adapter) -> Run:
     """A coroutine function that does, for one protocol, what the plan says."""
-    open_request = plan.open_request(reader)
+    open_request = plan.open_request(adapter)
 
-    async def run(scope: object, io: object, values: tuple[object, ...]) -> Response:
-        request = open_request(scope, io, values)
+    async def run(scope: object, receive: object, send: object, values: tuple[object, ...]) -> None:
+        request = open_request(scope, receive, values)
         request.teardown = Teardown()
         try:
             response = await _around(plan, plan.middleware, request)
         except BaseException as error:
             await request.teardown.finish(error)
             raise
-        return closing(with_response_headers(request, response), request.teardown)
+        await adapter.send_response(with_response_headers(request, response), scope, receive, send, request.teardown)
 
     return run
 

@@ -2,8 +2,7 @@
 
 A `Plan` is made at freeze from a route's binding and from what its routers gave it; it says what has to happen and runs nothing itself. Two
 modules make a coroutine function of it for one protocol: `generate` writes source, which is what serves, and `interpret` is the plain
-definition of the same meaning, which the tests hold against it. Both return either `(status, headers, body)`, with the headers as the
-protocol wants them, or a `Response`.
+definition of the same meaning, which the tests hold against it.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from typing import Any, TypeAlias
 from velo_core.answers import AnswerError
 from velo_core.binding import Binding
 from velo_core.errors import HTTPError
-from velo_core.request import Reader, Request, RouteInfo
+from velo_core.request import Adapter, Request, RouteInfo
 from velo_core.response import Response
 from velo_core.results import Result
 
@@ -26,9 +25,8 @@ CallNext: TypeAlias = Callable[[Request], Awaitable[Response]]
 Middleware: TypeAlias = Callable[[Request, CallNext], Awaitable[Response]]
 """Around middleware: `async def timing(request, call_next): ...`."""
 
-Ready: TypeAlias = tuple[int, list[Any], bytes]
-Run: TypeAlias = Callable[[Any, Any, tuple[object, ...]], Awaitable[Ready | Response]]
-"""(scope, io, path values) to what the adapter sends."""
+Run: TypeAlias = Callable[[Any, Any, Any, tuple[object, ...]], Awaitable[None]]
+"""(scope, receive, send, path values): serves one request, to the last byte and the last tear-down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +80,12 @@ class Plan:
     route: RouteInfo
     max_content_length: int
 
-    def open_request(self, reader: Reader) -> Callable[[object, object, tuple[object, ...]], Request]:
+    def open_request(self, adapter: Adapter) -> Callable[[object, object, tuple[object, ...]], Request]:
         """Makes this route's requests from what the protocol gives."""
         route = self.route
 
-        def open_request(scope: object, io: object, values: tuple[object, ...]) -> Request:
-            return Request(reader, route, scope, io, values)
+        def open_request(scope: object, receive: object, values: tuple[object, ...]) -> Request:
+            return Request(adapter, route, scope, receive, values)
 
         return open_request
 

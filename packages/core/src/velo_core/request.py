@@ -1,7 +1,7 @@
 """The request, as a handler, a dependency or a middleware sees it.
 
 A `Request` holds what the server gave and reads from it when asked: nothing is parsed that nobody looks at. How to read is the protocol's
-business and comes as a `Reader`, the same table of functions that generated plans use when they need no `Request` at all.
+business and comes as a `Adapter`, the same table of functions that generated plans use when they need no `Request` at all.
 """
 
 from __future__ import annotations
@@ -14,18 +14,19 @@ from velo_core.body import check_declared_length, too_large
 from velo_core.headers import Headers, MutableHeaders
 from velo_core.json import JSONCodec
 from velo_core.parsing import QueryParams, parse_cookies, parse_query
+from velo_core.response import Response
 from velo_core.teardown import Teardown
 from velo_core.types import Address, HeaderPairs
 
-__all__ = ["Reader", "Request", "RouteInfo"]
+__all__ = ["Adapter", "Request", "RouteInfo"]
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
-    """How one protocol is read.
+class Adapter:
+    """How one protocol is read and written.
 
-    `scope`, `io` and raw headers are the protocol's own objects, of types that only its adapter knows (hence
-    `Any` in its functions); everybody else hands them through.
+    `scope`, `receive`, `send` and raw headers are the protocol's own objects, of types that only its adapter knows (hence `Any`); everybody
+    else hands them through. A protocol that has one object for both directions is given it twice.
 
     Attributes:
         name: `"asgi"`, `"rsgi"` or `"wsgi"`.
@@ -39,14 +40,18 @@ class Reader:
         find_header: First value of a header, or `None`.
         find_all_headers: All values of a header, in order.
         header_pairs: All headers as text.
-        native_headers: Turns response headers into what `call` of the adapter hands to the server; called at start-up for constant headers.
+        native_header: Makes of a response header what is handed to the server; called at start-up for constant headers.
         scheme: `"http"` or `"https"`.
         http_version: `"1.0"`, `"1.1"`, `"2"` or `"3"`.
         client: The peer, if the server knows it.
         server: Our own end of the connection, if the server knows it.
         stream: The body, piece by piece. Can be read once.
-        read_body: The whole body, from scope, io, raw headers and the number of bytes that are accepted.
+        read_body: The whole body, from scope, receive, raw headers and the number of bytes that are accepted.
         capabilities: What this connection can do beyond the common ground.
+        send_response: Sends a whole response, from response, scope, receive, send and what is to be closed afterwards, if anything.
+        send_ready: Writes the last lines of a plan that has all parts at hand and needs no `Response`: from the status, the name of the
+            constant with the one header, the name of the variable with the body, and whether the method may be HEAD.
+        constants: What those lines name.
     """
 
     name: str
@@ -60,7 +65,7 @@ class Reader:
     find_header: Callable[[Any, Any], str | None]
     find_all_headers: Callable[[Any, Any], list[str]]
     header_pairs: Callable[[Any], HeaderPairs]
-    native_headers: Callable[[HeaderPairs], list[Any]]
+    native_header: Callable[[tuple[str, str]], object]
     scheme: Callable[[Any], str]
     http_version: Callable[[Any], str]
     client: Callable[[Any], Address | None]
@@ -68,6 +73,9 @@ class Reader:
     stream: Callable[[Any, Any], AsyncIterator[bytes]]
     read_body: Callable[[Any, Any, Any, int], Awaitable[bytes]]
     capabilities: Callable[[Any], frozenset[str]]
+    send_response: Callable[[Response, Any, Any, Any, Teardown | None], Awaitable[None]]
+    send_ready: Callable[[int, str, str, bool], list[str]]
+    constants: Mapping[str, object]
 
 
 class RouteInfo(Protocol):
@@ -107,17 +115,29 @@ class RouteInfo(Protocol):
 class Request:
     """One HTTP request. Made by Velo; handlers get it by annotating a parameter with `Request`."""
 
-    __slots__ = ("_body", "_cookies", "_headers", "_io", "_query", "_reader", "_response_headers", "_scope", "_values", "route", "teardown")
+    __slots__ = (
+        "_body",
+        "_cookies",
+        "_headers",
+        "_receive",
+        "_query",
+        "_adapter",
+        "_response_headers",
+        "_scope",
+        "_values",
+        "route",
+        "teardown",
+    )
 
     route: RouteInfo
     """The route that serves this request."""
     teardown: Teardown
     """What dependencies of this request opened. For generated plans, and only there while they need it."""
 
-    def __init__(self, reader: Reader, route: RouteInfo, scope: object, io: object, values: tuple[object, ...]) -> None:
-        self._reader = reader
+    def __init__(self, adapter: Adapter, route: RouteInfo, scope: object, receive: object, values: tuple[object, ...]) -> None:
+        self._adapter = adapter
         self._scope = scope
-        self._io = io
+        self._receive = receive
         self._values = values
         self.route = route
         self._headers: Headers | None = None
@@ -132,22 +152,22 @@ class Request:
     @property
     def method(self) -> str:
         """Method, as received (methods are case-sensitive, RFC 9110 section 9.1)."""
-        return self._reader.method(self._scope)
+        return self._adapter.method(self._scope)
 
     @property
     def path(self) -> str:
         """Percent-decoded path below the place where the application is mounted."""
-        return self._reader.path(self._scope)
+        return self._adapter.path(self._scope)
 
     @property
     def raw_path(self) -> str | None:
         """Path as received, still percent-encoded; `None` on RSGI, which does not tell."""
-        return self._reader.raw_path(self._scope)
+        return self._adapter.raw_path(self._scope)
 
     @property
     def root_path(self) -> str:
         """Where the application is mounted, such as `"/api"`; empty at the root."""
-        return self._reader.root_path(self._scope)
+        return self._adapter.root_path(self._scope)
 
     @property
     def path_params(self) -> Mapping[str, object]:
@@ -157,7 +177,7 @@ class Request:
     @property
     def query_string(self) -> str:
         """Undecoded query, without the question mark."""
-        return self._reader.query_string(self._scope)
+        return self._adapter.query_string(self._scope)
 
     @property
     def query(self) -> QueryParams:
@@ -170,7 +190,7 @@ class Request:
     def headers(self) -> Headers:
         """Header fields, order and duplicates kept."""
         if self._headers is None:
-            self._headers = Headers._trusted(self._reader.header_pairs(self._scope))  # pyright: ignore[reportPrivateUsage]: the server has parsed them
+            self._headers = Headers._trusted(self._adapter.header_pairs(self._scope))  # pyright: ignore[reportPrivateUsage]: the server has parsed them
         return self._headers
 
     @property
@@ -183,27 +203,27 @@ class Request:
     @property
     def scheme(self) -> str:
         """`"http"` or `"https"`, as the server saw it."""
-        return self._reader.scheme(self._scope)
+        return self._adapter.scheme(self._scope)
 
     @property
     def http_version(self) -> str:
         """`"1.0"`, `"1.1"`, `"2"` or `"3"`."""
-        return self._reader.http_version(self._scope)
+        return self._adapter.http_version(self._scope)
 
     @property
     def client(self) -> Address | None:
         """The peer of the connection: a proxy, if one stands before the server. `None` if the server does not know."""
-        return self._reader.client(self._scope)
+        return self._adapter.client(self._scope)
 
     @property
     def server(self) -> Address | None:
         """Our end of the connection, if the server knows it."""
-        return self._reader.server(self._scope)
+        return self._adapter.server(self._scope)
 
     @property
     def capabilities(self) -> frozenset[str]:
         """What this connection offers beyond the common ground of all protocols, such as `"raw_path"` or `"pathsend"`."""
-        return self._reader.capabilities(self._scope)
+        return self._adapter.capabilities(self._scope)
 
     @property
     def response_headers(self) -> MutableHeaders:
@@ -215,7 +235,7 @@ class Request:
     @property
     def parts(self) -> tuple[object, object, tuple[object, ...]]:
         """What the protocol gave: scope, input and path values. For generated plans."""
-        return self._scope, self._io, self._values
+        return self._scope, self._receive, self._values
 
     def take_response_headers(self) -> MutableHeaders | None:
         """The fields in `response_headers`, once; for Velo itself, when it puts them into the response."""
@@ -230,8 +250,8 @@ class Request:
             ClientDisconnect: the client left before it had sent all.
         """
         if self._body is None:
-            headers = self._reader.raw_headers(self._scope)
-            self._body = await self._reader.read_body(self._scope, self._io, headers, self.route.max_content_length)
+            headers = self._adapter.raw_headers(self._scope)
+            self._body = await self._adapter.read_body(self._scope, self._receive, headers, self.route.max_content_length)
         return self._body
 
     async def json(self) -> object:
@@ -255,7 +275,7 @@ class Request:
         allowed = self.route.max_content_length if limit is None else limit
         check_declared_length(self.headers.get("content-length"), allowed)
         received = 0
-        async for chunk in self._reader.stream(self._scope, self._io):
+        async for chunk in self._adapter.stream(self._scope, self._receive):
             received += len(chunk)
             if received > allowed:
                 raise too_large(allowed)

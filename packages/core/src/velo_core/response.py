@@ -16,9 +16,6 @@ __all__ = ["HTMLResponse", "HeadersLike", "JSONResponse", "PlainTextResponse", "
 
 HeadersLike: TypeAlias = "Mapping[str, str] | Sequence[tuple[str, str]] | None"
 
-Finish: TypeAlias = "Callable[[BaseException | None], Awaitable[None]]"
-"""Ends what a request opened; told of the error that kept the response from being sent, if any."""
-
 
 class Response:
     """A complete response.
@@ -35,14 +32,12 @@ class Response:
 
     media_type: ClassVar[str | None] = None
 
-    __slots__ = ("body", "finish", "headers", "status_code")
+    __slots__ = ("body", "headers", "status_code")
 
     body: bytes
     """Bytes to send. Empty for a streaming response."""
     headers: MutableHeaders
     """Fields to send. Content-Length is added when the response is sent."""
-    finish: Finish | None
-    """Closes what the request opened, after the response is sent. For plans and adapters."""
 
     def __init__(
         self, content: bytes | str = b"", status_code: int = 200, headers: HeadersLike = None, media_type: str | None = None
@@ -50,7 +45,6 @@ class Response:
         self.status_code = check_status(status_code)
         self.headers = _headers(headers, media_type or self.media_type)
         self.body = content.encode() if isinstance(content, str) else content
-        self.finish = None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.status_code}>"
@@ -102,7 +96,6 @@ class Response:
         response.status_code = status_code
         response.headers = MutableHeaders._trusted(headers)  # pyright: ignore[reportPrivateUsage]: the internal fast path of the same package
         response.body = body
-        response.finish = None
         return response
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from velo_core.plan import Run
-from velo_core.request import Reader
+from velo_core.request import Adapter
 from velo_core.routing import Table
 
 __all__ = ["Application"]
@@ -15,8 +15,8 @@ class Application(ABC):
     """The side of the application that adapters see."""
 
     @abstractmethod
-    def bind(self, reader: Reader) -> Table[Run]:
-        """What serves each path on the protocol of `reader`. Freezes the application."""
+    def bind(self, adapter: Adapter) -> Table[Run]:
+        """What serves each path on the protocol of `adapter`. Freezes the application."""
 
     @abstractmethod
     async def startup(self) -> None:

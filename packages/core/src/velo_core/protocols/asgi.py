@@ -6,21 +6,24 @@ Four parts, in the order of every adapter: read, call, write, lifespan. `scope` 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
-from typing import Any, TypeAlias, cast
+import inspect
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from typing import Any, Final, TypeAlias, cast
 
 from velo_core.body import check_declared_length, collect, too_large
 from velo_core.errors import ClientDisconnect, SetupError
 from velo_core.plan import Run
 from velo_core.protocols.application import Application
 from velo_core.protocols.streams import as_async, close
-from velo_core.request import Reader
+from velo_core.request import Adapter
 from velo_core.response import Response, StreamingResponse
 from velo_core.routing import Table
 from velo_core.status import has_no_body
+from velo_core.teardown import Teardown
 from velo_core.types import Address, HeaderPairs
 
-__all__ = ["ASGI", "READER"]
+__all__ = ["ASGI", "ADAPTER"]
 
 # ASGI's own shapes. They stay inside this module, and a `cast` for each of their values would cost 40 ns where every request passes.
 Message: TypeAlias = MutableMapping[str, Any]
@@ -28,6 +31,9 @@ Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 RawHeaders: TypeAlias = "list[tuple[bytes, bytes]]"
+
+PERCENT: Final = ord("%")
+"""As a number: looking for `b"%"` in bytes was measured at 540 ns, for a number at 30."""
 
 
 # Read.
@@ -85,8 +91,8 @@ def _find_all_headers(headers: RawHeaders, key: bytes) -> list[str]:
     return [value.decode("latin-1") for name, value in headers if name == key]
 
 
-def _native_headers(headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
-    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+def _native_header(header: tuple[str, str]) -> tuple[bytes, bytes]:
+    return header[0].encode("latin-1"), header[1].encode("latin-1")
 
 
 def _scheme(scope: Scope) -> str:
@@ -115,7 +121,7 @@ async def _read_body(scope: Scope, receive: Receive, headers: RawHeaders, limit:
     check_declared_length(_find_header(headers, b"content-length"), limit)
     message = await receive()
     if message["type"] == "http.request" and not message.get("more_body"):  # all of it in one message, as nearly always
-        body = message.get("body", b"")
+        body: bytes = message.get("body", b"")
         if len(body) > limit:
             raise too_large(limit)
         return body
@@ -149,29 +155,6 @@ def _capabilities(scope: Scope) -> frozenset[str]:
     return frozenset(found | {"raw_path"} if scope.get("raw_path") is not None else found)
 
 
-READER = Reader(
-    name="asgi",
-    method=_method,
-    path=_path,
-    raw_path=_raw_path,
-    root_path=_root_path,
-    query_string=_query_string,
-    header_key=lambda name: name.encode("latin-1"),
-    raw_headers=_raw_headers,
-    find_header=_find_header,
-    find_all_headers=_find_all_headers,
-    header_pairs=_header_pairs,
-    native_headers=_native_headers,
-    scheme=_scheme,
-    http_version=_http_version,
-    client=_client,
-    server=_server,
-    stream=_stream,
-    read_body=_read_body,
-    capabilities=_capabilities,
-)
-
-
 # Call.
 
 
@@ -180,27 +163,32 @@ class ASGI(Application):
 
     _asgi_table: Table[Run] | None = None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serves one connection scope."""
+    def _serve_asgi(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Serves one connection scope.
+
+        Not a coroutine function, so that the plan's own coroutine is what the server awaits: a frame between them would cost a tenth of the
+        shortest request.
+        """
         if scope["type"] != "http":
-            await self._asgi_other(scope, receive, send)
-            return
+            return self._asgi_other(scope, receive, send)
         table = self._asgi_table
         if table is None:
-            table = self._asgi_table = self.bind(READER)
-        method = scope["method"]
+            table = self._asgi_table = self.bind(ADAPTER)
         raw_path = scope.get("raw_path")
-        if scope.get("root_path") or (raw_path is not None and b"%" in raw_path):
+        if scope.get("root_path") or (raw_path is not None and PERCENT in raw_path):
             run, values = _find(table, scope)
         else:
-            run, values = table.find(method, scope["path"])
-        result = await run(scope, receive, values)
-        if isinstance(result, tuple):
-            status, headers, body = result
-            await send({"type": "http.response.start", "status": status, "headers": [*headers, (b"content-length", b"%d" % len(body))]})
-            await send({"type": "http.response.body", "body": b"" if method == "HEAD" else body})
-        else:
-            await _write(result, scope, receive, send)
+            run, values = table.find(scope["method"], scope["path"])
+        return run(scope, receive, send, values)
+
+    # Servers that run ASGI 2 and WSGI applications as well take what is not a coroutine function for one of those.
+    if sys.version_info >= (3, 12):
+        __call__ = inspect.markcoroutinefunction(_serve_asgi)
+    else:
+
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            """Serves one connection scope."""
+            await self._serve_asgi(scope, receive, send)
 
     async def _asgi_other(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -223,39 +211,63 @@ def _find(table: Table[Run], scope: Scope) -> tuple[Run, tuple[object, ...]]:
 # Write.
 
 
-async def _write(response: Response, scope: Scope, receive: Receive, send: Send) -> None:
+class _Lengths(dict[int, tuple[bytes, bytes]]):
+    """Content-Length fields by number of bytes: most bodies are small, and formatting a number costs as much as three look-ups."""
+
+    def __missing__(self, size: int) -> tuple[bytes, bytes]:
+        field = (b"content-length", b"%d" % size)
+        if size < 4096:
+            self[size] = field
+        return field
+
+
+LENGTHS = _Lengths()
+
+
+def _send_ready(status_code: int, content_type: str, content: str, may_be_head: bool) -> list[str]:
+    start = f'{{"type": "http.response.start", "status": {status_code}, "headers": [{content_type}, LENGTHS[len({content})]]}}'
+    sent = f'b"" if scope["method"] == "HEAD" else {content}' if may_be_head else content
+    return [f"await send({start})", f'await send({{"type": "http.response.body", "body": {sent}}})']
+
+
+async def _send_response(response: Response, scope: Scope, receive: Receive, send: Send, teardown: Teardown | None) -> None:
     failure: BaseException | None = None
     try:
         if isinstance(response, StreamingResponse):
-            await _write_stream(response, scope, receive, send)
+            await _send_stream(response, scope, receive, send)
         else:
-            await _write_whole(response, scope, send)
+            await _send_whole(response, scope, send)
     except OSError as error:  # the client is gone (HTTP specification 2.4); there is nobody left to tell
         failure = error
     except BaseException as error:
         failure = error
         raise
     finally:
-        finish, response.finish = response.finish, None  # the handler may return the same response again
-        if finish is not None:
-            await finish(failure)
+        if teardown is not None:
+            await teardown.finish(failure)
 
 
-async def _write_whole(response: Response, scope: Scope, send: Send) -> None:
-    headers = _native_headers(response.headers.items())
+async def _send_whole(response: Response, scope: Scope, send: Send) -> None:
+    headers = [_native_header(header) for header in response.headers.items()]
     body = response.body
     if has_no_body(response.status_code):
         body = b""
     elif "content-length" not in response.headers:
-        headers.append((b"content-length", b"%d" % len(body)))
+        headers.append(LENGTHS[len(body)])
     await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
 
-async def _write_stream(response: StreamingResponse, scope: Scope, receive: Receive, send: Send) -> None:
+async def _send_stream(response: StreamingResponse, scope: Scope, receive: Receive, send: Send) -> None:
     iterator = as_async(response.content)
     try:
-        await send({"type": "http.response.start", "status": response.status_code, "headers": _native_headers(response.headers.items())})
+        await send(
+            {
+                "type": "http.response.start",
+                "status": response.status_code,
+                "headers": [_native_header(header) for header in response.headers.items()],
+            }
+        )
         if scope["method"] != "HEAD" and not has_no_body(response.status_code):
             await _send_chunks(iterator, scope, receive, send)
         await send({"type": "http.response.body", "body": b""})
@@ -301,6 +313,34 @@ async def _refuse_websocket(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "websocket.http.response.body", "body": b""})
     else:
         await send({"type": "websocket.close"})  # before accept: the server answers 403
+
+
+# The four parts together.
+
+ADAPTER = Adapter(
+    name="asgi",
+    method=_method,
+    path=_path,
+    raw_path=_raw_path,
+    root_path=_root_path,
+    query_string=_query_string,
+    header_key=lambda name: name.encode("latin-1"),
+    raw_headers=_raw_headers,
+    find_header=_find_header,
+    find_all_headers=_find_all_headers,
+    header_pairs=_header_pairs,
+    native_header=_native_header,
+    scheme=_scheme,
+    http_version=_http_version,
+    client=_client,
+    server=_server,
+    stream=_stream,
+    read_body=_read_body,
+    capabilities=_capabilities,
+    send_response=_send_response,
+    send_ready=_send_ready,
+    constants={"LENGTHS": LENGTHS},
+)
 
 
 # Lifespan.

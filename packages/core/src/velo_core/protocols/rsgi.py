@@ -9,7 +9,7 @@ What RSGI cannot do: the path comes decoded, so an encoded slash is a slash; a s
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from typing import Protocol, cast
 
 from velo_core.body import check_declared_length, collect
@@ -17,13 +17,14 @@ from velo_core.errors import ClientDisconnect
 from velo_core.plan import Run
 from velo_core.protocols.application import Application
 from velo_core.protocols.streams import as_async, close
-from velo_core.request import Reader
+from velo_core.request import Adapter
 from velo_core.response import Response, StreamingResponse
 from velo_core.routing import Table
 from velo_core.status import has_no_body
+from velo_core.teardown import Teardown
 from velo_core.types import Address, HeaderPairs
 
-__all__ = ["READER", "RSGI"]
+__all__ = ["ADAPTER", "RSGI"]
 
 
 class Headers(Protocol):
@@ -158,29 +159,6 @@ async def _stream(scope: Scope, protocol: HTTP) -> AsyncIterator[bytes]:
         raise ClientDisconnect("the client left before it had sent the whole body") from error
 
 
-READER = Reader(
-    name="rsgi",
-    method=_method,
-    path=_path,
-    raw_path=_raw_path,
-    root_path=_root_path,
-    query_string=_query_string,
-    header_key=str,
-    raw_headers=_raw_headers,
-    find_header=_find_header,
-    find_all_headers=_find_all_headers,
-    header_pairs=_header_pairs,
-    native_headers=list[tuple[str, str]],
-    scheme=_scheme,
-    http_version=_http_version,
-    client=_client,
-    server=_server,
-    stream=_stream,
-    read_body=_read_body,
-    capabilities=_capabilities,
-)
-
-
 # Call.
 
 
@@ -189,22 +167,15 @@ class RSGI(Application):
 
     _rsgi_table: Table[Run] | None = None
 
-    async def __rsgi__(self, scope: Scope, protocol: HTTP) -> None:
-        """Serves one request."""
+    def __rsgi__(self, scope: Scope, protocol: HTTP) -> Awaitable[None]:
+        """Serves one request. Not a coroutine function itself: the plan's own coroutine is what the server awaits."""
         if scope.proto != "http":
-            cast("WebSocket", protocol).close(404)
-            return
+            return _refuse_websocket(cast("WebSocket", protocol))
         table = self._rsgi_table
         if table is None:
-            table = self._rsgi_table = self.bind(READER)
-        method = scope.method
-        run, values = table.find(method, scope.path)
-        result = await run(scope, protocol, values)
-        if isinstance(result, tuple):
-            status, headers, body = result
-            protocol.response_bytes(status, headers, body)  # for HEAD the server keeps the length and drops the body
-        else:
-            await _write(result, method, protocol)
+            table = self._rsgi_table = self.bind(ADAPTER)
+        run, values = table.find(scope.method, scope.path)
+        return run(scope, protocol, protocol, values)
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Starts the application; called by the server with its loop, which does not run yet."""
@@ -218,33 +189,42 @@ class RSGI(Application):
 # Write.
 
 
-async def _write(response: Response, method: str, protocol: HTTP) -> None:
+def _native_header(header: tuple[str, str]) -> list[tuple[str, str]]:
+    return [header]
+
+
+def _send_ready(status_code: int, content_type: str, content: str, may_be_head: bool) -> list[str]:
+    # For HEAD the server keeps the length and drops the body.
+    return [f"send.response_bytes({status_code}, {content_type}, {content})"]
+
+
+async def _send_response(response: Response, scope: Scope, receive: HTTP, send: HTTP, teardown: Teardown | None) -> None:
     failure: BaseException | None = None
+    headers = list(response.headers.items())
     try:
-        if isinstance(response, StreamingResponse):
-            await _write_stream(response, method, protocol)
-        elif has_no_body(response.status_code):
-            protocol.response_empty(response.status_code, list(response.headers.items()))
+        if has_no_body(response.status_code):
+            send.response_empty(response.status_code, headers)
+        elif isinstance(response, StreamingResponse):
+            await _send_stream(response, scope.method, send, headers)
         else:
-            protocol.response_bytes(response.status_code, list(response.headers.items()), response.body)
+            send.response_bytes(response.status_code, headers, response.body)
     except OSError as error:  # the client is gone; there is nobody left to tell
         failure = error
     except BaseException as error:
         failure = error
         raise
     finally:
-        finish, response.finish = response.finish, None  # the handler may return the same response again
-        if finish is not None:
-            await finish(failure)
+        if teardown is not None:
+            await teardown.finish(failure)
 
 
-async def _write_stream(response: StreamingResponse, method: str, protocol: HTTP) -> None:
+async def _send_stream(response: StreamingResponse, method: str, protocol: HTTP, headers: HeaderPairs) -> None:
     iterator = as_async(response.content)
     try:
-        if method == "HEAD" or has_no_body(response.status_code):
-            protocol.response_empty(response.status_code, list(response.headers.items()))
-            return
-        await _send_chunks(iterator, protocol.response_stream(response.status_code, list(response.headers.items())), protocol)
+        if method == "HEAD":
+            protocol.response_empty(response.status_code, headers)
+        else:
+            await _send_chunks(iterator, protocol.response_stream(response.status_code, headers), protocol)
     finally:
         await close(iterator)
 
@@ -278,6 +258,38 @@ async def _send_chunks(iterator: AsyncIterator[bytes | str], transport: Transpor
         raise ConnectionResetError from None
     finally:
         watcher.cancel()
+
+
+async def _refuse_websocket(protocol: WebSocket) -> None:
+    protocol.close(404)
+
+
+# The four parts together.
+
+ADAPTER = Adapter(
+    name="rsgi",
+    method=_method,
+    path=_path,
+    raw_path=_raw_path,
+    root_path=_root_path,
+    query_string=_query_string,
+    header_key=str,
+    raw_headers=_raw_headers,
+    find_header=_find_header,
+    find_all_headers=_find_all_headers,
+    header_pairs=_header_pairs,
+    native_header=_native_header,
+    scheme=_scheme,
+    http_version=_http_version,
+    client=_client,
+    server=_server,
+    stream=_stream,
+    read_body=_read_body,
+    capabilities=_capabilities,
+    send_response=_send_response,
+    send_ready=_send_ready,
+    constants={},
+)
 
 
 # Lifespan: `__rsgi_init__` and `__rsgi_del__`, above, for the server calls them on the application.
