@@ -7,17 +7,17 @@ the handler. A name that cannot be found is an error at start-up, never a parame
 from __future__ import annotations
 
 import inspect
-import types
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Union, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, cast, get_type_hints
 
+from velo_core.constraints import constraints_of
 from velo_core.errors import where
+from velo_core.hints import expand, peel
 from velo_core.markers import Dependency, Marker
 
 __all__ = ["Annotation", "UnresolvedAnnotation", "read_annotation", "resolve", "unwrap_callable"]
-
-CONSTRAINTS = ("ge", "gt", "le", "lt", "multiple_of", "min_length", "max_length", "pattern")
 
 
 class UnresolvedAnnotation(Exception):
@@ -26,7 +26,7 @@ class UnresolvedAnnotation(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """One annotation, taken apart.
+    """One annotation, taken apart. Aliases and `NewType`s in it are replaced by what they stand for.
 
     Attributes:
         type: The type itself, without `Annotated` and without `None`.
@@ -51,8 +51,8 @@ def resolve(
     """The parameters of `function` with their annotations, and the annotation of its result (`None` if it has none).
 
     Args:
-        function: A function, class, partial, or object with `__call__`.
-        namespace: Names visible where it was defined, beyond those of its module.
+        function: A function, class, partial, or object with `__call__`. What a partial has bound is no parameter.
+        namespace: Names visible where it was registered, beyond those of its module.
 
     Raises:
         UnresolvedAnnotation: a name in an annotation cannot be found.
@@ -63,92 +63,94 @@ def resolve(
     except (TypeError, ValueError) as error:
         raise UnresolvedAnnotation(f"the parameters of {function!r} cannot be read ({error}); wrap it in a function of your own") from error
     hints = _hints(target, namespace, function)
+    bound = _bound_names(function)
     parameters: list[tuple[inspect.Parameter, Annotation]] = []
     for parameter in signature.parameters.values():
-        if parameter.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD):
-            continue  # takes whatever there is, and there is nothing
-        parameters.append((parameter, read_annotation(hints.get(parameter.name, str))))
-    result = None if inspect.isclass(function) or "return" not in hints else read_annotation(hints["return"])
-    return parameters, result
+        if parameter.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD) or parameter.name in bound:
+            continue  # takes whatever there is, and there is nothing; or has its value already
+        unnamed = str if parameter.annotation is inspect.Parameter.empty else parameter.annotation
+        parameters.append((parameter, read_annotation(hints.get(parameter.name, unnamed))))
+    if inspect.isclass(function) or "return" not in hints:
+        return parameters, None
+    result = expand(hints["return"])
+    return parameters, Annotation(type=result, full=result)
 
 
 def unwrap_callable(function: object) -> object:
-    """The function whose code runs: behind partials, decorators that tell of it, classes and callable objects."""
+    """The function whose code runs: behind partials, decorators that tell of it, and callable objects. Of a class, what its signature is from."""
     while hasattr(function, "func") and hasattr(function, "keywords"):
         function = cast("object", function.func)  # pyright: ignore[reportAttributeAccessIssue]: functools.partial, checked above
     if inspect.isclass(function):
-        return function.__init__
+        return _constructor(function)
     if not inspect.isroutine(function):
         return type(function).__call__
     return inspect.unwrap(cast("Callable[..., object]", function))
 
 
+def _constructor(made: type) -> object:
+    """Where the annotations of a class's arguments are: a constructor in Python, or the fields of a model whose constructor is not."""
+    if any(hasattr(made, known) for known in ("__signature__", "__struct_fields__", "_fields")):  # pydantic, msgspec, named tuples
+        return made
+    for name in ("__init__", "__new__"):
+        if inspect.isfunction(getattr(made, name)):
+            return getattr(made, name)
+    return made
+
+
+def _bound_names(function: object) -> set[str]:
+    """The arguments that partials have given by name. A default that a client could replace is not what they mean."""
+    bound: set[str] = set()
+    while hasattr(function, "func") and hasattr(function, "keywords"):
+        bound |= cast("Mapping[str, object]", function.keywords).keys()  # pyright: ignore[reportAttributeAccessIssue]: checked above
+        function = cast("object", function.func)  # pyright: ignore[reportAttributeAccessIssue]: functools.partial, checked above
+    return bound
+
+
 def _hints(target: object, namespace: Mapping[str, object], function: Callable[..., object]) -> dict[str, object]:
-    local = dict(namespace)
+    name = getattr(function, "__qualname__", None) or type(function).__qualname__
+    try:
+        return get_type_hints(target, localns=_names_for(target, namespace), include_extras=True)
+    except NameError as error:
+        raise UnresolvedAnnotation(
+            f"an annotation of {name} ({where(function)}) names {error.name!r}, which cannot be found; "
+            "import it where the function is defined, outside of `if TYPE_CHECKING`"
+        ) from error
+    except Exception as error:  # the text of an annotation can be anything
+        raise UnresolvedAnnotation(f"an annotation of {name} ({where(function)}) is not a type: {error}") from error
+
+
+def _names_for(target: object, namespace: Mapping[str, object]) -> dict[str, object]:
+    """Names for annotations written as text: those of the functions around the target, then those where it was registered.
+
+    A function that was not defined inside of another one cannot mean what is local where it is registered: its module goes first.
+    """
     inner = getattr(target, "__func__", target)
+    local = dict(namespace)
+    if "<locals>" not in getattr(inner, "__qualname__", ""):
+        module = sys.modules.get(getattr(inner, "__module__", ""))
+        own = cast("Mapping[str, object]", getattr(inner, "__globals__", getattr(module, "__dict__", {})))
+        local = {name: value for name, value in local.items() if name not in own}
     names = getattr(getattr(inner, "__code__", None), "co_freevars", ())
     for name, cell in zip(names, getattr(inner, "__closure__", None) or (), strict=False):
         try:
             local[name] = cell.cell_contents
         except ValueError:  # a name of the enclosing function that has no value yet
             continue
-    try:
-        return get_type_hints(target, localns=local, include_extras=True)
-    except NameError as error:
-        raise UnresolvedAnnotation(
-            f"an annotation of {getattr(function, '__qualname__', function)!s} ({where(function)}) names {error.name!r}, which cannot be found; "
-            "import it where the function is defined, outside of `if TYPE_CHECKING`"
-        ) from error
-    except TypeError as error:
-        raise UnresolvedAnnotation(f"an annotation of {getattr(function, '__qualname__', function)!s} ({where(function)}) is not a type: {error}") from error
+    return local
 
 
 def read_annotation(hint: object) -> Annotation:
     """Takes one resolved annotation apart."""
-    metadata: list[object] = []
-    bare, optional = _strip(hint, metadata)
-    markers = [item for item in metadata if isinstance(item, Marker)]
-    dependencies = [item for item in metadata if isinstance(item, Dependency)]
-    others = [item for item in metadata if not isinstance(item, Marker | Dependency)]
-    full = Annotated[bare, *others] if others else bare  # pyright: ignore[reportInvalidTypeForm]: built at run time
-    constraints: dict[str, object] = {}
-    for item in metadata:
-        constraints |= _constraints(item)
+    peeled = peel(expand(hint))
+    markers = [item for item in peeled.metadata if isinstance(item, Marker)]
+    dependencies = [item for item in peeled.metadata if isinstance(item, Dependency)]
+    others = [item for item in peeled.metadata if not isinstance(item, Marker | Dependency)]
+    full = Annotated[peeled.type, *others] if others else peeled.type  # pyright: ignore[reportInvalidTypeForm]: built at run time
     return Annotation(
-        type=bare,
+        type=peeled.type,
         full=full,
-        optional=optional,
+        optional=peeled.optional,
         marker=markers[-1] if markers else None,
         dependency=dependencies[-1] if dependencies else None,
-        constraints=tuple(constraints.items()),
+        constraints=tuple(constraints_of(peeled.metadata).items()),
     )
-
-
-def _strip(hint: object, metadata: list[object]) -> tuple[object, bool]:
-    """The type inside aliases, `Annotated` and `... | None`; what `Annotated` says goes to `metadata`."""
-    optional = False
-    while True:
-        if get_origin(hint) is Annotated:
-            hint, *more = get_args(hint)
-            metadata += more
-        elif type(hint).__name__ == "TypeAliasType":  # PEP 695; the type has this name in 3.12 and in typing_extensions
-            hint = cast("object", hint.__value__)  # pyright: ignore[reportAttributeAccessIssue]: every alias has it
-        elif get_origin(hint) in (Union, types.UnionType) and type(None) in get_args(hint):
-            optional = True
-            rest = tuple(inner for inner in get_args(hint) if inner is not type(None))
-            hint = cast("object", Union[rest])  # noqa: UP007 - a tuple of types cannot be written with |
-        else:
-            return hint, optional
-
-
-def _constraints(item: object) -> dict[str, object]:
-    found: dict[str, object] = {}
-    for name in CONSTRAINTS:
-        value = getattr(item, name, None)
-        if value is not None:
-            found[name] = value
-    for inner in cast("list[object]", getattr(item, "metadata", ())):  # pydantic's Field keeps its bounds there
-        found |= _constraints(inner)
-    return found
-
-

@@ -1,59 +1,18 @@
-"""Bounds on values: the same rules and words whichever backend made the value."""
+"""Bounds on values: the same rules and words whichever backend made the value, and wherever the bound was written."""
 
 from __future__ import annotations
 
+import operator
 import re
-from collections.abc import Callable, Sequence, Sized
-from decimal import Decimal
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
+from datetime import date, datetime, time, timedelta, timezone
+from decimal import Context, Decimal
 from typing import TypeAlias, cast
 
-__all__ = ["Test", "tests"]
+__all__ = ["Test", "constraints_of", "tests"]
 
 Test: TypeAlias = "tuple[str, str, Callable[[object], bool]]"
 """Code, message, and whether a value fits."""
-
-
-def tests(constraints: Sequence[tuple[str, object]]) -> list[Test]:
-    """The tests for `constraints`, pairs of name and bound.
-
-    Raises:
-        TypeError: a bound is not usable, such as a pattern that is not a regular expression.
-    """
-    return [_test(name, bound) for name, bound in constraints]
-
-
-def _test(name: str, bound: object) -> Test:
-    if name == "pattern":
-        try:
-            search = re.compile(cast("str", bound)).search
-        except re.error as error:
-            raise TypeError(f"the pattern {bound!r} is not a regular expression: {error}") from error
-        return name, f"Should match {bound}", lambda value: search(cast("str", value)) is not None
-    return name, _MESSAGES[name].format(bound), _comparison(name, bound)
-
-
-def _comparison(name: str, bound: object) -> Callable[[object], bool]:
-    # The bound's type is the user's business.
-    limit = cast("float", bound)
-    size = cast("int", bound)
-    comparisons: dict[str, Callable[[object], bool]] = {
-        "ge": lambda value: cast("float", value) >= limit,
-        "gt": lambda value: cast("float", value) > limit,
-        "le": lambda value: cast("float", value) <= limit,
-        "lt": lambda value: cast("float", value) < limit,
-        "multiple_of": lambda value: _is_multiple(cast("float", value), limit),
-        "min_length": lambda value: len(cast("Sized", value)) >= size,
-        "max_length": lambda value: len(cast("Sized", value)) <= size,
-    }
-    return comparisons[name]
-
-
-def _is_multiple(value: float | Decimal, step: float) -> bool:
-    if isinstance(value, int) and isinstance(step, int):
-        return value % step == 0
-    # 0.3 is a multiple of 0.1 to everybody but binary floating point.
-    return Decimal(str(value)) % Decimal(str(step)) == 0
-
 
 _MESSAGES = {
     "ge": "Should be at least {}",
@@ -63,4 +22,119 @@ _MESSAGES = {
     "multiple_of": "Should be a multiple of {}",
     "min_length": "Should have a length of at least {}",
     "max_length": "Should have a length of at most {}",
+    "pattern": "Should match {}",
 }
+
+
+def constraints_of(metadata: Iterable[object]) -> dict[str, object]:
+    """The bounds that objects in `Annotated` have: markers, `msgspec.Meta`, those of `annotated_types`, `pydantic.Field`. The last one wins."""
+    found: dict[str, object] = {}
+    for item in metadata:
+        for name in _MESSAGES:
+            bound = getattr(item, name, None)
+            if bound is not None:
+                found[name] = bound
+        inner = getattr(item, "metadata", None)  # pydantic's Field keeps its bounds there
+        if isinstance(inner, list):
+            found |= constraints_of(cast("list[object]", inner))
+    return found
+
+
+def tests(constraints: Mapping[str, object], kind: object = None) -> list[Test]:
+    """The tests for `constraints`.
+
+    Args:
+        constraints: Bounds by name.
+        kind: Type of the values, if it is known.
+
+    Raises:
+        TypeError: a bound is not usable, such as a pattern that is not a regular expression, or not for values of that type.
+    """
+    found: list[Test] = []
+    for name, bound in constraints.items():
+        fits = _pattern(bound) if name == "pattern" else _comparison(name, bound)
+        _try_out(name, bound, kind)
+        found.append((name, _MESSAGES[name].format(bound.pattern if isinstance(bound, re.Pattern) else bound), fits))
+    return found
+
+
+def _pattern(bound: object) -> Callable[[object], bool]:
+    try:
+        search = re.compile(cast("str", bound)).search
+    except (re.error, TypeError) as error:
+        raise TypeError(f"the pattern {bound!r} is not a regular expression: {error}") from error
+    return lambda value: search(cast("str", value)) is not None
+
+
+def _is_found(value: object, pattern: object) -> bool:
+    return re.search(cast("str", pattern), cast("str", value)) is not None
+
+
+def _comparison(name: str, bound: object) -> Callable[[object], bool]:
+    compare = _COMPARISONS[name]
+
+    def fits(value: object) -> bool:
+        try:
+            return compare(value, bound)
+        except (TypeError, ValueError, ArithmeticError):  # a naive time against an aware one, or a NaN that signals
+            return False
+
+    return fits
+
+
+def _is_multiple(value: object, step: object) -> bool:
+    if isinstance(value, int) and isinstance(step, int):
+        return value % step == 0
+    # 0.3 is a multiple of 0.1 to everybody but binary floating point.
+    return _EXACT.remainder(Decimal(str(value)), Decimal(str(step))) == 0
+
+
+_EXACT = Context(prec=700)
+"""Enough digits for the quotient of any two floats. A quotient that needs more raises, and counts as no multiple."""
+
+_COMPARISONS: dict[str, Callable[[object, object], bool]] = {
+    "ge": operator.ge,
+    "gt": operator.gt,
+    "le": operator.le,
+    "lt": operator.lt,
+    "multiple_of": _is_multiple,
+    "min_length": lambda value, size: len(cast("Sized", value)) >= cast("int", size),
+    "max_length": lambda value, size: len(cast("Sized", value)) <= cast("int", size),
+}
+
+_MOMENT = datetime(2000, 1, 1, tzinfo=timezone.utc)
+_SAMPLES: dict[object, Sequence[object]] = {
+    int: (1,),
+    float: (1.0,),
+    Decimal: (Decimal(1),),
+    bool: (True,),
+    str: ("",),
+    bytes: (b"",),
+    date: (_MOMENT.date(),),
+    datetime: (_MOMENT, _MOMENT.replace(tzinfo=None)),
+    time: (_MOMENT.time(), _MOMENT.timetz()),
+    timedelta: (timedelta(1),),
+    list: ([],),
+    tuple: ((),),
+    set: (set[object](),),
+    frozenset: (frozenset[object](),),
+    dict: ({},),
+}
+
+
+def _try_out(name: str, bound: object, kind: object) -> None:
+    """Tries the bound on values of the type, so that what can never work is found at start-up.
+
+    Raises:
+        TypeError: it works with none of them.
+    """
+    test = _is_found if name == "pattern" else _COMPARISONS[name]
+    reason = ""
+    for sample in _SAMPLES.get(kind, ()) if isinstance(kind, type) else ():
+        try:
+            test(sample, bound)
+            return
+        except (TypeError, ValueError, ArithmeticError) as error:
+            reason = str(error)
+    if reason:
+        raise TypeError(f"{name}={bound!r} does not work with {getattr(kind, '__name__', kind)} ({reason})")

@@ -6,18 +6,20 @@ The functions made here are what a plan calls. None of them raises for a value t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import TypeAlias, cast, get_origin
+from collections.abc import Callable, Iterable, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from typing import Any, Optional, TypeAlias, cast, get_args, get_origin
 
 from velo_core.annotations import Annotation
-from velo_core.codecs import DoesNotFit, backend_for
-from velo_core.constraints import tests
+from velo_core.codecs import MAX_ERRORS, DoesNotFit, backend_for, is_model
+from velo_core.constraints import Test, tests
 from velo_core.errors import HTTPError, InvalidValue, not_found
+from velo_core.hints import peel
 from velo_core.parsing import parse_media_type
 from velo_core.types import INVALID
 
-__all__ = ["BodyConvert", "ParameterConvert", "body_conversion", "parameter_conversion"]
+__all__ = ["BodyConvert", "ParameterConvert", "body_conversion", "can_share", "parameter_conversion"]
 
 ParameterConvert: TypeAlias = Callable[[object, "list[InvalidValue]"], object]
 """(text, texts or `None`, errors) to a value or `INVALID`."""
@@ -25,6 +27,7 @@ BodyConvert: TypeAlias = Callable[[bytes, "str | None", "list[InvalidValue]"], o
 """(body, Content-Type, errors) to a value or `INVALID`. Raises `HTTPError` 400 or 415."""
 
 _COLLECTIONS = (list, set, frozenset, tuple)
+_OF_THE_WHOLE = ("min_length", "max_length")
 
 
 def parameter_conversion(
@@ -41,12 +44,11 @@ def parameter_conversion(
     Raises:
         TypeError: the declared type cannot be read from text.
     """
-    checks = tests(annotation.constraints)
-    plain = made is object or annotation.full in (made, object)
-    if plain and not checks and not required:
+    bounds = _bounds(loc, annotation)
+    plain = made is object or annotation.full in (made, object, Any)
+    if plain and bounds is None and not required:
         return None
     convert = None if plain else backend_for(annotation.full).converter(annotation.full)
-    over_items = (get_origin(annotation.type) or annotation.type) in _COLLECTIONS
     missing = InvalidValue(loc, "This value is required", "missing")
     in_path = loc[0] == "path"
 
@@ -55,6 +57,8 @@ def parameter_conversion(
             errors.append(missing)
             return INVALID
         if convert is not None:
+            if made is not str:  # the pattern's converter has made another type of it; both have the same text
+                value = str(value)
             try:
                 value = convert(value)
             except DoesNotFit as error:
@@ -64,11 +68,7 @@ def parameter_conversion(
                     raise not_found() from None
                 errors += _at(loc, error)
                 return INVALID
-        for code, message, fits in checks:
-            if not _holds(code, fits, value, over_items):
-                errors.append(InvalidValue(loc, message, code))
-                return INVALID
-        return value
+        return value if bounds is None or bounds.hold(value, errors) else INVALID
 
     return to_value
 
@@ -79,18 +79,20 @@ def body_conversion(annotation: Annotation, default: object, *, required: bool) 
     Raises:
         TypeError: the declared type cannot be read from JSON.
     """
-    checks = tests(annotation.constraints)
-    raw = annotation.full is bytes
-    if raw and not checks and required:
-        return None
-    decode = None if raw else backend_for(annotation.full).decoder(annotation.full)
     loc = ("body",)
+    bounds = _bounds(loc, annotation)
+    raw = annotation.type is bytes
+    if raw and bounds is None and required:
+        return None
+    declared = cast("object", Optional[annotation.full] if annotation.optional else annotation.full)  # noqa: UP045: not a literal type
+    decode = None if raw else backend_for(declared).decoder(declared)
     missing = InvalidValue(loc, "A request body is required", "missing")
+    shared = can_share(default)
 
     def to_value(body: bytes, content_type: str | None, errors: list[InvalidValue]) -> object:
+        if not body and not required:
+            return default if shared else deepcopy(default)
         if not body and not raw:
-            if not required:
-                return default
             errors.append(missing)
             return INVALID
         value: object = body
@@ -102,13 +104,16 @@ def body_conversion(annotation: Annotation, default: object, *, required: bool) 
             except DoesNotFit as error:
                 errors += _at(loc, error)
                 return INVALID
-        for code, message, fits in checks:
-            if not _holds(code, fits, value, False):
-                errors.append(InvalidValue(loc, message, code))
-                return INVALID
-        return value
+        return value if bounds is None or value is None or bounds.hold(value, errors) else INVALID
 
     return to_value
+
+
+def can_share(default: object) -> bool:
+    """Whether all requests can get this one object, because none can change it for the next."""
+    if isinstance(default, tuple):
+        return all(can_share(item) for item in cast("tuple[object, ...]", default))
+    return not (isinstance(default, list | dict | set | bytearray) or is_model(type(default)))
 
 
 def require_json(content_type: str | None) -> None:
@@ -126,10 +131,56 @@ def require_json(content_type: str | None) -> None:
     raise HTTPError(415, f"The request body has to be application/json; the request has {sent}.", headers={"accept": "application/json"})
 
 
-def _holds(code: str, fits: Callable[[object], bool], value: object, over_items: bool) -> bool:
-    if over_items and code not in ("min_length", "max_length"):
-        return all(fits(item) for item in cast("Sequence[object]", value))
-    return value is None or fits(value)
+@dataclass(frozen=True, slots=True)
+class _Bounds:
+    """What a value has to keep to.
+
+    Attributes:
+        loc: Where the value is.
+        of_value: For the value itself.
+        of_items: For each item of it.
+        ordered: Whether the items have positions that the client knows.
+    """
+
+    loc: tuple[str, ...]
+    of_value: Sequence[Test]
+    of_items: Sequence[Test] = ()
+    ordered: bool = False
+
+    def hold(self, value: object, errors: list[InvalidValue]) -> bool:
+        """Whether all of them hold; what does not is added to `errors`."""
+        for code, message, fits in self.of_value:
+            if not fits(value):
+                errors.append(InvalidValue(self.loc, message, code))
+                return False
+        return not self.of_items or self._hold_for_items(cast("Iterable[object]", value), errors)
+
+    def _hold_for_items(self, items: Iterable[object], errors: list[InvalidValue]) -> bool:
+        before = len(errors)
+        for index, item in enumerate(items):
+            failed = [] if item is None else [(code, message) for code, message, fits in self.of_items if not fits(item)]
+            errors += [InvalidValue((*self.loc, index) if self.ordered else self.loc, message, code) for code, message in failed[:1]]
+            if len(errors) - before == MAX_ERRORS:
+                break
+        return len(errors) == before
+
+
+def _bounds(loc: tuple[str, ...], annotation: Annotation) -> _Bounds | None:
+    """The bounds of a value, if it has any. Those of a collection hold for each item, but for its length.
+
+    Raises:
+        TypeError: a bound does not work with values of the declared type.
+    """
+    constraints = dict(annotation.constraints)
+    if not constraints:
+        return None
+    kind = get_origin(annotation.type) or annotation.type
+    if kind not in _COLLECTIONS:
+        return _Bounds(loc, tests(constraints, kind))
+    of_value = {name: bound for name, bound in constraints.items() if name in _OF_THE_WHOLE}
+    of_items = {name: bound for name, bound in constraints.items() if name not in _OF_THE_WHOLE}
+    item = peel(next(iter(get_args(annotation.type)), object)).type
+    return _Bounds(loc, tests(of_value, kind), tests(of_items, item), ordered=kind in (list, tuple))
 
 
 def _at(loc: tuple[str, ...], error: DoesNotFit) -> list[InvalidValue]:

@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import linecache
 from contextlib import asynccontextmanager, contextmanager
+from copy import deepcopy
 from types import CodeType
 from typing import cast
 
 from velo_core.answers import problem, with_response_headers
 from velo_core.binding import MISSING, Binding, Call, Check, Hop, Kind, Read, ReadBody, Step
+from velo_core.conversion import can_share
 from velo_core.errors import ValidationError
 from velo_core.names import Names
 from velo_core.parsing import parse_cookies, parse_query
@@ -301,9 +303,9 @@ class _Writer:
 
     def _default(self, read: Read) -> str:
         default = read.default
-        if isinstance(default, list | dict | set):  # a shared default must not carry one request's changes into the next
-            return f"{self.constant(f'{read.variable}_default', cast('object', default))}.copy()"
-        if isinstance(default, str):
+        if not can_share(default):
+            return f"deepcopy({self.constant(f'{read.variable}_default', default)})"
+        if type(default) is str:  # a member of an Enum can be text as well
             return _quoted(default)
         if default is None or type(default) in (bool, int):
             return repr(default)
@@ -398,6 +400,7 @@ _SHARED: dict[str, object] = {
     "ValidationError": ValidationError,
     "check_response": check_response,
     "check_result": check_result,
+    "deepcopy": deepcopy,
     "encode_any": encode_any,
     "in_thread": in_thread,
     "parse_cookies": parse_cookies,

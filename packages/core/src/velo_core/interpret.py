@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager, contextmanager
-from copy import copy
+from copy import deepcopy
 from functools import partial
 from typing import TypeVar
 
 from velo_core.answers import with_response_headers
 from velo_core.binding import MISSING, Call, Check, Hop, Kind, Read, ReadBody, Step
+from velo_core.conversion import can_share
 from velo_core.errors import InvalidValue, ValidationError
 from velo_core.plan import Middleware, Plan, Refusal, Run, Served, check_response, ready
 from velo_core.request import Adapter, Request
@@ -105,7 +106,7 @@ class _Steps:
             return self.request
         taken = self.taken(read)
         if (taken is None or taken == []) and read.default is not MISSING:
-            return copy(read.default)
+            return read.default if can_share(read.default) else deepcopy(read.default)
         return taken if read.convert is None else read.convert(taken, self.errors)
 
     def taken(self, read: Read) -> object:

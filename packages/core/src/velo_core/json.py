@@ -45,7 +45,7 @@ def to_builtins(value: object) -> object:
     """What msgspec should encode in place of `value`, which it does not know. Pydantic models are dumped; the rest has no JSON form."""
     pydantic = sys.modules.get("pydantic")  # a model exists only if pydantic has been imported
     if pydantic is not None and isinstance(value, pydantic.BaseModel):
-        return value.model_dump(mode="json")  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]: module found at run time
+        return value.model_dump(mode="json", by_alias=True)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]: module found at run time
     raise TypeError(f"{type(value).__module__}.{type(value).__qualname__} has no JSON form; return plain data, a model, or a Response")
 
 

@@ -6,14 +6,14 @@ JSON written as that type, so that what the type does not have cannot get out.
 
 from __future__ import annotations
 
-import types
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Annotated, Union, cast, get_args, get_origin
+from typing import Annotated, Any, Union, cast, get_args, get_origin
 
 from velo_core.binding import MISSING
 from velo_core.codecs import backend_for
+from velo_core.hints import expand, is_union
 from velo_core.json import encode_json
 from velo_core.response import Response, content_type
 from velo_core.status import has_no_body
@@ -65,19 +65,19 @@ def result_of(declared: object, response_model: object, status_code: int | None)
     Raises:
         TypeError: the type has no JSON form.
     """
-    model = declared if response_model is MISSING else response_model
-    if response_model is MISSING:
-        model = _without_responses(declared)
-    if model is Response:
+    model = _without_responses(declared) if response_model is MISSING else expand(response_model)
+    bare = _bare(model)
+    if bare is Response:
         return Result(Shape.RESPONSE, status_code or 200, [], _nothing)
-    status = status_code or (204 if model in (None, type(None)) else 200)
-    if has_no_body(status):
+    nothing = bare is None or bare is type(None)
+    status = status_code or (204 if nothing else 200)
+    if nothing or has_no_body(status):
         return Result(Shape.NOTHING, status, [], _nothing)
-    if model is str:
+    if bare is str:
         return Result(Shape.DATA, status, TEXT, cast("Callable[[object], bytes]", str.encode), str)
-    if model is bytes:
-        return Result(Shape.DATA, status, BYTES, cast("Callable[[object], bytes]", bytes), bytes)
-    if model is MISSING or model is object:
+    if bare is bytes:
+        return Result(Shape.DATA, status, BYTES, _octets, bytes)
+    if bare is MISSING or bare is object or bare is Any:
         return Result(Shape.ANY, status, [], _nothing)
     return Result(Shape.DATA, status, JSON, backend_for(model).encoder(model), model)
 
@@ -86,8 +86,8 @@ def encode_any(value: object) -> tuple[HeaderPairs, bytes]:
     """Headers and body for a result of undeclared type."""
     if isinstance(value, str):
         return TEXT, value.encode()
-    if isinstance(value, bytes):
-        return BYTES, value
+    if isinstance(value, bytes | bytearray | memoryview):
+        return BYTES, bytes(value)
     return JSON, encode_json(value)
 
 
@@ -95,12 +95,22 @@ def _nothing(value: object) -> bytes:
     return b""
 
 
+def _octets(value: object) -> bytes:
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value)
+    raise TypeError(f"a handler that is annotated to return bytes returned {type(value).__name__}")  # bytes(5) would be five zeros
+
+
 def _without_responses(declared: object) -> object:
     """The data type in `Item | JSONResponse`; `Response` if there are only responses in it."""
-    if get_origin(declared) is Annotated:
-        declared = get_args(declared)[0]
-    members = get_args(declared) if get_origin(declared) in (Union, types.UnionType) else (declared,)
+    declared = expand(declared)
+    bare = _bare(declared)
+    members = get_args(bare) if is_union(bare) else (bare,)
     data = tuple(member for member in members if not (isinstance(member, type) and issubclass(member, Response)))
     if not data:
         return Response
-    return declared if len(data) == len(members) else cast("object", Union[data])  # noqa: UP007 - a tuple of types cannot be written with |
+    return declared if len(data) == len(members) else cast("object", Union[data])  # noqa: UP007: a tuple of types cannot be written with |
+
+
+def _bare(model: object) -> object:
+    return get_args(model)[0] if get_origin(model) is Annotated else model

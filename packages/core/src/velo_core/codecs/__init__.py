@@ -1,16 +1,18 @@
 """Model backends: who turns JSON and text into the types that handlers declare, and back.
 
-`backend_for` gives a type to pydantic if one of its models is anywhere inside, else to msgspec, which knows all other types.
+`backend_for` gives a type to pydantic if something of pydantic's is anywhere inside, else to msgspec, which knows all other types.
 """
 
 from __future__ import annotations
 
 import sys
 
-from velo_core.codecs.backend import Backend, Convert, Decode, DoesNotFit, Encode, parts
+from velo_core.codecs.backend import MAX_ERRORS, Backend, Convert, Decode, DoesNotFit, Encode
+from velo_core.codecs.fields import everything_in
 from velo_core.codecs.msgspec_models import MsgspecBackend
+from velo_core.hints import parts
 
-__all__ = ["Backend", "Convert", "Decode", "DoesNotFit", "Encode", "backend_for", "is_model"]
+__all__ = ["MAX_ERRORS", "Backend", "Convert", "Decode", "DoesNotFit", "Encode", "backend_for", "is_model"]
 
 _msgspec = MsgspecBackend()
 
@@ -25,10 +27,14 @@ def _backends() -> list[Backend]:
 
 
 def backend_for(annotation: object) -> Backend:
-    """The backend that reads and writes `annotation`."""
+    """The backend that reads and writes `annotation`.
+
+    Raises:
+        TypeError: a model in it names something that cannot be found.
+    """
     *special, default = _backends()
     for backend in special:
-        if any(backend.claims(part) for part in parts(annotation)):
+        if any(backend.claims(part) for part in everything_in(annotation)):
             return backend
     return default
 

@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol, TypeAlias, get_args
+from typing import Final, Protocol, TypeAlias
 
 from velo_core.errors import InvalidValue
 
-__all__ = ["Backend", "Convert", "Decode", "DoesNotFit", "Encode", "parts"]
+__all__ = ["MAX_ERRORS", "Backend", "Convert", "Decode", "DoesNotFit", "Encode", "does_not_fit"]
+
+MAX_ERRORS: Final = 100
+"""Errors listed for one value: enough for any form, and no way to make us write a long answer to a short question."""
 
 Decode: TypeAlias = Callable[[bytes], object]
 """JSON text to a value. Raises `DoesNotFit`, or `HTTPError` 400 when it is not JSON."""
 Convert: TypeAlias = Callable[[object], object]
-"""Text, a list of texts, or plain data to a value. Raises `DoesNotFit`."""
+"""Text, or a list of texts, to a value. Raises `DoesNotFit`."""
 Encode: TypeAlias = Callable[[object], bytes]
-"""A handler's result to JSON text, with whatever the declared type does not have left out."""
+"""A handler's result to JSON text, with whatever the declared type does not have left out. Raises `TypeError` if it is not of the type."""
 
 
 class DoesNotFit(Exception):
     """A value is not of the type that was asked for; the locations in `errors` are relative to that value."""
 
     def __init__(self, errors: Sequence[InvalidValue]) -> None:
-        self.errors = tuple(errors)
+        self.errors = tuple(errors[:MAX_ERRORS])
         super().__init__("; ".join(error.message for error in self.errors))
+
+
+def does_not_fit(message: str) -> DoesNotFit:
+    """One error, about the value itself."""
+    return DoesNotFit([InvalidValue((), message, "type")])
 
 
 class Backend(Protocol):
@@ -50,11 +58,3 @@ class Backend(Protocol):
     def encoder(self, annotation: object) -> Encode:
         """How to write a result as `annotation`. A value that is not of the type is converted to it first, which drops what it lacks."""
         ...
-
-
-def parts(annotation: object) -> list[object]:
-    """The annotation and all types inside it: `list[Item | None]` gives itself, `Item | None`, `Item` and `NoneType`."""
-    found: list[object] = [annotation]
-    for inner in get_args(annotation):
-        found += parts(inner)
-    return found

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast, get_args, get_origin
 
 import pydantic
+from pydantic_core import PydanticSerializationError
 
-from velo_core.codecs.backend import Convert, Decode, DoesNotFit, Encode
+from velo_core.codecs.backend import MAX_ERRORS, Convert, Decode, DoesNotFit, Encode
 from velo_core.errors import InvalidValue
-from velo_core.json import malformed
+from velo_core.hints import peel
+from velo_core.json import MsgspecJSON, malformed
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -22,8 +24,10 @@ _CODES = {
     "less_than": "lt",
     "multiple_of": "multiple_of",
     "string_too_short": "min_length",
+    "bytes_too_short": "min_length",
     "too_short": "min_length",
     "string_too_long": "max_length",
+    "bytes_too_long": "max_length",
     "too_long": "max_length",
     "string_pattern_mismatch": "pattern",
     "missing": "missing",
@@ -31,23 +35,32 @@ _CODES = {
 }
 """Pydantic's names for failures that every backend can have, in Velo's; its others are passed on as they are."""
 
+_strict = MsgspecJSON()
+
 
 class PydanticBackend:
     """See `Backend`."""
 
     def claims(self, annotation: object) -> bool:
-        """Models, and whatever brings a pydantic schema of its own: `EmailStr`, `BeforeValidator(...)`."""
-        return self.is_model(annotation) or hasattr(annotation, "__get_pydantic_core_schema__")
+        """Models, and whatever brings a pydantic schema of its own: `EmailStr`, `BeforeValidator(...)`, `StringConstraints(...)`."""
+        return (
+            self.is_model(annotation)
+            or hasattr(annotation, "__get_pydantic_core_schema__")
+            or isinstance(annotation, pydantic.StringConstraints)
+        )
 
     def is_model(self, annotation: object) -> bool:
         """`BaseModel`, also a parametrised generic one, or a pydantic dataclass."""
-        return isinstance(annotation, type) and (issubclass(annotation, pydantic.BaseModel) or hasattr(annotation, "__pydantic_validator__"))
+        kind = annotation if isinstance(annotation, type) else get_origin(annotation)
+        return isinstance(kind, type) and (issubclass(kind, pydantic.BaseModel) or hasattr(kind, "__pydantic_validator__"))
 
     def decoder(self, annotation: object) -> Decode:
         """See `Backend.decoder`."""
         validate = _adapter(annotation).validate_json
 
         def decode(body: bytes) -> object:
+            # Pydantic's own reader takes `NaN`, and `1e999` for infinity; what is JSON must not depend on who makes the model.
+            _strict.decode(body)
             try:
                 return validate(body)
             except pydantic.ValidationError as error:
@@ -57,7 +70,9 @@ class PydanticBackend:
 
     def converter(self, annotation: object) -> Convert:
         """See `Backend.converter`."""
-        validate = _adapter(annotation).validate_strings
+        adapter = _adapter(annotation)
+        # Only its lax mode reads a list of texts, and only the other one knows that there is nothing but text.
+        validate = adapter.validate_python if _is_collection(annotation) else adapter.validate_strings
 
         def convert(value: object) -> object:
             try:
@@ -74,9 +89,12 @@ class PydanticBackend:
         fits = _exact(annotation)
 
         def encode(value: object) -> bytes:
-            if not fits(value):
-                value = validate(_plain(value), from_attributes=True)
-            return dump(value, by_alias=True)
+            try:
+                if not fits(value):
+                    value = validate(value, from_attributes=True)
+                return dump(value, by_alias=True, warnings="error")
+            except (pydantic.ValidationError, PydanticSerializationError) as error:
+                raise TypeError(f"the result is not {getattr(annotation, '__name__', annotation)}: {error}") from error
 
         return encode
 
@@ -84,28 +102,24 @@ class PydanticBackend:
 def _adapter(annotation: object) -> pydantic.TypeAdapter[object]:
     try:
         return pydantic.TypeAdapter(cast("type[object]", annotation))
-    except pydantic.errors.PydanticUserError as error:
+    except (pydantic.errors.PydanticErrorMixin, NameError) as error:
         raise TypeError(str(error)) from error
 
 
-def _plain(value: object) -> object:
-    """Instances of other models as dictionaries: pydantic does not take one model for another."""
-    if isinstance(value, pydantic.BaseModel):
-        return value.model_dump()
-    if isinstance(value, list):
-        return [_plain(item) for item in cast("list[object]", value)]
-    return value
+def _is_collection(annotation: object) -> bool:
+    kind = peel(annotation).type
+    return (get_origin(kind) or kind) in (list, set, frozenset, tuple)
 
 
 def _exact(annotation: object) -> Convert:
-    """A quick test whether a result is exactly of the model, or a list of it: then dumping it cannot show more than the model has."""
+    """A quick test whether a result is exactly of the model, or a list of it; pydantic writes of it what the model has, and no more."""
     if isinstance(annotation, type):
         expected = annotation
         return lambda value: type(value) is expected
     arguments = get_args(annotation)
     if get_origin(annotation) is list and isinstance(arguments[0], type):
-        item = arguments[0]
-        return lambda value: type(value) is list and all(type(one) is item for one in cast("list[object]", value))
+        items = {arguments[0]}
+        return lambda value: type(value) is list and {*map(type, cast("list[object]", value))} <= items
     return lambda value: False
 
 
@@ -113,7 +127,7 @@ def _answer(error: pydantic.ValidationError) -> Exception:
     details = error.errors(include_url=False, include_context=False, include_input=False)
     if details[0]["type"] == "json_invalid":
         return malformed(details[0]["msg"])
-    return DoesNotFit([_invalid(detail) for detail in details])
+    return DoesNotFit([_invalid(detail) for detail in details[:MAX_ERRORS]])
 
 
 def _invalid(detail: ErrorDetails) -> InvalidValue:

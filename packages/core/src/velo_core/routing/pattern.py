@@ -22,10 +22,9 @@ _PERCENT_ENCODED: Final = re.compile(r"%[0-9A-Fa-f]{2}")
 PCHAR: Final = "!$&'()*+,;=:@"
 """What RFC 3986 section 3.3 allows in a segment besides letters, digits and `-._~`, which `quote` keeps anyway."""
 _DOT_SEGMENTS: Final = frozenset({".", ".."})
-_MAX_PARAMETERS: Final = 16
 _MAX_ATTEMPTS: Final = 1_000
-"""Ends that are tried for the parameters of one segment, before it is taken not to match. Far more than a text needs that was not made
-for it: `{year:int}-{month:int}-{slug}` needs two for each hyphen. Both numbers are arbitrary."""
+"""How often a parameter of one segment is tried on a part of the text, before the segment is taken not to match. Arbitrary, and far more
+than a text needs that was not made for it: `{year:int}-{month:int}-{slug}` needs two for each hyphen."""
 
 
 class PathBuildError(VeloError, ValueError):
@@ -122,7 +121,7 @@ class Segment:
         """
         texts = [_format(parameter, values[parameter.name]) for parameter in self.parameters]
         text = self.literals[0] + "".join(part + literal for part, literal in zip(texts, self.literals[1:], strict=True))
-        if not _DOT_SEGMENTS.isdisjoint(text.split("/")):
+        if not _DOT_SEGMENTS.isdisjoint(text.split("/") if self.is_catch_all else (text,)):
             raise PathBuildError(f"the path would have a segment `.` or `..`, which clients remove before they ask (from {text!r})")
         if len(self.parameters) > 1:
             wanted = tuple(parameter.converter.parse(part) for parameter, part in zip(self.parameters, texts, strict=True))
@@ -183,7 +182,7 @@ def parse(text: str, converters: Mapping[str, Converter]) -> Pattern:
 
     Args:
         text: Such as `/users/{id:int}`, `/files/{name}.{ext}`, `/static/{rest:path}`; `""` is the prefix of all paths.
-        converters: By the name that patterns use, `BUILT_IN` and the user's own. `str` is the one of `{name}`.
+        converters: By the name that patterns use, `CONVERTERS` and the user's own. `str` is the one of `{name}`.
 
     Raises:
         SetupError: `VELO_ROUTE_PATTERN`: the text has a mistake; the message says how to write it.
@@ -262,8 +261,6 @@ def _segment(piece: str, text: str, converters: Mapping[str, Converter]) -> Segm
         literals.append("")
     if piece in _DOT_SEGMENTS:
         raise _mistake(text, f"has a segment {piece!r}, which clients remove before they ask: write the path that it leads to")
-    if len(parameters) > _MAX_PARAMETERS:
-        raise _mistake(text, f"has more than {_MAX_PARAMETERS} parameters in one segment: put slashes between some of them")
     if any(literals) and any(parameter.converter.rank >= CATCH_ALL for parameter in parameters):
         raise _mistake(text, f"has more than a parameter in {piece!r}, but one that takes the rest of the path must stand alone")
     return Segment(tuple(literals), tuple(parameters))
@@ -295,32 +292,34 @@ def _format(parameter: Parameter, value: object) -> str:
 def _divide(segment: Segment, body: str) -> tuple[object, ...] | None:
     """The values of several parameters that share `body` with the literals between them.
 
-    The last place that leaves room for the literals to come is searched first, from the right. So a text without typed parameters is
-    divided at the first attempt; others go back, and `_MAX_ATTEMPTS` keeps a text made to go back often from costing more.
+    Each parameter ends as late as leaves room for what is to come; when one does not fit, it is made shorter, and when it cannot be, the
+    one before it is. So a text without typed parameters is divided at once, and for others `_MAX_ATTEMPTS` sees to it that a text made
+    to be taken back often costs little. It is one loop because the obvious recursion took twice as long.
     """
-    separators = segment.literals[1:-1]
-    latest, end = list[int](), len(body)
-    for separator in reversed(separators):
-        end = body.rfind(separator, 1, end - 1)
-        if end < 0:
+    parameters, literals = segment.parameters, segment.literals
+    last = len(parameters) - 1
+    latest = [len(body)] * len(parameters)
+    for number in range(last, 0, -1):
+        latest[number - 1] = body.rfind(literals[number], 1, latest[number] - 1)
+        if latest[number - 1] < 0:
             return None
-        latest.append(end)
-    latest.reverse()
-    attempts = iter(range(_MAX_ATTEMPTS))
-
-    def divide_from(number: int, start: int) -> tuple[object, ...] | None:
-        parse = segment.parameters[number].converter.parse
-        if number == len(separators):
-            value = parse(body[start:])
-            return None if value is NO_MATCH else (value,)
-        separator, end = separators[number], latest[number]
-        while end > start and next(attempts, None) is not None:
-            value = parse(body[start:end])
-            if value is not NO_MATCH:
-                rest = divide_from(number + 1, end + len(separator))
-                if rest is not None:
-                    return (value, *rest)
-            end = body.rfind(separator, start + 1, end + len(separator) - 1)
-        return None
-
-    return divide_from(0, 0)
+    number, starts, end, values = 0, [0], latest[0], list[object]()
+    for _ in range(_MAX_ATTEMPTS):
+        value = parameters[number].converter.parse(body[starts[number] : end])
+        if value is not NO_MATCH:
+            values.append(value)
+            if number == last:
+                return tuple(values)
+            number += 1
+            starts.append(end + len(literals[number]))
+            end = latest[number]
+            continue
+        end = -1 if number == last else body.rfind(literals[number + 1], starts[number] + 1, end + len(literals[number + 1]) - 1)
+        while end < 0:
+            if number == 0:
+                return None
+            number -= 1
+            values.pop()
+            separator = literals[number + 1]
+            end = body.rfind(separator, starts[number] + 1, starts.pop() - 1)
+    return None

@@ -81,6 +81,7 @@ class Table(Generic[T]):
         self._static: dict[str, Mapping[str, tuple[T, tuple[()]]]] = {}
         self._rows: list[Row[T]] = []
         self._splits = 0
+        self._allow_anywhere = ""
         self._clashes: list[Clash[T]] | None = None
 
     @property
@@ -141,6 +142,8 @@ class Table(Generic[T]):
                 self._clashes.append(Clash("VELO_ROUTE_PREFIX", message, _PREFIX, clash.patterns, values))
             # One more than needed, so that the rest of a longer path, unsplit, is a segment too many.
             self._splits = max(self._tree.depth, self._fallbacks.depth) + 1
+            methods = {row.method for row in self._rows}
+            self._allow_anywhere = _allow(methods | {"HEAD"} if "GET" in methods else methods)
         return list(self._clashes)
 
     def find(self, method: str, path: str) -> tuple[T, Values]:
@@ -194,7 +197,7 @@ class Table(Generic[T]):
         if other_methods and (methods := self._tree.methods(segments)):
             return fallback.options if method == "OPTIONS" else fallback.method_not_allowed, (_allow(methods),)
         if path == "*" and method == "OPTIONS":  # for the server as a whole (RFC 9110 section 9.3.7)
-            return fallback.options, (_allow({known for row in self._rows for known in _served(row.method)}),)
+            return fallback.options, (self._allow_anywhere,)
         return fallback.not_found, ()
 
     def _fallback(self, segments: list[str]) -> Fallback[T]:
@@ -205,10 +208,6 @@ class Table(Generic[T]):
                 "VELO_ROUTE_FALLBACK", f"the table {state}: call add_fallback(parse('', {{}}), ...) and freeze() before find()"
             )
         return found
-
-
-def _served(method: str) -> tuple[str, ...]:
-    return ("GET", "HEAD") if method == "GET" else (method,)
 
 
 def _allow(methods: set[str]) -> str:
@@ -222,7 +221,7 @@ def _decode(raw_path: str, splits: int) -> list[str] | None:
         segments = [unquote_to_bytes(segment).decode() for segment in raw.split(b"/", splits)]
     except UnicodeError:
         return None
-    return None if _MALFORMED.search(raw) or not all(map(is_text, segments)) else segments
+    return segments if is_text("".join(segments)) and not _MALFORMED.search(raw) else None
 
 
 def _other_slash(segments: list[str]) -> list[str]:

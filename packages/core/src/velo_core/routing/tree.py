@@ -25,7 +25,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, groupby, product, zip_longest
-from typing import Final, Generic, Literal, NamedTuple, TypeAlias, TypeVar
+from types import MappingProxyType
+from typing import Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 from velo_core.routing.converters import NO_MATCH, StrConverter
 from velo_core.routing.pattern import Pattern, Segment
@@ -43,8 +44,7 @@ _COMPOUND: Final = 2
 _CATCH_ALL: Final = 3
 _JUMP: Final = 4
 
-_Waiting: TypeAlias = "tuple[_Step[T] | _Jump[T], int, Values, _Waiting[T]] | None"
-"""A stack of alternatives not tried yet: the step, the index of the segment it is tried on, the values before it, and what is below."""
+_NO_TARGETS: Final[Mapping[tuple[str, str], None]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,15 +127,16 @@ class Tree(Generic[T]):
             `None` if no pattern matches; `()` if one does, or a catch-all may, but none that knows the method: ask `methods`.
         """
         # One piece, because a function for each kind of step would be called for each segment. `visit` says the same in short.
-        if segments[0]:
+        text = segments[0]
+        if text:
             return None
         count = self._count(segments) if self._ignore_trailing_slash else len(segments)
         node: _Node[T] = self._root
-        step: _Step[T] | _Jump[T] | None
+        step: _Step[T] | None
         index = 1
         values: Values = ()
         found: Values | None
-        waiting: _Waiting[T] = None
+        waiting: list[tuple[_Step[T], int, Values]] = []
         missed: tuple[()] | None = None
         while True:
             # Here: `values` are those on the way to `node`, and `segments[index:]` are not matched yet.
@@ -152,7 +153,7 @@ class Tree(Generic[T]):
                 step = node.steps
                 if child is not None:
                     if step is not None and text:
-                        waiting = (step, index, values, waiting)
+                        waiting.append((step, index, values))
                     node = child
                     index += 1
                     continue
@@ -161,9 +162,9 @@ class Tree(Generic[T]):
             # Here: `step` is what is to be tried next on `segments[index]`, if anything is.
             while True:
                 if step is None:
-                    if waiting is None:
+                    if not waiting:
                         return missed
-                    step, index, values, waiting = waiting
+                    step, index, values = waiting.pop()
                     text = segments[index]
                 kind = step.kind
                 if kind == _STRING:
@@ -186,7 +187,7 @@ class Tree(Generic[T]):
                     continue
                 if found is not None:
                     if step.next is not None:
-                        waiting = (step.next, index, values, waiting)
+                        waiting.append((step.next, index, values))
                     node = step.node
                     index += 1
                     values += found
@@ -207,7 +208,7 @@ class Tree(Generic[T]):
             node, index, values = waiting.pop()
             yield index, node.answers, values
             if index < count:
-                waiting += reversed(list(_following(node, segments, index, count, values)))
+                waiting += _following(node, segments, index, count, values)
 
     def methods(self, segments: Sequence[str]) -> set[str]:
         """The methods of all patterns that match."""
@@ -216,12 +217,12 @@ class Tree(Generic[T]):
 
     def longest_prefix(self, segments: Sequence[str], method: str) -> T | None:
         """The value of the longest pattern that matches the beginning of the path, of several that long the most specific one."""
-        found: T | None = None
+        found: tuple[T, tuple[()]] | None = None
         length = 0
         for index, answers, _ in self.visit(segments):
             if index > length and method in answers:
-                found, length = answers[method][0], index
-        return found
+                found, length = answers[method], index
+        return None if found is None else found[0]
 
     def _segments(self, pattern: Pattern) -> tuple[Segment, ...]:
         """The segments, without the empty one at the end if that does not count."""
@@ -279,7 +280,7 @@ class _Node(Generic[T]):
 
     def __init__(self) -> None:
         self.literals: dict[str, _Node[T]] = {}
-        self.steps: _Step[T] | _Jump[T] | None = None
+        self.steps: _Step[T] | None = None
         self.answers: dict[str, tuple[T, tuple[()]]] = {}
         self.declared: dict[str, Pattern] = {}
         self._others: dict[tuple[str, ...], list[_Child[T]]] = {}  # by literals, so that 10 000 of them are not compared with each other
@@ -302,7 +303,7 @@ class _Node(Generic[T]):
 
     def below(self) -> Iterator[_Node[T]]:
         """This node and all behind it."""
-        waiting = [self]
+        waiting: list[_Node[T]] = [self]
         while waiting:
             node = waiting.pop()
             yield node
@@ -312,80 +313,75 @@ class _Node(Generic[T]):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Step(Generic[T]):
-    """One alternative at a node.
+    """One alternative at a node, or a jump to those of many compound segments that are worth trying.
+
+    One class for all kinds: the interpreter remembers where the attributes of a class are, and in the loop of `find` it has to remember
+    one class only.
 
     Attributes:
         kind: `_STRING` if the value is the segment as it is, `_CONVERTED` for any other single parameter, or as the segment is.
-        next: What is to be tried after it.
+        next: What is to be tried afterwards.
         node: Where it leads.
         match: `Segment.match`.
-        parse: `Converter.parse` of the first parameter.
+        parse: `Converter.parse`, for a single parameter.
+        before: For a jump: how long the literal text is with which its segments begin.
+        after: For a jump: how long that is with which they end.
+        targets: For a jump: by beginning and end, the first of the steps that have them; the last of these goes on to `next`.
     """
 
-    kind: Literal[0, 1, 2, 3]
-    next: _Step[T] | _Jump[T] | None
+    kind: int
+    next: _Step[T] | None
     node: _Node[T]
     match: Callable[[str], Values | None]
     parse: Callable[[str], object]
+    before: int = 0
+    after: int = 0
+    targets: Mapping[tuple[str, str], _Step[T] | None] = _NO_TARGETS
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Jump(Generic[T]):
-    """What stands before compound segments whose beginnings are equally long, and whose ends are: it knows which of them to try.
-
-    Attributes:
-        next: What is to be tried after all of them.
-        before: The length of the beginnings.
-        after: The length of the ends.
-        targets: By beginning and end, the first of the steps that have them; the last of these goes on to `next`.
-    """
-
-    next: _Step[T] | _Jump[T] | None
-    before: int
-    after: int
-    targets: Mapping[tuple[str, str], _Step[T] | _Jump[T] | None]
-    kind: Literal[4] = _JUMP
-
-    def target(self, text: str) -> _Step[T] | _Jump[T] | None:
-        """The step to go on with."""
+    def target(self, text: str) -> _Step[T] | None:
+        """For a jump: the step to go on with."""
         return self.targets.get((text[: self.before], text[len(text) - self.after :]), self.next)
 
 
-def _chain(children: Sequence[_Child[T]]) -> _Step[T] | _Jump[T] | None:
+def _chain(children: Sequence[_Child[T]]) -> _Step[T] | None:
     """The steps for `children`, in this order."""
-    first: _Step[T] | _Jump[T] | None = None
+    first: _Step[T] | None = None
     runs = [(lengths, list(run)) for lengths, run in groupby(children, key=lambda child: child.segment.literal_lengths)]
     for (_, before, after), run in reversed(runs):
         if len(run) == 1 or not run[0].segment.is_compound:
             first = _steps(run, first)
             continue
-        targets: dict[tuple[str, str], list[_Child[T]]] = {}
+        alike: dict[tuple[str, str], list[_Child[T]]] = {}
         for child in run:
-            targets.setdefault((child.segment.literals[0], child.segment.literals[-1]), []).append(child)
-        first = _Jump(first, before, after, {ends: _steps(alike, first) for ends, alike in targets.items()})
+            alike.setdefault((child.segment.literals[0], child.segment.literals[-1]), []).append(child)
+        targets = {ends: _steps(some, first) for ends, some in alike.items()}
+        first = _Step(_JUMP, first, _Node(), _match_nothing, _match_nothing, before, after, targets)
     return first
 
 
-def _steps(children: Sequence[_Child[T]], following: _Step[T] | _Jump[T] | None) -> _Step[T] | _Jump[T] | None:
+def _steps(children: Sequence[_Child[T]], following: _Step[T] | None) -> _Step[T] | None:
     for segment, node in reversed(children):
         following = _Step(_kind(segment), following, node, segment.match, segment.converters[0].parse)
     return following
 
 
-def _kind(segment: Segment) -> Literal[0, 1, 2, 3]:
+def _kind(segment: Segment) -> int:
     if segment.is_compound:
         return _COMPOUND
     if segment.is_catch_all:
         return _CATCH_ALL
-    return _STRING if isinstance(segment.converters[0], StrConverter) else _CONVERTED
+    return _STRING if type(segment.converters[0]) is StrConverter else _CONVERTED  # a subclass may read it differently
 
 
-def _following(node: _Node[T], segments: Sequence[str], index: int, count: int, values: Values) -> Iterator[tuple[_Node[T], int, Values]]:
-    """The nodes that the next segment leads to, the most specific first."""
+def _match_nothing(text: str) -> None:
+    """What stands in a jump, which is never asked."""
+
+
+def _following(node: _Node[T], segments: Sequence[str], index: int, count: int, values: Values) -> list[tuple[_Node[T], int, Values]]:
+    """The nodes that the next segment leads to, the least specific first."""
     text = segments[index]
     literal = node.literals.get(text)
-    if literal is not None:
-        yield literal, index + 1, values
+    following = [] if literal is None else [(literal, index + 1, values)]
     step = node.steps if text else None
     while step is not None:
         if step.kind == _JUMP:
@@ -394,5 +390,7 @@ def _following(node: _Node[T], segments: Sequence[str], index: int, count: int, 
         takes_rest = step.kind == _CATCH_ALL
         found = step.match("/".join(segments[index:]) if takes_rest else text)
         if found is not None:
-            yield step.node, count if takes_rest else index + 1, values + found
+            following.append((step.node, count if takes_rest else index + 1, values + found))
         step = step.next
+    following.reverse()
+    return following

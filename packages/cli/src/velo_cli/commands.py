@@ -1,0 +1,96 @@
+"""The command `velo`: its own commands, and those that plugins bring.
+
+A command is imported when it is named, and only then: `velo --help` reads the names of plugins' commands from their metadata, so that none
+of them can make it slow or break it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from importlib.metadata import EntryPoint, entry_points
+
+import click
+from click.shell_completion import CompletionItem
+
+from velo_cli import __version__
+from velo_cli.errors import Failure, details, reason
+from velo_cli.options import VERBOSE
+
+__all__ = ["velo"]
+
+GROUP = "velo.commands"
+OWN = {
+    "plugins": "Show which plugins are installed, or used by an application.",
+    "routes": "Show the routes of an application.",
+    "run": "Serve an application.",
+}
+"""Commands of this package, each in a module of its name."""
+
+
+class _Commands(click.Group):
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except Failure as failure:
+            if ctx.meta.get(VERBOSE):
+                click.echo(failure.details, err=True, nl=False)
+            raise click.ClickException(failure.line) from failure
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*OWN, *entry_points(group=GROUP).names})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in OWN:
+            return _command(getattr(importlib.import_module(f"velo_cli.{cmd_name}"), cmd_name))
+        points = _points(cmd_name)
+        return _load(cmd_name, points) if points else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        plugins = [(name, _origin(_points(name))) for name in self.list_commands(ctx) if name not in OWN]
+        with formatter.section("Commands"):
+            formatter.write_dl(list(OWN.items()))
+        if plugins:
+            with formatter.section("Commands of plugins"):
+                formatter.write_dl(plugins)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        names = [CompletionItem(name, help=OWN.get(name)) for name in self.list_commands(ctx) if name.startswith(incomplete)]
+        return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
+
+
+def _points(name: str) -> list[EntryPoint]:
+    return list(entry_points(group=GROUP, name=name))
+
+
+def _origin(points: list[EntryPoint]) -> str:
+    """`velo-limiter 0.1.0`."""
+    return " and ".join(sorted(f"{point.dist.name} {point.dist.version}" if point.dist else point.value for point in points))
+
+
+def _load(name: str, points: list[EntryPoint]) -> click.Command:
+    if len(points) > 1:
+        raise Failure(f"the command {name!r} is offered by {_origin(points)}; uninstall one of them")
+    try:
+        return _command(points[0].load())
+    except Exception as error:
+        raise Failure(f"the command {name!r} of {_origin(points)} cannot be loaded: {reason(error)}", details(error)) from error
+
+
+def _command(found: object) -> click.Command:
+    if not isinstance(found, click.Command):
+        raise TypeError(f"it is a {type(found).__qualname__}, not a click command")
+    return found
+
+
+def _show_version(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if value and not context.resilient_parsing:
+        import velo_core
+
+        click.echo(f"velo-cli {__version__}, velo-core {velo_core.__version__}")
+        context.exit()
+
+
+@click.command(cls=_Commands)
+@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_show_version, help="Show the versions, and end.")
+def velo() -> None:
+    """Serve and inspect Velo applications."""

@@ -1,0 +1,61 @@
+"""What ends a command, in one line."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from pathlib import Path
+from types import FrameType
+
+__all__ = ["Failure", "Signalled", "details", "reason"]
+
+
+class Failure(Exception):
+    """The command cannot go on.
+
+    Args:
+        line: What is wrong and what to do, for stderr.
+        details: A traceback, shown before the line with `--verbose`.
+    """
+
+    def __init__(self, line: str, details: str = "") -> None:
+        super().__init__(line)
+        self.line = line
+        self.details = details
+
+
+class Signalled(SystemExit):
+    """A signal ends this process; status 0, for it is the way to end it."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+
+
+def reason(error: BaseException) -> str:
+    """`RuntimeError: no database (shop.py:12)`: an exception of the user's code in one line, with the place to look at."""
+    message = " ".join((error.msg if isinstance(error, SyntaxError) else str(error)).split())
+    place = _place(error)
+    return type(error).__name__ + (f": {message}" if message else "") + (f" ({place})" if place else "")
+
+
+def details(error: BaseException) -> str:
+    """The traceback, as Python prints it."""
+    return "".join(traceback.format_exception(error))
+
+
+def _place(error: BaseException) -> str:
+    """`file:line` where the user's code raised: below it are the libraries that it called, above it is what loads it."""
+    if isinstance(error, SyntaxError):
+        return f"{_short(error.filename)}:{error.lineno}" if error.filename else ""
+    places = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__) if not _is_library(frame)]
+    return f"{_short(places[-1][0])}:{places[-1][1]}" if places else ""
+
+
+def _is_library(frame: FrameType) -> bool:
+    package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+    return package in sys.stdlib_module_names or package.startswith("velo_") or "site-packages" in Path(frame.f_code.co_filename).parts
+
+
+def _short(file: str) -> str:
+    path = Path(file)
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else file

@@ -1,0 +1,87 @@
+"""Processes and signals: a Ctrl-C reaches every process of the terminal at once, and exactly one of them may act on it."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import sys
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from multiprocessing.context import SpawnProcess
+from types import FrameType
+from typing import NoReturn, TypeVarTuple, Unpack
+
+from velo_cli.errors import Signalled
+
+__all__ = ["ENDING", "adopt", "end_on_signals", "ignore", "signals_held", "spawn", "stop"]
+
+Arguments = TypeVarTuple("Arguments")
+
+GRACE_SECONDS = 5
+"""What a process gets beyond the time-out it was told to keep, before it is killed."""
+ENDING = (signal.SIGINT, signal.SIGTERM)
+
+
+def end_on_signals() -> None:
+    """Makes SIGINT and SIGTERM end this process, unwinding what it does with `Signalled`."""
+    for number in ENDING:
+        signal.signal(number, _end)
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    raise Signalled
+
+
+@contextmanager
+def signals_held() -> Generator[None]:
+    """Holds SIGINT and SIGTERM back: from this process until the context is left, and from processes started in it until they `adopt`.
+
+    A Ctrl-C would otherwise find those while they import, and each would print a traceback; and this one between the start of a process and
+    the note of it.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+
+
+def adopt() -> None:
+    """Is the first thing a worker does: from now on its parent ends it, with SIGTERM, and a Ctrl-C is the parent's to act on."""
+    signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGINT, ignore)
+    if sys.platform != "win32":
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+
+
+def ignore(number: int, frame: FrameType | None) -> None:
+    """Handles a signal by doing nothing. `SIG_IGN` would be inherited by programs that the user's code starts."""
+
+
+def spawn(function: Callable[[Unpack[Arguments]], None], *arguments: *Arguments) -> SpawnProcess:
+    """Runs `function` in a fresh interpreter that ends on SIGTERM alone."""
+    process = multiprocessing.get_context("spawn").Process(target=_run, args=(function, *arguments))
+    with signals_held():
+        process.start()
+    return process
+
+
+def _run(function: Callable[[Unpack[Arguments]], None], *arguments: *Arguments) -> None:
+    adopt()
+    function(*arguments)
+
+
+def stop(processes: Sequence[SpawnProcess], timeout_seconds: float) -> None:
+    """Ends all `processes`, with SIGTERM, and with SIGKILL those that are not gone in time."""
+    for process in processes:
+        process.terminate()
+    deadline = time.monotonic() + timeout_seconds + GRACE_SECONDS
+    for process in processes:
+        process.join(max(0.0, deadline - time.monotonic()))
+        if process.exitcode is None:
+            process.kill()
+            process.join()

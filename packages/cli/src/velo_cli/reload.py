@@ -1,0 +1,64 @@
+"""Serving anew after each change of a Python file."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from multiprocessing.context import SpawnProcess
+
+from watchfiles import PythonFilter, watch
+
+from velo_cli.errors import Failure
+from velo_cli.process import spawn, stop
+from velo_cli.serving import serve
+from velo_cli.settings import Settings
+
+__all__ = ["serve_and_reload"]
+
+POLL_MILLISECONDS = 200
+"""How often to look whether the process that serves has ended."""
+
+
+def serve_and_reload(settings: Settings) -> None:
+    """Serves until a signal ends it, and starts again when a Python file below the target's folder changes.
+
+    What is broken before the first change ends the command, as without reloading; what is broken by a change waits for the next one.
+
+    Raises:
+        SystemExit: the first start failed, and its reason is told.
+    """
+    ending = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, frame: ending.set())
+    process, changed, waiting = spawn(_serve, settings), False, False
+    try:
+        for changes in watch(
+            settings.target.folder,
+            watch_filter=PythonFilter(),
+            stop_event=ending,
+            rust_timeout=POLL_MILLISECONDS,
+            yield_on_timeout=True,
+        ):
+            if changes:
+                stop([process], settings.shutdown_timeout)
+                process, changed, waiting = spawn(_serve, settings), True, False
+            elif process.exitcode is not None and not waiting:
+                if not changed:
+                    _end_like(process)
+                waiting = True
+                sys.stderr.write("Waiting for a change.\n")
+    finally:
+        stop([process], settings.shutdown_timeout)
+
+
+def _serve(settings: Settings) -> None:
+    try:
+        serve(settings)
+    except Failure as failure:
+        sys.stderr.write(f"{failure.details if settings.verbose else ''}Error: {failure.line}\n")
+        raise SystemExit(1) from failure
+
+
+def _end_like(process: SpawnProcess) -> None:
+    raise SystemExit(1 if process.exitcode else 0)

@@ -1,0 +1,86 @@
+"""What workers tell the process that started them: that they are ready, or why they are not."""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.queues import SimpleQueue
+from typing import Protocol, TypeAlias
+
+from velo_cli.errors import Failure
+
+__all__ = ["Failed", "Outbox", "Ready", "Reports"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The application has started in one worker.
+
+    Attributes:
+        label: Where it was found.
+    """
+
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The application did not start, or did not end well.
+
+    Attributes:
+        line: Why.
+        details: Traceback.
+    """
+
+    line: str
+    details: str
+
+
+Report: TypeAlias = Ready | Failed
+
+
+class Outbox(Protocol):
+    """The worker's end."""
+
+    def put(self, obj: Report, /) -> None:
+        """Tells the parent."""
+
+
+class Reports:
+    """The parent's end. A context: when it is left, every report has been read.
+
+    Args:
+        workers: How many there are.
+        announce: Called with the label, in a thread, when all of them are ready.
+    """
+
+    def __init__(self, workers: int, announce: Callable[[str], None]) -> None:
+        self.failure: Failure | None = None
+        self._awaited = workers
+        self._announce = announce
+        self._queue: SimpleQueue[Report | None] = multiprocessing.get_context("spawn").SimpleQueue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+
+    @property
+    def outbox(self) -> Outbox:
+        """For workers; can be handed to processes while they are started."""
+        return self._queue
+
+    def __enter__(self) -> Reports:
+        self._reader.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._queue.put(None)
+        self._reader.join()
+
+    def _read(self) -> None:
+        while (report := self._queue.get()) is not None:
+            if isinstance(report, Failed):  # all workers fail alike, and one line is enough
+                self.failure = self.failure or Failure(report.line, report.details)
+                continue
+            self._awaited -= 1
+            if not self._awaited and self.failure is None:
+                self._announce(report.label)

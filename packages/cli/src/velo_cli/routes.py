@@ -1,0 +1,72 @@
+"""`velo routes`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypedDict
+
+import click
+
+from velo_cli.options import factory_option, json_option, target_argument, verbose_option
+from velo_cli.output import qualified_name, write_json, write_table
+from velo_cli.target import Target
+
+if TYPE_CHECKING:
+    from velo_core import Velo
+
+__all__ = ["routes"]
+
+
+class Row(TypedDict):
+    """A route, as it is shown."""
+
+    methods: list[str]
+    automatic_methods: list[str]
+    path: str
+    name: str
+    handler: str
+    tags: list[str]
+
+
+@click.command()
+@target_argument
+@factory_option
+@json_option
+@verbose_option
+def routes(target: str, factory: bool, as_json: bool, verbose: bool) -> None:
+    """Show the routes of an application, in the order of registration.
+
+    HEAD in parentheses is answered by the route of GET. OPTIONS is answered on every path.
+    """
+    rows = _rows(Target.parse(target, factory=factory).load().app)
+    if as_json:
+        write_json(rows)
+    elif rows:
+        lines = [(_methods(row), row["path"], row["name"], row["handler"], ", ".join(row["tags"])) for row in rows]
+        write_table(("methods", "path", "name", "handler", "tags"), lines)
+    else:
+        click.echo("The application has no routes.")
+
+
+def _rows(app: Velo) -> list[Row]:
+    taken = {(one.pattern.text, method) for one in app.routes for method in one.route.methods}
+    return [
+        Row(
+            methods=list(one.route.methods),
+            automatic_methods=_automatic(one.route.methods, {method for path, method in taken if path == one.pattern.text}),
+            path=one.pattern.text,
+            name=one.name,
+            handler=qualified_name(one.route.handler),
+            tags=list(dict.fromkeys((*one.inherited.tags, *one.route.tags))),
+        )
+        for one in app.routes
+    ]
+
+
+def _automatic(methods: tuple[str, ...], taken: set[str]) -> list[str]:
+    """What is answered besides `methods`, on a path whose routes have `taken`."""
+    return [*(["HEAD"] if "GET" in methods and "HEAD" not in taken else []), *(["OPTIONS"] if "OPTIONS" not in taken else [])]
+
+
+def _methods(row: Row) -> str:
+    """`GET (HEAD)`; OPTIONS would stand in every line."""
+    return ", ".join(row["methods"]) + (" (HEAD)" if "HEAD" in row["automatic_methods"] else "")

@@ -1,0 +1,59 @@
+"""Serving, once or again after each change."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+
+from velo_cli.address import Endpoint
+from velo_cli.errors import Failure
+from velo_cli.reports import Outbox, Reports
+from velo_cli.settings import Settings
+
+__all__ = ["serve"]
+
+PROBE_SECONDS = 10
+
+
+def serve(settings: Settings) -> None:
+    """Serves until a signal ends it; says where when all workers are ready.
+
+    Raises:
+        Failure: the application or a worker failed.
+    """
+    with Reports(settings.workers, partial(_announce, settings)) as reports:
+        status = _server(settings.server)(settings, reports.outbox)
+    if reports.failure is not None:
+        raise reports.failure
+    if status:
+        raise Failure(f"a worker of {settings.server} ended unexpectedly, and all others were ended")
+
+
+def _server(name: str) -> Callable[[Settings, Outbox], int]:
+    """What serves; only that server is imported."""
+    if name == "granian":
+        from velo_cli.with_granian import serve
+    else:
+        from velo_cli.with_uvicorn import serve
+    return serve
+
+
+def _announce(settings: Settings, label: str) -> None:
+    if settings.listener is None:
+        _await(settings.endpoint)
+    sys.stdout.write(settings.announcement(label) + "\n")
+    sys.stdout.flush()
+
+
+def _await(endpoint: Endpoint) -> None:
+    """Waits until a connection is accepted: Granian opens its sockets after the application has started."""
+    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(endpoint.address, endpoint.address)  # noqa: S104 - where to connect, not to listen
+    deadline = time.monotonic() + PROBE_SECONDS
+    while time.monotonic() < deadline:
+        with suppress(OSError), socket.create_connection((address, endpoint.port), timeout=PROBE_SECONDS):
+            return
+        time.sleep(0.01)

@@ -1,0 +1,161 @@
+"""Granian: the process that calls it watches over workers that it spawns."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import threading
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, MutableMapping
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, TypeAlias, cast
+from urllib.parse import quote
+
+from granian.constants import Interfaces
+from granian.log import LogLevels
+
+if TYPE_CHECKING:
+    from granian.server import MPServer as Server
+
+    from velo_core import Velo
+else:
+    from granian.server import Server  # threads in place of processes on free-threaded Python
+
+from velo_cli.process import adopt, ignore, signals_held
+from velo_cli.reports import Outbox
+from velo_cli.settings import Settings
+from velo_cli.target import Target
+from velo_cli.worker import Ended, Life, load
+
+__all__ = ["serve"]
+
+_LOGGER = logging.getLogger("_granian")
+
+Scope: TypeAlias = MutableMapping[str, object]
+Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, object]]]
+Send: TypeAlias = Callable[[MutableMapping[str, object]], Awaitable[None]]
+Loader: TypeAlias = Callable[..., Callable[..., object]]
+ASGI: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+def serve(settings: Settings, outbox: Outbox) -> int:
+    """Serves until a signal ends it, or a worker that ends by itself.
+
+    Returns:
+        The exit status.
+    """
+    asgi = settings.interface == "asgi"
+    server = _Server(
+        target=settings.target.text,
+        address=settings.endpoint.address,
+        port=settings.endpoint.port,
+        interface=Interfaces.ASGI if asgi else Interfaces.RSGI,
+        workers=settings.workers,
+        log_level=LogLevels.info if settings.verbose else LogLevels.warning,
+        log_dictconfig=_LOGGING,
+        log_access=settings.access_log,
+        workers_kill_timeout=settings.shutdown_timeout,
+    )
+    _LOGGER.disabled = not settings.verbose  # that a worker has ended is for us to say: we know why
+    try:
+        server.serve(target_loader=cast("Loader", partial(_load, asgi, settings.target, outbox)), wrap_loader=False)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 1
+    return 0
+
+
+class _Server(Server):
+    # Not a public method of Granian's: without it, only workers that a Ctrl-C meets while they import are less quiet.
+    def _spawn_workers(self, spawn_target: object, target_loader: object) -> None:
+        with signals_held():
+            super()._spawn_workers(spawn_target, target_loader)  # type: ignore[no-untyped-call]  # pyright: ignore[reportUnknownMemberType] - it has no annotations
+
+
+# In the worker.
+
+
+def _load(asgi: bool, target: Target, outbox: Outbox) -> _RSGI | ASGI:
+    adopt()
+    loaded = load(target, outbox)
+    life = Life(loaded, outbox)
+    return _asgi(loaded.app, life) if asgi else _RSGI(loaded.app, life)
+
+
+class _RSGI:
+    """An application whose start and end are told to the parent."""
+
+    def __init__(self, app: Velo, life: Life) -> None:
+        self._life = life
+        self.__rsgi__ = app.__rsgi__  # which the server calls for each request; nothing of ours is in between
+
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        _leave_interrupts_to_parent(loop)
+        _run(loop, self._life.start())
+
+    def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
+        _run(loop, self._life.stop())
+
+
+def _run(loop: asyncio.AbstractEventLoop, step: Coroutine[object, object, None]) -> None:
+    try:
+        loop.run_until_complete(step)
+    except Ended as end:
+        raise SystemExit(end.status) from None
+
+
+def _asgi(app: Velo, life: Life) -> ASGI:
+    """The same for ASGI, where the server asks for start and end in a scope of their own."""
+
+    async def lifespan(receive: Receive, send: Send) -> None:
+        _leave_interrupts_to_parent(asyncio.get_running_loop())
+        for name, step in (("startup", life.start), ("shutdown", life.stop)):
+            await receive()
+            try:
+                await step()
+            except Ended:
+                _LOGGER.disabled = True  # the server would say that it failed, not why
+                await send({"type": f"lifespan.{name}.failed"})
+                return
+            await send({"type": f"lifespan.{name}.complete"})
+
+    def call(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        return lifespan(receive, send) if scope["type"] == "lifespan" else app(scope, receive, send)
+
+    return call
+
+
+def _leave_interrupts_to_parent(loop: asyncio.AbstractEventLoop) -> None:
+    """Undoes that Granian ends a worker on SIGINT: a Ctrl-C could end it before the parent knows why, which takes it for a crash."""
+    if threading.current_thread() is threading.main_thread():
+        with suppress(NotImplementedError):
+            loop.remove_signal_handler(signal.SIGINT)
+        signal.signal(signal.SIGINT, ignore)
+
+
+# What the server writes.
+
+
+class _AsSent(logging.Filter):
+    """Writes the path into the access log as it came, encoded: decoded, a path could forge lines and move the cursor."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, Mapping):
+            record.args = {**record.args, "path": quote(str(record.args.get("path")), safe="/!$&'()*+,;=:@~")}
+        return True
+
+
+_LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"server": {"format": "[%(levelname)s] %(message)s"}, "access": {"format": "%(message)s"}},
+    "filters": {"as_sent": {"()": _AsSent}},
+    "handlers": {
+        "server": {"formatter": "server", "class": "logging.StreamHandler", "stream": "ext://sys.stderr"},
+        "access": {"formatter": "access", "class": "logging.StreamHandler", "stream": "ext://sys.stdout"},
+    },
+    "loggers": {
+        "_granian": {"handlers": ["server"], "level": "INFO", "propagate": False},
+        "granian.access": {"handlers": ["access"], "filters": ["as_sent"], "level": "INFO", "propagate": False},
+    },
+}

@@ -1,0 +1,128 @@
+"""What runs in a worker: it loads the application, starts it, and stops it.
+
+Servers show a traceback when that fails, or go on without lifespan, or start the next worker; here the reason goes to the parent instead,
+and the process ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import signal
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from types import FrameType
+
+from velo_cli.errors import Failure, details, reason
+from velo_cli.process import ENDING
+from velo_cli.reports import Failed, Outbox, Ready
+from velo_cli.target import Loaded, Target
+
+__all__ = ["Ended", "Life", "load"]
+
+
+def load(target: Target, outbox: Outbox) -> Loaded:
+    """The application.
+
+    Raises:
+        SystemExit: it cannot be loaded; the parent knows why.
+    """
+    try:
+        return target.load()
+    except Failure as failure:
+        outbox.put(Failed(failure.line, failure.details))
+        raise SystemExit(1) from failure
+
+
+class Ended(Exception):
+    """The application is not started, or not stopped cleanly, and the parent knows why.
+
+    Args:
+        status: Exit status for the process: 0 if a signal came before the application had started.
+    """
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+class Life:
+    """Start and end of an application in this process.
+
+    Args:
+        loaded: The application.
+        outbox: Who is told.
+    """
+
+    def __init__(self, loaded: Loaded, outbox: Outbox) -> None:
+        self._app = loaded.app
+        self._label = loaded.label
+        self._outbox = outbox
+
+    async def start(self) -> None:
+        """Enters the lifespans. A signal that ends the process leaves those again that were entered.
+
+        Raises:
+            Ended: the application does not start, or a signal came first.
+        """
+        with _cancelled_by_signals():
+            try:
+                await self._app.startup()
+            except asyncio.CancelledError:
+                raise Ended(0) from None
+            except Exception as error:
+                raise self._failed(error, "does not start") from error
+        self._outbox.put(Ready(self._label))
+
+    async def stop(self) -> None:
+        """Leaves the lifespans.
+
+        Raises:
+            Ended: one of them failed.
+        """
+        try:
+            await self._app.shutdown()
+        except Exception as error:
+            raise self._failed(error, "did not stop cleanly") from error
+
+    def _failed(self, error: Exception, what: str) -> Ended:
+        from velo_core import SetupError
+
+        why = str(error) if isinstance(error, SetupError) else reason(error)
+        self._outbox.put(Failed(f"{self._label} {what}: {why}", details(error)))
+        return Ended(1)
+
+
+@contextmanager
+def _cancelled_by_signals() -> Generator[None]:
+    """Turns a signal that ends this process into the cancellation of the current task.
+
+    So a start that waits for a database can be given up, and what has been started before it is stopped. A signal that comes too late for
+    that is passed on.
+    """
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    if task is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    seen: list[int] = []
+    over = False
+
+    def cancel() -> None:
+        if not over:
+            task.cancel()
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        seen.append(number)
+        loop.call_soon_threadsafe(cancel)
+
+    ending = ENDING if multiprocessing.parent_process() is None else (signal.SIGTERM,)  # see `adopt`
+    previous = {number: signal.signal(number, handle) for number in ending}
+    try:
+        yield
+    finally:
+        over = True
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+    for late in seen:
+        signal.raise_signal(late)

@@ -1,0 +1,132 @@
+"""The fields of the models that msgspec reads: structs, dataclasses, attrs classes, `TypedDict`s and `NamedTuple`s, generic ones too."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Annotated, NotRequired, Required, TypeVar, cast, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from velo_core.hints import expand, parts, substitute
+
+__all__ = ["Field", "everything_in", "fields_of", "is_namedtuple", "is_typeddict", "model_class"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a model.
+
+    Attributes:
+        name: In JSON.
+        attribute: In Python: an attribute, or the key of a `TypedDict`.
+        annotation: What it holds.
+        required: Whether JSON has to have it.
+    """
+
+    name: str
+    attribute: str
+    annotation: object
+    required: bool
+
+
+def is_typeddict(kind: object) -> bool:
+    """Whether this is a `TypedDict`, that of `typing_extensions` included."""
+    return isinstance(kind, type) and issubclass(kind, dict) and hasattr(kind, "__required_keys__")
+
+
+def is_namedtuple(kind: object) -> bool:
+    """Whether this is a class made by `typing.NamedTuple` or `collections.namedtuple`."""
+    return isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields")
+
+
+def model_class(annotation: object) -> type | None:
+    """The class, if `annotation` is a model that is an object in JSON (or a parametrised one); `None` for all else."""
+    kind = annotation if isinstance(annotation, type) else get_origin(annotation)
+    if not isinstance(kind, type):
+        return None
+    is_model = issubclass(kind, msgspec.Struct) or dataclasses.is_dataclass(kind) or hasattr(kind, "__attrs_attrs__") or is_typeddict(kind)
+    return kind if is_model else None
+
+
+def fields_of(annotation: object) -> Sequence[Field]:
+    """The fields of a model or a named tuple, in order.
+
+    Raises:
+        TypeError: the annotation of a field names something that cannot be found.
+    """
+    kind = annotation if isinstance(annotation, type) else cast("type", get_origin(annotation))
+    try:
+        if issubclass(kind, msgspec.Struct):
+            found = msgspec.structs.fields(cast("type[msgspec.Struct]", annotation))
+            return [Field(field.encode_name, field.name, expand(field.type), field.required) for field in found]
+        hints = get_type_hints(kind, include_extras=True)
+    except NameError as error:
+        raise TypeError(f"{kind.__qualname__} names {error.name!r}, which cannot be found; define it in the module of {kind.__qualname__}") from error
+    variables = cast("tuple[TypeVar, ...]", getattr(kind, "__parameters__", ()))
+    arguments = cast("Mapping[object, object]", dict(zip(variables, get_args(annotation), strict=False)))
+    required = _required(kind, hints)
+    return [
+        Field(name, name, _unqualified(expand(substitute(hints.get(name, object), arguments))), is_required)
+        for name, is_required in required.items()
+    ]
+
+
+def _required(kind: type, hints: Mapping[str, object]) -> Mapping[str, bool]:
+    """The names of the fields, and whether each is required."""
+    if is_typeddict(kind):
+        keys = cast("frozenset[str]", kind.__required_keys__)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+        return {name: _is_required(hint, name in keys) for name, hint in hints.items()}
+    if is_namedtuple(kind):
+        defaults = cast("Mapping[str, object]", kind._field_defaults)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+        return {name: name not in defaults for name in cast("tuple[str, ...]", kind._fields)}  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+    if dataclasses.is_dataclass(kind):
+        missing = dataclasses.MISSING
+        given = [field for field in dataclasses.fields(kind) if field.init]
+        return {field.name: field.default is missing and field.default_factory is missing for field in given}
+    nothing = sys.modules["attr"].NOTHING
+    attributes = cast("Sequence[_AttrsAttribute]", kind.__attrs_attrs__)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+    return {attribute.name: attribute.default is nothing for attribute in attributes if attribute.init}
+
+
+class _AttrsAttribute:
+    """What is used of attrs' own class."""
+
+    name: str
+    default: object
+    init: bool
+
+
+def _is_required(hint: object, by_class: bool) -> bool:
+    # `__required_keys__` does not know of qualifiers that were written as text (`from __future__ import annotations`).
+    while _is_qualified(hint):
+        if get_origin(hint) in (Required, NotRequired):
+            return get_origin(hint) is Required
+        hint = get_args(hint)[0]
+    return by_class
+
+
+def _unqualified(hint: object) -> object:
+    while _is_qualified(hint) and get_origin(hint) is not Annotated:
+        hint = get_args(hint)[0]
+    return hint
+
+
+def _is_qualified(hint: object) -> bool:
+    origin = get_origin(hint)
+    return origin is Annotated or getattr(origin, "_name", "") in ("ReadOnly", "Required", "NotRequired")
+
+
+def everything_in(annotation: object) -> list[object]:
+    """The annotation and all types inside of it, those of the fields of models included, each once."""
+    found: list[object] = []
+    waiting = [annotation]
+    while waiting:
+        for part in parts(expand(waiting.pop())):
+            if any(part is known or (type(part) is type(known) and part == known) for known in found):
+                continue
+            found.append(part)
+            if model_class(part) is not None or is_namedtuple(part):
+                waiting += [field.annotation for field in fields_of(part)]
+    return found

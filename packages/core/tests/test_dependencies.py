@@ -1,0 +1,743 @@
+"""What runs before a handler: found, shared, ordered, overridden, and where each function runs."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated
+
+import msgspec
+import pytest
+from velo_core import Depends, Header, HTTPError, Path, Query, Request, Router, SetupError, Velo
+from velo_testing import TestClient
+
+Serve = Callable[..., TestClient]
+
+
+class Item(msgspec.Struct):
+    name: str
+
+
+# What can be a dependency.
+
+
+async def a_coroutine() -> str:
+    return "coroutine"
+
+
+def a_function() -> str:
+    return "function"
+
+
+async def an_async_generator() -> AsyncIterator[str]:
+    yield "async generator"
+
+
+def a_generator() -> Iterator[str]:
+    yield "generator"
+
+
+class AClass:
+    def __init__(self, page: int = 1) -> None:
+        self.page = page
+
+    def __str__(self) -> str:
+        return f"class {self.page}"
+
+
+class ACallable:
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __call__(self) -> str:
+        return self.text
+
+    def method(self) -> str:
+        return f"method of {self.text}"
+
+
+class AnAsyncCallable:
+    async def __call__(self) -> str:
+        return "async callable"
+
+
+class AGeneratorCallable:
+    def __call__(self) -> Iterator[str]:
+        yield "generator callable"
+
+
+class AnAsyncGeneratorCallable:
+    async def __call__(self) -> AsyncIterator[str]:
+        yield "async generator callable"
+
+
+@dataclass
+class Unhashable:
+    """A dataclass that compares has no hash, and makes a handy configurable dependency."""
+
+    role: str
+
+    def __call__(self) -> str:
+        return f"role {self.role}"
+
+
+async def with_argument(prefix: str, page: int = 1) -> str:
+    return f"{prefix} {page}"
+
+
+async def generate_with_argument(prefix: str, page: int = 1) -> AsyncIterator[str]:
+    yield f"{prefix} {page}"
+
+
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [
+        (a_coroutine, "coroutine"),
+        (a_function, "function"),
+        (an_async_generator, "async generator"),
+        (a_generator, "generator"),
+        (AClass, "class 1"),
+        (ACallable("callable object"), "callable object"),
+        (ACallable("x").method, "method of x"),
+        (AnAsyncCallable(), "async callable"),
+        (AGeneratorCallable(), "generator callable"),
+        (AnAsyncGeneratorCallable(), "async generator callable"),
+        (Unhashable("admin"), "role admin"),
+        (partial(with_argument, "partial"), "partial 1"),
+        (partial(partial(with_argument), "partial of partial"), "partial of partial 1"),
+        (partial(generate_with_argument, "partial generator"), "partial generator 1"),
+        (lambda: "lambda", "lambda"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_dependency_can_be_anything_that_can_be_called(serve: Serve, function: Callable[..., object], expected: str) -> None:
+    app = Velo()
+
+    @app.get("/")
+    async def show(value: Annotated[object, Depends(function)]) -> str:
+        return str(value)
+
+    assert serve(app).get("/").text == expected
+
+
+def test_a_dependency_has_parameters_like_a_handler(serve: Serve) -> None:
+    app = Velo()
+
+    async def page_of(page: int, x_trace: Annotated[str, Header()], item_id: Annotated[int, Path()]) -> str:
+        return f"{item_id}:{page}:{x_trace}"
+
+    @app.get("/items/{item_id}")
+    async def show(value: Annotated[str, Depends(page_of)]) -> str:
+        return value
+
+    client = serve(app)
+
+    assert client.get("/items/7?page=2", headers={"x-trace": "t"}).text == "7:2:t"
+    response = client.get("/items/7?page=two")
+    assert response.status_code == 422
+    assert response.json()["errors"] == [
+        {"loc": ["query", "page"], "message": response.json()["errors"][0]["message"], "code": "type"},
+        {"loc": ["header", "x-trace"], "message": "This value is required", "code": "missing"},
+    ]
+
+
+def test_a_dependency_can_be_a_default(serve: Serve) -> None:
+    app = Velo()
+
+    @app.get("/")
+    async def show(value: str = Depends(a_coroutine)) -> str:
+        return value
+
+    assert serve(app).get("/").text == "coroutine"
+
+
+def test_dependencies_nest(serve: Serve) -> None:
+    app = Velo()
+
+    async def one(number: int = 1) -> int:
+        return number
+
+    def two(one: Annotated[int, Depends(one)]) -> int:
+        return one * 2
+
+    async def four(two: Annotated[int, Depends(two)], one: Annotated[int, Depends(one)]) -> int:
+        return two * 2 + one
+
+    @app.get("/")
+    def show(four: Annotated[int, Depends(four)]) -> int:
+        return four
+
+    client = serve(app)
+
+    assert client.get("/").json() == 5
+    assert client.get("/?number=10").json() == 50
+
+
+# Sharing.
+
+
+def test_all_who_ask_in_one_request_share_one_result_and_the_next_request_gets_a_new_one(serve: Serve) -> None:
+    app = Velo()
+    made: list[object] = []
+
+    async def session() -> list[int]:
+        made.append(object())
+        return [len(made)]
+
+    async def users(session: Annotated[list[int], Depends(session)]) -> list[int]:
+        session.append(0)
+        return session
+
+    @app.get("/")
+    async def show(users: Annotated[list[int], Depends(users)], mine: Annotated[list[int], Depends(session)]) -> list[int]:
+        assert users is mine
+        return mine
+
+    client = serve(app)
+
+    assert client.get("/").json() == [1, 0]
+    assert client.get("/").json() == [2, 0]
+
+
+def test_without_caching_everyone_gets_a_result_of_their_own(serve: Serve) -> None:
+    app = Velo()
+    counts = iter(range(1, 100))
+
+    def count() -> int:
+        return next(counts)
+
+    async def nested(number: Annotated[int, Depends(count, cached=False)]) -> int:
+        return number
+
+    @app.get("/")
+    async def show(
+        first: Annotated[int, Depends(count, cached=False)],
+        second: Annotated[int, Depends(count, cached=False)],
+        third: Annotated[int, Depends(nested)],
+    ) -> list[int]:
+        return [first, second, third]
+
+    assert serve(app).get("/").json() == [1, 2, 3]
+
+
+def test_a_result_that_was_not_wanted_first_is_there_for_who_wants_it_later(serve: Serve) -> None:
+    """The router runs it for its effect, the handler takes the result: one call."""
+    calls: list[str] = []
+
+    async def user() -> str:
+        calls.append("user")
+        return "ann"
+
+    app = Velo(dependencies=[Depends(user)])
+
+    @app.get("/")
+    async def show(user: Annotated[str, Depends(user)]) -> str:
+        return user
+
+    assert serve(app).get("/").text == "ann"
+    assert calls == ["user"]
+
+
+# Where they come from.
+
+
+def test_dependencies_of_app_router_and_route_run_in_that_order_before_those_of_the_handler(serve: Serve) -> None:
+    calls: list[str] = []
+
+    def note(name: str) -> Callable[[], object]:
+        async def noting() -> str:
+            calls.append(name)
+            return name
+
+        return noting
+
+    app = Velo(dependencies=[Depends(note("app"))])
+    outer = Router("/outer", dependencies=[Depends(note("outer"))])
+    inner = Router("/inner", dependencies=[Depends(note("inner"))])
+    inner.add_dependency(Depends(note("inner, added")))
+    own = note("handler")
+
+    @inner.get("/", dependencies=[Depends(note("route"))])
+    async def show(value: Annotated[str, Depends(own)]) -> str:
+        return value
+
+    @app.get("/")
+    async def root() -> str:
+        return "root"
+
+    outer.include(inner)
+    app.include(outer)
+    client = serve(app)
+
+    assert client.get("/outer/inner/").text == "handler"
+    assert calls == ["app", "outer", "inner", "inner, added", "route", "handler"]
+    calls.clear()
+    assert client.get("/").text == "root"
+    assert calls == ["app"]
+
+
+def test_something_that_is_not_a_dependency_is_refused_where_it_is_given() -> None:
+    for give in (
+        lambda: Velo(dependencies=[a_coroutine]),
+        lambda: Router(dependencies=[a_coroutine]),
+        lambda: Router().add_dependency(a_coroutine),
+        lambda: Router().get("/", dependencies=[a_coroutine])(a_function),
+    ):
+        with pytest.raises(SetupError, match=r"write Depends\(a_coroutine\)") as caught:
+            give()
+        assert caught.value.code == "VELO_DEPENDENCY"
+
+
+# Overrides.
+
+
+def test_an_override_takes_the_place_and_has_parameters_of_its_own(serve: Serve) -> None:
+    app = Velo()
+
+    async def user(authorization: Annotated[str, Header()]) -> str:
+        raise AssertionError("replaced")
+
+    async def tenant(user: Annotated[str, Depends(user)]) -> str:
+        return f"tenant of {user}"
+
+    async def fake_user(name: str, request: Request) -> str:
+        return f"{name} at {request.path}"
+
+    @app.get("/who")
+    async def show(tenant: Annotated[str, Depends(tenant)]) -> str:
+        return tenant
+
+    app.dependency_overrides[user] = fake_user
+    client = serve(app)
+
+    assert client.get("/who?name=ann").text == "tenant of ann at /who"
+    assert client.get("/who").json()["errors"] == [{"loc": ["query", "name"], "message": "This value is required", "code": "missing"}]
+
+
+def test_an_override_may_be_a_generator_in_place_of_a_function(serve: Serve) -> None:
+    app = Velo()
+    events: list[str] = []
+
+    def session() -> str:
+        return "real"
+
+    async def fake() -> AsyncIterator[str]:
+        yield "fake"
+        events.append("closed")
+
+    @app.get("/")
+    async def show(session: Annotated[str, Depends(session)]) -> str:
+        return session
+
+    app.dependency_overrides[session] = fake
+
+    assert serve(app).get("/").text == "fake"
+    assert events == ["closed"]
+
+
+def test_overrides_hold_for_the_dependencies_of_routers_too(serve: Serve) -> None:
+    async def refuse() -> None:
+        raise HTTPError(401)
+
+    async def allow() -> None:
+        return None
+
+    app = Velo()
+    router = Router("/r", dependencies=[Depends(refuse)])
+
+    @router.get("")
+    async def show() -> str:
+        return "in"
+
+    app.include(router)
+    app.dependency_overrides[refuse] = allow
+
+    assert serve(app).get("/r").text == "in"
+
+
+def test_overrides_can_change_between_two_starts_of_one_application(serve: Serve) -> None:
+    """As test suites do it that share one application: each test sets its own, and none sees those of the one before."""
+    app = Velo()
+
+    @app.get("/")
+    async def show(value: Annotated[str, Depends(a_coroutine)]) -> str:
+        return value
+
+    texts: list[str] = []
+    for overrides in ({}, {a_coroutine: a_function}, {a_coroutine: with_argument}, {}):
+        app.dependency_overrides = dict(overrides)
+        client = serve(app)
+        texts.append(client.get("/?prefix=page").text)
+        client.close()
+
+    assert texts == ["coroutine", "function", "page 1", "coroutine"]
+
+
+# What is wrong with them.
+
+
+def test_a_circle_of_dependencies_is_reported_with_its_path() -> None:
+    app = Velo()
+
+    async def first(second: object) -> None: ...
+    async def second(third: object) -> None: ...
+    async def third(first: object) -> None: ...
+
+    first.__annotations__["second"] = Annotated[object, Depends(second)]
+    second.__annotations__["third"] = Annotated[object, Depends(third)]
+    third.__annotations__["first"] = Annotated[object, Depends(first)]
+
+    @app.get("/")
+    async def show(value: Annotated[object, Depends(first)]) -> None: ...
+
+    with pytest.raises(SetupError, match=r"first -> second -> third -> first \(.*test_dependencies\.py:\d+\)") as caught:
+        app.freeze()
+    assert caught.value.code == "VELO_DEPENDENCY_CYCLE"
+
+
+def test_a_dependency_without_parameters_that_fit_is_reported_with_its_place() -> None:
+    app = Velo()
+
+    async def user(token: Annotated[str, Path()]) -> str:
+        return token
+
+    @app.get("/")
+    async def show(user: Annotated[str, Depends(user)]) -> None: ...
+
+    with pytest.raises(SetupError, match=r"GET /: parameter 'token' of user \(.*test_dependencies\.py:\d+\) is a path parameter"):
+        app.freeze()
+
+
+def test_a_handler_that_yields_is_reported() -> None:
+    """It would be taken for a dependency, and its first piece for the whole answer."""
+    app = Velo()
+
+    @app.get("/a")
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b""
+
+    @app.get("/b")
+    def plain_pieces() -> Iterator[bytes]:
+        yield b""
+
+    with pytest.raises(SetupError, match="StreamingResponse") as caught:
+        app.freeze()
+    assert [problem.code for problem in caught.value.problems] == ["VELO_HANDLER", "VELO_HANDLER"]
+    assert "pieces" in caught.value.problems[0].message
+    assert "plain_pieces" in caught.value.problems[1].message
+
+
+# Order of body, authentication and validation.
+
+
+async def authenticated(authorization: Annotated[str | None, Header()] = None) -> str:
+    if authorization is None:
+        raise HTTPError(401, headers={"www-authenticate": "Bearer"})
+    return authorization
+
+
+def test_authentication_answers_before_the_body_is_read_and_before_validation(serve: Serve) -> None:
+    app = Velo()
+
+    @app.post("/items")
+    async def create(item: Item, user: Annotated[str, Depends(authenticated)], page: int) -> str:
+        return f"{item.name} of {user}"
+
+    client = serve(app)
+    pulled: list[bytes] = []
+
+    def body() -> Iterator[bytes]:
+        pulled.append(b"{")
+        yield b"{"
+
+    response = client.post("/items?page=x", content=body(), headers={"content-type": "application/json"})
+
+    assert response.status_code == 401
+    assert response.headers["www-authenticate"] == "Bearer"
+    assert response.json() == {"type": "about:blank", "title": "Unauthorized", "status": 401}
+    assert pulled == []
+    assert client.post("/items?page=x", json={}, headers={"authorization": "a"}).status_code == 422
+    assert client.post("/items?page=1", json={"name": "n"}, headers={"authorization": "a"}).text == "n of a"
+
+
+def test_all_that_does_not_fit_is_told_together_once_authentication_has_passed(serve: Serve) -> None:
+    app = Velo()
+
+    async def paging(page: int, size: Annotated[int, Query(le=10)] = 5) -> tuple[int, int]:
+        return page, size
+
+    @app.post("/{number}")
+    async def create(
+        number: int,
+        item: Item,
+        user: Annotated[str, Depends(authenticated)],
+        paging: Annotated[tuple[int, int], Depends(paging)],
+    ) -> None: ...
+
+    response = serve(app).post("/x?size=11", json={"name": 1}, headers={"authorization": "a"})
+
+    assert response.status_code == 422
+    assert [error["loc"] for error in response.json()["errors"]] == [
+        ["path", "number"],
+        ["query", "page"],
+        ["query", "size"],
+        ["body", "name"],
+    ]
+
+
+def test_a_dependency_does_not_run_when_its_own_values_do_not_fit(serve: Serve) -> None:
+    app = Velo()
+    calls: list[str] = []
+
+    async def paging(page: int) -> int:
+        calls.append("paging")
+        return page
+
+    async def on_top(page: Annotated[int, Depends(paging)]) -> int:
+        calls.append("on top")
+        return page
+
+    async def beside() -> None:
+        calls.append("beside")
+
+    def beside_in_thread() -> None:
+        calls.append("thread")
+
+    @app.get("/", dependencies=[Depends(beside), Depends(beside_in_thread)])
+    async def show(page: Annotated[int, Depends(on_top)]) -> int:
+        calls.append("handler")
+        return page
+
+    client = serve(app)
+
+    assert client.get("/?page=x").status_code == 422
+    assert calls == ["beside", "thread"]
+
+
+def test_a_dependency_that_needs_the_body_runs_after_it_is_read(serve: Serve) -> None:
+    """And with it what depends on it; everything else runs before."""
+    app = Velo()
+    calls: list[str] = []
+
+    async def owner(item: Item) -> str:
+        calls.append("owner")
+        return f"owner of {item.name}"
+
+    async def audit(owner: Annotated[str, Depends(owner)]) -> str:
+        calls.append("audit")
+        return owner
+
+    async def early() -> None:
+        calls.append("early")
+
+    @app.post("/")
+    async def create(item: Item, audit: Annotated[str, Depends(audit)], early: Annotated[None, Depends(early)]) -> str:
+        return audit
+
+    client = serve(app)
+
+    def body() -> Iterator[bytes]:
+        calls.append("body")
+        yield b'{"name": "n"}'
+
+    response = client.post("/", content=body(), headers={"content-type": "application/json"})
+
+    assert response.text == "owner of n"
+    assert calls == ["early", "body", "owner", "audit"]
+    assert client.post("/", content=b"{", headers={"content-type": "application/json"}).status_code == 400
+
+
+def test_a_dependency_and_a_handler_can_ask_for_the_same_body(serve: Serve) -> None:
+    app = Velo()
+
+    async def name_of(item: Item) -> str:
+        return item.name
+
+    @app.post("/")
+    async def create(item: Item, name: Annotated[str, Depends(name_of)]) -> bool:
+        return item.name == name
+
+    assert serve(app).post("/", json={"name": "n"}).json() is True
+
+
+def test_a_dependency_that_reads_the_raw_body_leaves_it_for_the_model(serve: Serve) -> None:
+    """A signature is checked over the bytes that the handler gets decoded."""
+    app = Velo()
+
+    async def signed(request: Request) -> int:
+        return len(await request.body())
+
+    @app.post("/")
+    async def create(item: Item, size: Annotated[int, Depends(signed)]) -> str:
+        return f"{item.name} {size}"
+
+    assert serve(app).post("/", content=b'{"name": "n"}', headers={"content-type": "application/json"}).text == "n 13"
+
+
+# Threads.
+
+
+def test_neighbouring_plain_functions_share_one_visit_to_the_pool(serve: Serve) -> None:
+    """One thread for all, and nothing else on the event loop between them."""
+    app = Velo()
+    threads: list[str] = []
+    seen: list[object] = []
+    marker: ContextVar[str] = ContextVar("marker", default="unset")
+
+    def first() -> str:
+        threads.append(threading.current_thread().name)
+        marker.set("by first")  # stays in the visit: a second one would start from the request's own context
+        return "1"
+
+    def second(first: Annotated[str, Depends(first)]) -> str:
+        threads.append(threading.current_thread().name)
+        seen.append(marker.get())
+        return first + "2"
+
+    @app.get("/")
+    def show(second: Annotated[str, Depends(second)], page: int = 3) -> str:
+        threads.append(threading.current_thread().name)
+        seen.append(marker.get())
+        return f"{second}{page}"
+
+    client = serve(app)
+
+    assert client.get("/").text == "123"
+    assert len(threads) == 3
+    assert len(set(threads)) == 1
+    assert threads[0].startswith("velo")
+    assert seen == ["by first", "by first"]
+    if not app.interpreted:
+        assert app.plan("GET", "/").source.count("await in_thread") == 1
+
+
+def test_coroutines_inline_functions_and_classes_stay_on_the_event_loop(serve: Serve) -> None:
+    app = Velo()
+    places: dict[str, int] = {}
+
+    async def on_loop() -> None:
+        places["coroutine"] = threading.get_ident()
+
+    def quick() -> None:
+        places["inline"] = threading.get_ident()
+
+    class Settings:
+        def __init__(self) -> None:
+            places["class"] = threading.get_ident()
+
+    def slow() -> None:
+        places["plain"] = threading.get_ident()
+
+    @app.get("/", dependencies=[Depends(on_loop), Depends(quick, inline=True), Depends(Settings), Depends(slow)], inline=True)
+    def show() -> None:
+        places["inline handler"] = threading.get_ident()
+
+    serve(app).get("/")
+
+    assert places["inline"] == places["class"] == places["inline handler"] == places["coroutine"] != places["plain"]
+
+
+def test_context_variables_flow_into_the_threads(serve: Serve) -> None:
+    app = Velo()
+    user: ContextVar[str] = ContextVar("user")
+
+    async def log_in(name: str) -> None:
+        user.set(name)
+
+    def greeting() -> Iterator[str]:
+        yield f"hello {user.get()}"
+
+    @app.get("/", dependencies=[Depends(log_in)])
+    def show(greeting: Annotated[str, Depends(greeting)]) -> str:
+        return f"{greeting}, {user.get()}"
+
+    assert serve(app).get("/?name=ann").text == "hello ann, ann"
+
+
+def test_the_event_loop_goes_on_while_a_plain_function_blocks(serve: Serve) -> None:
+    """The function waits for something that only the loop can do."""
+    app = Velo()
+    blocked, free = threading.Event(), threading.Event()
+
+    def slow() -> bool:
+        asyncio.run_coroutine_threadsafe(release(), loops[0])
+        blocked.set()
+        return free.wait(5)
+
+    async def release() -> None:
+        assert blocked.wait(5)
+        free.set()
+
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    async def remember() -> None:
+        loops.append(asyncio.get_running_loop())
+
+    @app.get("/", dependencies=[Depends(remember)])
+    async def show(value: Annotated[bool, Depends(slow)]) -> bool:
+        return value
+
+    assert serve(app).get("/").json() is True
+
+
+def test_a_plain_function_that_raises_stop_iteration_is_a_500_and_no_hang(serve: Serve) -> None:
+    app = Velo()
+
+    @app.get("/")
+    def show() -> int:
+        return next(iter(list[int]()))
+
+    assert serve(app, raise_app_exceptions=False).get("/").status_code == 500
+
+
+async def test_who_is_cancelled_waits_for_the_thread_to_end() -> None:
+    """So that a tear-down never closes something that a thread still works with."""
+    app = Velo()
+    events: list[str] = []
+    running, go_on = threading.Event(), threading.Event()
+
+    async def session() -> AsyncIterator[str]:
+        try:
+            yield "session"
+        finally:
+            events.append("closed")
+
+    @app.get("/")
+    def show(session: Annotated[str, Depends(session)]) -> None:
+        running.set()
+        go_on.wait(5)
+        events.append("thread ended")
+
+    request = asyncio.create_task(app(scope_for("/"), _receive, _send))
+    await asyncio.to_thread(running.wait, 5)
+    request.cancel()
+    await asyncio.sleep(0)
+    request.cancel()
+    await asyncio.sleep(0)
+    assert events == []
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await request
+
+    assert events == ["thread ended", "closed"]
+
+
+def scope_for(path: str) -> dict[str, object]:
+    return {
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": [],
+        "http_version": "1.1",
+    }
+
+
+async def _receive() -> dict[str, object]:
+    return {"type": "http.request", "body": b"", "more_body": False}
+
+
+async def _send(message: object) -> None: ...

@@ -1,0 +1,579 @@
+"""What becomes of an exception: problem documents, the user's own answers, and a 500 that tells nothing."""
+
+import asyncio
+import logging
+import re
+import traceback
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Annotated, cast
+
+import pytest
+from velo_core import (
+    Body,
+    CallNext,
+    ClientDisconnect,
+    Depends,
+    Header,
+    HTTPError,
+    InvalidValue,
+    JSONResponse,
+    PlainTextResponse,
+    Problem,
+    Request,
+    Response,
+    Router,
+    SetupError,
+    ValidationError,
+    Velo,
+    VeloError,
+)
+from velo_testing import TestClient
+
+Serve = Callable[..., TestClient]
+
+INTERNAL = {"type": "about:blank", "title": "Internal Server Error", "status": 500, "detail": "The server failed to answer this request."}
+
+
+def raising(error: Exception) -> Velo:
+    """An application that answers `GET /` with an exception."""
+    app = Velo()
+
+    @app.get("/")
+    async def show() -> str:
+        raise error
+
+    return app
+
+
+# HTTPError (RFC 9457).
+
+
+def test_an_http_error_is_a_problem_document(serve: Serve) -> None:
+    response = serve(raising(HTTPError(404, "There is no such user."))).get("/")
+
+    assert response.status_code == 404
+    assert response.headers.get_list("content-type") == ["application/problem+json"]
+    assert response.text == '{"type":"about:blank","title":"Not Found","status":404,"detail":"There is no such user."}'
+
+
+def test_an_http_error_without_detail_says_what_the_status_says(serve: Serve) -> None:
+    assert serve(raising(HTTPError(429))).get("/").json() == {"type": "about:blank", "title": "Too Many Requests", "status": 429}
+
+
+def test_an_http_error_can_have_a_type_a_title_headers_and_extensions(serve: Serve) -> None:
+    error = HTTPError(
+        403,
+        "Your balance is 30, but that costs 50.",
+        type="https://example.com/probs/out-of-credit",
+        title="You do not have enough credit.",
+        headers=[("x-account", "12345"), ("x-account", "67890")],
+        extensions={"balance": 30, "accounts": ["/account/12345", "/account/67890"]},
+    )
+    response = serve(raising(error)).get("/")
+
+    assert response.status_code == 403
+    assert response.headers.get_list("x-account") == ["12345", "67890"]
+    assert response.json() == {
+        "type": "https://example.com/probs/out-of-credit",
+        "title": "You do not have enough credit.",
+        "status": 403,
+        "detail": "Your balance is 30, but that costs 50.",
+        "balance": 30,
+        "accounts": ["/account/12345", "/account/67890"],
+    }
+
+
+def test_headers_of_an_http_error_can_be_a_mapping_and_replace_the_content_type(serve: Serve) -> None:
+    error = HTTPError(400, headers={"content-type": "application/problem+json; version=2", "retry-after": "1"})
+    response = serve(raising(error)).get("/")
+
+    assert response.headers.get_list("content-type") == ["application/problem+json; version=2"]
+    assert response.headers["retry-after"] == "1"
+
+
+def test_a_status_without_a_registered_phrase_has_the_name_of_its_class(serve: Serve) -> None:
+    assert serve(raising(HTTPError(499))).get("/").json() == {"type": "about:blank", "title": "Client Error", "status": 499}
+
+
+def test_an_http_error_is_not_logged(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    assert serve(raising(HTTPError(503))).get("/").status_code == 503
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("status", [200, 304, 399, 600, 0, -1])
+def test_an_http_error_has_a_status_of_an_error(status: int) -> None:
+    with pytest.raises(ValueError, match=f"not {status}"):
+        HTTPError(status)
+
+
+def test_a_subclass_of_http_error_is_answered_like_one(serve: Serve) -> None:
+    class OutOfCredit(HTTPError):
+        def __init__(self, balance: int) -> None:
+            super().__init__(402, type="https://example.com/credit", extensions={"balance": balance})
+
+    assert serve(raising(OutOfCredit(3))).get("/").json() == {
+        "type": "https://example.com/credit",
+        "title": "Payment Required",
+        "status": 402,
+        "balance": 3,
+    }
+
+
+def test_one_exception_object_can_be_raised_again_and_again(serve: Serve) -> None:
+    client = serve(raising(HTTPError(404, headers={"x-one": "1"})))
+
+    assert [client.get("/").headers.get_list("x-one") for _ in range(3)] == [["1"]] * 3
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        HTTPError(400, headers={"x-injected": "a\r\nset-cookie: b"}),
+        HTTPError(400, headers={"not a name": "a"}),
+        HTTPError(400, extensions={"not": object()}),
+    ],
+    ids=["value", "name", "extension"],
+)
+def test_an_http_error_that_cannot_be_sent_is_a_500(serve: Serve, error: HTTPError, caplog: pytest.LogCaptureFixture) -> None:
+    response = serve(raising(error), raise_app_exceptions=False).get("/")
+
+    assert (response.status_code, response.json()) == (500, INTERNAL)
+    assert len(caplog.records) == 1
+
+
+def test_head_gets_the_head_of_the_problem_and_no_body(serve: Serve) -> None:
+    response = serve(raising(HTTPError(404, "gone"))).head("/")
+
+    assert (response.status_code, response.content) == (404, b"")
+    assert response.headers["content-type"] == "application/problem+json"
+
+
+def test_a_validation_error_can_be_raised_by_hand(serve: Serve) -> None:
+    error = ValidationError([InvalidValue(("body", "items", 3), "is sold out", "sold_out")])
+
+    assert serve(raising(error)).get("/").json() == {
+        "type": "about:blank",
+        "title": "Unprocessable Content",
+        "status": 422,
+        "detail": "The request has values that do not fit.",
+        "errors": [{"loc": ["body", "items", 3], "message": "is sold out", "code": "sold_out"}],
+    }
+
+
+# 500.
+
+
+@pytest.mark.parametrize("plain", [False, True], ids=["coroutine", "plain"])
+def test_any_other_exception_is_a_500_that_tells_nothing_and_is_logged_once(
+    serve: Serve, plain: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = Velo()
+    error = ValueError("the password is hunter2")
+
+    async def in_loop() -> str:
+        raise error
+
+    def in_pool() -> str:
+        raise error
+
+    app.get("/secret")(in_pool if plain else in_loop)
+    response = serve(app, raise_app_exceptions=False).get("/secret?token=abc")
+
+    assert (response.status_code, response.json()) == (500, INTERNAL)
+    assert response.headers["content-type"] == "application/problem+json"
+    (record,) = caplog.records
+    assert (record.name, record.levelno, record.getMessage()) == ("velo", logging.ERROR, "GET '/secret' failed")
+    assert record.exc_info is not None
+    assert record.exc_info[1] is error
+
+
+@pytest.mark.parametrize("around", [False, True], ids=["bare", "in middleware"])
+def test_the_test_client_raises_what_became_a_500(serve: Serve, around: bool) -> None:
+    app = raising(ZeroDivisionError("division"))
+    if around:
+
+        @app.middleware
+        async def through(request: Request, call_next: CallNext) -> Response:
+            return await call_next(request)
+
+    with pytest.raises(ZeroDivisionError, match="division"):
+        serve(app).get("/")
+
+
+def test_with_debug_the_document_has_the_traceback(serve: Serve) -> None:
+    app = Velo(debug=True)
+
+    @app.get("/")
+    async def show() -> str:
+        raise ValueError("what went wrong")
+
+    document = serve(app, raise_app_exceptions=False).get("/").json()
+
+    assert {key: document[key] for key in INTERNAL} == INTERNAL
+    text = "".join(document["traceback"])
+    assert text.startswith("Traceback (most recent call last):")
+    assert 'raise ValueError("what went wrong")' in text
+    assert text.endswith("ValueError: what went wrong\n")
+
+
+def test_debug_does_not_change_other_problems(serve: Serve) -> None:
+    app = Velo(debug=True)
+
+    @app.get("/")
+    async def show() -> str:
+        raise HTTPError(409)
+
+    assert serve(app).get("/").json() == {"type": "about:blank", "title": "Conflict", "status": 409}
+
+
+def test_an_explicit_500_is_not_logged(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    """It says what it wants to say."""
+    assert serve(raising(HTTPError(500, "Try later."))).get("/").json() == {**INTERNAL, "detail": "Try later."}
+    assert caplog.records == []
+
+
+def trace_of(caplog: pytest.LogCaptureFixture) -> str:
+    (record,) = caplog.records
+    assert record.exc_info is not None
+    return "".join(traceback.format_exception(record.exc_info[1]))
+
+
+def test_a_traceback_shows_the_line_of_the_plan(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    app = Velo()
+
+    @app.get("/users/{user_id:int}")
+    async def show_user(user_id: int) -> str:
+        raise ValueError(user_id)
+
+    serve(app, raise_app_exceptions=False).get("/users/7")
+
+    if not app.interpreted:
+        found = re.search(r'File "<plan GET /users/\{user_id:int\}>", line (\d+), in plan\n\s+(.*)\n', trace_of(caplog))
+        assert found is not None
+        assert found[2] == "result = await show_user(user_id)"
+        assert app.plan("GET", "/users/{user_id:int}").source.splitlines()[int(found[1]) - 1].strip() == found[2]
+
+
+def test_two_applications_with_the_same_path_show_their_own_lines(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    def application(name: str, pages: bool) -> Velo:
+        app = Velo()
+
+        async def without_page() -> str:
+            raise ValueError
+
+        async def with_page(page: int, size: int) -> str:
+            raise ValueError
+
+        handler = with_page if pages else without_page
+        handler.__name__ = name
+        app.get("/twice")(handler)
+        return app
+
+    first, second = application("first", True), application("second", False)
+    one, two = serve(first, raise_app_exceptions=False), serve(second, raise_app_exceptions=False)
+    for client, name in ((one, "first"), (two, "second"), (one, "first")):
+        caplog.clear()
+        assert client.get("/twice?page=1&size=2").status_code == 500
+        if not first.interpreted:
+            assert re.search(rf'File "<plan GET /twice[^"]*>", line \d+, in plan\n\s+result = await {name}\(', trace_of(caplog))
+
+
+# The user's own answers.
+
+
+class AppError(Exception):
+    """Of an application."""
+
+
+class NotThere(AppError):
+    """More specific."""
+
+
+def test_the_most_specific_class_answers(serve: Serve) -> None:
+    app = Velo()
+
+    @app.exception_handler(Exception)
+    async def any_error(request: Request, error: Exception) -> Response:
+        return PlainTextResponse("any", 500)
+
+    @app.exception_handler(AppError)
+    async def app_error(request: Request, error: AppError) -> Response:
+        return PlainTextResponse("app", 400)
+
+    @app.get("/{kind}")
+    async def show(kind: str) -> None:
+        raise {"there": NotThere, "app": AppError, "value": ValueError}[kind]
+
+    client = serve(app)
+
+    assert [client.get(path).text for path in ("/there", "/app", "/value")] == ["app", "app", "any"]
+
+
+def test_several_inheritance_asks_in_the_order_of_the_class(serve: Serve) -> None:
+    class Both(NotThere, KeyError):
+        pass
+
+    app = raising(Both())
+    app.add_exception_handler(KeyError, lambda request, error: PlainTextResponse("key", 400))
+    app.add_exception_handler(AppError, lambda request, error: PlainTextResponse("app", 400))
+
+    assert serve(app).get("/").text == "app"
+
+
+def test_a_child_replaces_the_handlers_of_its_parent_and_keeps_the_others(serve: Serve) -> None:
+    app = Velo()
+    child = Router("/child")
+
+    def answer(text: str) -> Callable[[Request, Exception], Response]:
+        return lambda request, error: PlainTextResponse(text, 400)
+
+    app.add_exception_handler(AppError, answer("app: AppError"))
+    app.add_exception_handler(ValueError, answer("app: ValueError"))
+    child.add_exception_handler(AppError, answer("child: AppError"))
+
+    for router in (app, child):
+
+        @router.get("/error")
+        async def app_error() -> None:
+            raise NotThere
+
+        @router.get("/value")
+        async def value_error() -> None:
+            raise ValueError
+
+    app.include(child)
+    client = serve(app)
+    texts = [client.get(path).text for path in ("/error", "/value", "/child/error", "/child/value")]
+
+    assert texts == ["app: AppError", "app: ValueError", "child: AppError", "app: ValueError"]
+
+
+def test_a_handler_of_a_router_does_not_answer_for_its_siblings(serve: Serve) -> None:
+    app = Velo()
+    one, two = Router("/one"), Router("/two")
+    one.add_exception_handler(AppError, lambda request, error: PlainTextResponse("one", 400))
+
+    for router in (one, two):
+
+        @router.get("")
+        async def show() -> None:
+            raise AppError
+
+        app.include(router)
+    client = serve(app, raise_app_exceptions=False)
+
+    assert client.get("/one").text == "one"
+    assert client.get("/two").status_code == 500
+
+
+def test_a_handler_can_return_data_which_keeps_the_status_and_the_headers_of_the_error(serve: Serve) -> None:
+    """An error that is answered in another form is still that error."""
+    app = Velo()
+
+    @app.exception_handler(HTTPError)
+    async def http_error(request: Request, error: HTTPError) -> dict[str, object]:
+        return {"error": error.title}
+
+    @app.exception_handler(AppError)
+    def app_error(request: Request, error: AppError) -> str:
+        return "something of ours"
+
+    @app.get("/app")
+    async def show() -> None:
+        raise AppError
+
+    client = serve(app)
+    missing, wrong, ours = client.get("/none"), client.post("/app"), client.get("/app")
+
+    assert (missing.status_code, missing.json(), missing.headers["content-type"]) == (404, {"error": "Not Found"}, "application/json")
+    assert (wrong.status_code, wrong.json(), wrong.headers["allow"]) == (405, {"error": "Method Not Allowed"}, "GET, HEAD, OPTIONS")
+    assert (ours.status_code, ours.text, ours.headers["content-type"]) == (500, "something of ours", "text/plain; charset=utf-8")
+
+
+def test_a_handler_can_return_a_response(serve: Serve) -> None:
+    app = raising(HTTPError(404))
+
+    @app.exception_handler(HTTPError)
+    async def http_error(request: Request, error: HTTPError) -> JSONResponse:
+        return JSONResponse({"at": request.path, "status": error.status_code}, 410)
+
+    response = serve(app).get("/")
+
+    assert (response.status_code, response.json()) == (410, {"at": "/", "status": 404})
+
+
+def test_a_handler_can_raise_an_http_error_in_place_of_the_exception(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    app = raising(NotThere("shoes"))
+
+    @app.exception_handler(NotThere)
+    def not_there(request: Request, error: NotThere) -> None:
+        raise HTTPError(404, f"no {error}") from error
+
+    assert serve(app).get("/").json() == {"type": "about:blank", "title": "Not Found", "status": 404, "detail": "no shoes"}
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("kind", [AppError, HTTPError])
+def test_a_handler_that_fails_is_a_500_logged_once_with_both_exceptions(
+    serve: Serve, kind: type[Exception], caplog: pytest.LogCaptureFixture
+) -> None:
+    app = raising(AppError("first") if kind is AppError else HTTPError(404, "first"))
+
+    @app.exception_handler(kind)
+    async def failing(request: Request, error: Exception) -> None:
+        raise ValueError("second")
+
+    response = serve(app, raise_app_exceptions=False).get("/")
+
+    assert (response.status_code, response.json()) == (500, INTERNAL)
+    text = trace_of(caplog)
+    assert "first" in text
+    assert "second" in text
+
+
+def test_the_last_resort_can_be_replaced(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    """Then nothing is logged: who answers knows what to do with it."""
+    app = raising(ValueError("broken"))
+
+    @app.exception_handler(Exception)
+    async def page(request: Request, error: Exception) -> Response:
+        return PlainTextResponse("We are sorry.", 500)
+
+    response = serve(app).get("/")
+
+    assert (response.status_code, response.text) == (500, "We are sorry.")
+    assert caplog.records == []
+
+
+def test_validation_errors_can_be_answered_apart_from_other_http_errors(serve: Serve) -> None:
+    app = Velo()
+
+    @app.exception_handler(ValidationError)
+    async def invalid(request: Request, error: ValidationError) -> list[str]:
+        return [str(one.loc[-1]) for one in error.errors]
+
+    @app.get("/")
+    async def show(page: int, size: int) -> None: ...
+
+    client = serve(app)
+
+    assert (client.get("/").status_code, client.get("/").json()) == (422, ["page", "size"])
+    assert client.get("/none").headers["content-type"] == "application/problem+json"
+
+
+def test_a_second_handler_for_a_class_is_refused_with_the_place_of_the_first() -> None:
+    router = Router()
+
+    @router.exception_handler(AppError)
+    def first(request: Request, error: Exception) -> None: ...
+
+    with pytest.raises(SetupError, match=r"AppError is already handled on this router by .*first \(.*test_errors\.py:\d+\)") as caught:
+        router.add_exception_handler(AppError, lambda request, error: None)
+    assert caught.value.code == "VELO_EXCEPTION_HANDLER_DUPLICATE"
+
+
+@pytest.mark.parametrize("kind", [404, "ValueError", BaseException, asyncio.CancelledError, ValueError("instance")], ids=str)
+def test_only_classes_of_exceptions_can_be_handled(kind: object) -> None:
+    with pytest.raises(SetupError, match="class of exceptions") as caught:
+        Router().add_exception_handler(cast("type[Exception]", kind), lambda request, error: None)
+    assert caught.value.code == "VELO_EXCEPTION_HANDLER"
+
+
+def test_the_error_of_a_dependency_is_answered_like_that_of_the_handler(serve: Serve) -> None:
+    app = Velo()
+
+    def find(item_id: int) -> int:
+        raise NotThere(item_id)
+
+    @app.exception_handler(NotThere)
+    def not_there(request: Request, error: NotThere) -> Response:
+        return PlainTextResponse(f"no {error} at {request.path_params}", 404)
+
+    @app.get("/{item_id:int}")
+    async def show(item: Annotated[int, Depends(find)]) -> int:
+        return item
+
+    assert serve(app).get("/7").text == "no 7 at {'item_id': 7}"
+
+
+# The client leaves.
+
+
+def test_a_client_that_leaves_before_its_body_is_whole_is_no_500(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    app = Velo()
+    seen: list[type[BaseException]] = []
+
+    async def watch() -> AsyncIterator[None]:
+        try:
+            yield
+        except BaseException as error:
+            seen.append(type(error))
+            raise
+
+    @app.post("/model", dependencies=[Depends(watch)])
+    async def model(body: Annotated[list[int], Body()]) -> None:
+        seen.append(int)
+
+    @app.post("/stream", dependencies=[Depends(watch)])
+    async def stream(request: Request) -> None:
+        async for _ in request.stream():
+            pass
+        seen.append(int)
+
+    class Gone(Exception):
+        """Raised by the client in the middle of its body."""
+
+    def half() -> Iterator[bytes]:
+        yield b"[1,"
+        raise Gone
+
+    client = serve(app)
+    for path in ("/model", "/stream"):
+        with pytest.raises(Gone):
+            client.post(path, content=half(), headers={"content-type": "application/json"})
+
+    assert seen == [ClientDisconnect, ClientDisconnect]
+    assert caplog.records == []
+
+
+# The vocabulary.
+
+
+def test_problems_of_the_setup_are_listed_with_their_codes() -> None:
+    one = SetupError("VELO_ONE", "first thing")
+    many = SetupError.of([Problem("VELO_ONE", "first thing"), Problem("VELO_TWO", "second thing")])
+
+    assert str(one) == "first thing [VELO_ONE]"
+    assert (one.code, one.problems) == ("VELO_ONE", (Problem("VELO_ONE", "first thing"),))
+    assert many.code == "VELO_SETUP"
+    assert str(many).splitlines() == [
+        "2 problems keep the application from starting:",
+        "  1. first thing [VELO_ONE]",
+        "  2. second thing [VELO_TWO]",
+    ]
+
+
+def test_every_error_has_a_code() -> None:
+    def classes(kind: type[VeloError]) -> Iterator[type[VeloError]]:
+        yield kind
+        for child in kind.__subclasses__():
+            yield from classes(child)
+
+    assert all(kind.code.startswith("VELO_") for kind in classes(VeloError))
+
+
+def test_the_text_of_an_http_error_tells_status_title_and_detail() -> None:
+    assert str(HTTPError(404)) == "404 Not Found"
+    assert str(HTTPError(404, "no such user")) == "404 Not Found: no such user"
+
+
+def test_a_parameter_that_is_not_there_is_told_by_name(serve: Serve) -> None:
+    app = Velo()
+
+    @app.get("/")
+    async def show(x_token: Annotated[str, Header()]) -> None: ...
+
+    response = serve(app).get("/")
+
+    assert (response.status_code, response.headers["content-type"]) == (422, "application/problem+json")
+    assert response.json()["errors"] == [{"loc": ["header", "x-token"], "message": "This value is required", "code": "missing"}]

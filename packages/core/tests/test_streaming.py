@@ -1,0 +1,617 @@
+"""Bodies that are made while they are sent, and bodies that are read while they arrive."""
+
+import asyncio
+import logging
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
+from contextvars import ContextVar
+from types import SimpleNamespace
+from typing import Annotated, cast
+
+import httpx2
+import pytest
+from velo_core import Depends, HTTPError, Request, StreamingResponse, Velo
+from velo_testing import AsyncTestClient, ProtocolName, TestClient
+
+Serve = Callable[..., TestClient]
+
+both_protocols = pytest.mark.parametrize("protocol", ["asgi", "rsgi"])
+
+
+def streaming(content: Callable[[], object], **options: object) -> Velo:
+    """An application that answers `GET /` with what `content` makes."""
+    app = Velo()
+
+    @app.get("/")
+    async def show() -> StreamingResponse:
+        return StreamingResponse(cast("Iterator[bytes]", content()), **options)  # type: ignore[arg-type]
+
+    return app
+
+
+# What can be sent.
+
+
+async def in_loop() -> AsyncIterator[bytes]:
+    yield b"one "
+    yield b"two"
+
+
+def in_pool() -> Iterator[str]:
+    yield "one "
+    yield "two"
+
+
+async def of_text() -> AsyncIterator[str]:
+    yield "żółw "
+    yield "🐢"
+
+
+class Rows:
+    """An asynchronous iterable that is no generator."""
+
+    def __init__(self) -> None:
+        self.left = [b"one ", b"two"]
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return cast("AsyncIterator[bytes]", self)
+
+    async def __anext__(self) -> bytes:
+        if not self.left:
+            raise StopAsyncIteration
+        return self.left.pop(0)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (in_loop, "one two"),
+        (in_pool, "one two"),
+        (of_text, "żółw 🐢"),
+        (Rows, "one two"),
+        (lambda: ["one ", b"two"], "one two"),
+        (lambda: iter(("one ", "two")), "one two"),
+        (lambda: ["", b"", "one", b""], "one"),
+        (list, ""),
+    ],
+    ids=["async generator", "generator", "text", "async iterable", "list", "iterator", "empty chunks", "nothing"],
+)
+def test_everything_that_can_be_iterated_is_sent(serve: Serve, content: Callable[[], object], expected: str) -> None:
+    response = serve(streaming(content, media_type="text/plain")).get("/")
+
+    assert response.content == expected.encode()
+    assert response.headers["content-type"] == "text/plain; charset=utf-8"
+    assert "content-length" not in response.headers
+
+
+def test_status_headers_and_cookies_are_sent_before_the_first_chunk(serve: Serve) -> None:
+    app = Velo()
+    may_begin = threading.Event()
+
+    def slow() -> Iterator[bytes]:
+        assert may_begin.wait(5)
+        yield b"begun"
+
+    @app.get("/")
+    async def show() -> StreamingResponse:
+        response = StreamingResponse(slow(), 201, {"x-kind": "slow"})
+        response.set_cookie("seen", "1")
+        return response
+
+    with serve(app).stream("GET", "/") as response:
+        assert (response.status_code, response.headers["x-kind"]) == (201, "slow")
+        assert response.headers["set-cookie"].startswith("seen=1;")
+        may_begin.set()
+        assert response.read() == b"begun"
+
+
+def test_a_length_that_is_known_can_be_declared(serve: Serve) -> None:
+    response = serve(streaming(in_loop, headers={"content-length": "7"})).get("/")
+
+    assert (response.content, response.headers["content-length"]) == (b"one two", "7")
+
+
+def test_a_plain_generator_is_stepped_in_the_pool_and_an_asynchronous_one_is_not(serve: Serve) -> None:
+    app = Velo()
+    threads: dict[str, set[str]] = {"plain": set(), "async": set()}
+
+    def plain() -> Iterator[bytes]:
+        for _ in range(3):
+            threads["plain"].add(threading.current_thread().name.partition("_")[0])
+            yield b"."
+
+    async def asynchronous() -> AsyncIterator[bytes]:
+        for _ in range(3):
+            threads["async"].add(threading.current_thread().name.partition("_")[0])
+            yield b"."
+
+    @app.get("/{kind}")
+    async def show(kind: str) -> StreamingResponse:
+        return StreamingResponse(plain() if kind == "plain" else asynchronous())
+
+    client = serve(app)
+    client.get("/plain")
+    client.get("/async")
+
+    assert threads["plain"] == {"velo"}
+    assert "velo" not in threads["async"]
+
+
+def test_a_plain_generator_sees_the_context_of_the_request_and_keeps_its_own_changes(serve: Serve) -> None:
+    app = Velo()
+    step: ContextVar[int] = ContextVar("step")
+
+    def chunks() -> Iterator[str]:
+        for _ in range(3):
+            yield str(step.get())
+            step.set(step.get() + 1)
+
+    @app.get("/")
+    async def show() -> StreamingResponse:
+        step.set(7)
+        return StreamingResponse(chunks())
+
+    assert serve(app).get("/").text == "789"
+
+
+# What is not iterated.
+
+
+@pytest.mark.parametrize("content", [in_loop, in_pool], ids=["async", "plain"])
+def test_head_gets_the_head_and_nothing_is_iterated(serve: Serve, content: Callable[[], object]) -> None:
+    app = Velo()
+    events: list[str] = []
+
+    async def session() -> AsyncIterator[None]:
+        yield
+        events.append("session closed")
+
+    def watched() -> Iterator[bytes]:
+        events.append("iterated")
+        yield b""
+
+    async def watched_in_loop() -> AsyncIterator[bytes]:
+        events.append("iterated")
+        yield b""
+
+    @app.get("/", dependencies=[Depends(session)])
+    async def show() -> StreamingResponse:
+        return StreamingResponse(watched() if content is in_pool else watched_in_loop(), headers={"x-kind": "rows"})
+
+    response = serve(app).head("/")
+
+    assert (response.status_code, response.content, response.headers["x-kind"]) == (200, b"", "rows")
+    assert events == ["session closed"]
+
+
+def test_a_status_without_a_body_sends_none(serve: Serve) -> None:
+    response = serve(streaming(in_loop, status_code=304, headers={"etag": '"1"'})).get("/")
+
+    assert (response.status_code, response.content, response.headers["etag"]) == (304, b"", '"1"')
+
+
+def test_what_can_be_closed_is_closed_even_if_nothing_was_iterated(serve: Serve) -> None:
+    class Rows:
+        closed = 0
+
+        def __iter__(self) -> Iterator[bytes]:
+            return self
+
+        def __next__(self) -> bytes:
+            raise AssertionError
+
+        def close(self) -> None:
+            Rows.closed += 1
+
+    app = Velo()
+
+    @app.get("/")
+    async def show() -> StreamingResponse:
+        return StreamingResponse(Rows())
+
+    @app.get("/304")
+    async def unchanged() -> StreamingResponse:
+        return StreamingResponse(Rows(), 304)
+
+    client = serve(app)
+    client.head("/")
+    client.get("/304")
+
+    assert Rows.closed == 2
+
+
+# Errors.
+
+
+async def broken_at_once() -> AsyncIterator[bytes]:
+    for number in list[int]():
+        yield b"%d" % number
+    raise ValueError("broken")
+
+
+async def broken_midway() -> AsyncIterator[bytes]:
+    yield b"first"
+    raise ValueError("broken")
+
+
+def broken_midway_in_pool() -> Iterator[bytes]:
+    yield b"first"
+    raise ValueError("broken")
+
+
+async def missing_file() -> AsyncIterator[bytes]:
+    yield b"first"
+    raise FileNotFoundError(2, "No such file", "rows.csv")
+
+
+def missing_file_in_pool() -> Iterator[bytes]:
+    yield b"first"
+    raise FileNotFoundError(2, "No such file", "rows.csv")
+
+
+async def of_numbers() -> AsyncIterator[bytes]:
+    yield b"first"
+    yield cast("bytes", 7)
+
+
+def of_numbers_in_pool() -> Iterator[bytes]:
+    yield b"first"
+    yield cast("bytes", 7)
+
+
+ERRORS = [
+    (broken_at_once, ValueError, "broken"),
+    (broken_midway, ValueError, "broken"),
+    (broken_midway_in_pool, ValueError, "broken"),
+    (missing_file, FileNotFoundError, "rows.csv"),
+    (missing_file_in_pool, FileNotFoundError, "rows.csv"),
+    (of_numbers, TypeError, "gave int, not bytes or str"),
+    (of_numbers_in_pool, TypeError, "gave int, not bytes or str"),
+]
+
+
+@pytest.mark.parametrize(("content", "kind", "text"), ERRORS, ids=[content.__name__ for content, _, _ in ERRORS])
+def test_an_error_after_the_start_ends_the_response_and_is_told_to_the_server_once(
+    serve: Serve, content: Callable[[], object], kind: type[Exception], text: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The server logs what comes out of the application, so Velo does not."""
+    client = serve(streaming(content))
+
+    with pytest.raises(kind, match=text):
+        client.get("/")
+    assert [record for record in caplog.records if record.name == "velo"] == []
+
+
+@pytest.mark.parametrize("content", [content for content, _, _ in ERRORS])
+@pytest.mark.parametrize("interpreted", [False, True], ids=["generated", "interpreted"])
+def test_a_client_sees_that_a_broken_response_is_not_whole(content: Callable[[], object], interpreted: bool) -> None:
+    """On ASGI; RSGI has no way to say so."""
+    app = streaming(content)
+    app.interpreted = interpreted
+
+    with TestClient(app, raise_app_exceptions=False) as client, pytest.raises(httpx2.RemoteProtocolError):
+        client.get("/")
+
+
+def test_an_error_before_the_response_is_made_is_an_ordinary_problem(serve: Serve) -> None:
+    app = Velo()
+
+    @app.get("/")
+    async def show() -> StreamingResponse:
+        raise HTTPError(404)
+
+    assert serve(app).get("/").status_code == 404
+
+
+# Clients that leave.
+
+
+@pytest.mark.parametrize("kind", ["async", "async, awaiting", "plain", "plain, in a dependency"])
+def test_when_the_client_leaves_the_generator_is_closed_at_once(serve: Serve, kind: str, caplog: pytest.LogCaptureFixture) -> None:
+    app = Velo()
+    events: list[str] = []
+
+    async def session() -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            events.append("session closed")
+
+    async def chunks() -> AsyncIterator[bytes]:
+        try:
+            while True:
+                yield b"chunk"
+                await asyncio.sleep(0)
+        finally:
+            events.append("generator closed")
+
+    async def waiting() -> AsyncIterator[bytes]:
+        try:
+            yield b"chunk"
+            await asyncio.Event().wait()
+        finally:
+            events.append("generator closed")
+
+    def plain() -> Iterator[bytes]:
+        try:
+            while True:
+                yield b"chunk"
+        finally:
+            events.append("generator closed")
+
+    made = {"async": chunks, "async, awaiting": waiting}.get(kind, plain)
+
+    @app.get("/", dependencies=[Depends(session)] if "dependency" in kind else [])
+    async def show() -> StreamingResponse:
+        return StreamingResponse(cast("Callable[[], AsyncIterator[bytes]]", made)())
+
+    client = serve(app)
+    with client.stream("GET", "/") as response:
+        assert next(response.iter_raw()).startswith(b"chunk")
+
+    assert events == ["generator closed", *(["session closed"] if "dependency" in kind else [])]
+    assert caplog.records == []
+
+
+def test_a_generator_may_clean_up_with_awaits_when_the_client_leaves(serve: Serve) -> None:
+    app = Velo()
+    events: list[str] = []
+
+    async def chunks() -> AsyncIterator[bytes]:
+        try:
+            while True:
+                yield b"chunk"
+                await asyncio.sleep(0)
+        finally:
+            await asyncio.sleep(0)
+            events.append("cleaned up")
+
+    @app.get("/")
+    async def show() -> StreamingResponse:
+        return StreamingResponse(chunks())
+
+    with serve(app).stream("GET", "/") as response:
+        next(response.iter_raw())
+
+    assert events == ["cleaned up"]
+
+
+def test_a_blocking_step_is_waited_for_when_the_client_leaves(serve: Serve) -> None:
+    """A generator cannot be closed while a thread runs it."""
+    app = Velo()
+    events: list[str] = []
+    go_on = threading.Event()
+
+    def chunks() -> Iterator[bytes]:
+        try:
+            yield b"chunk"
+            go_on.wait(0.05)  # longer than it takes the client to leave
+            events.append("stepped")
+            yield b"chunk"
+        finally:
+            events.append("closed")
+
+    @app.get("/")
+    async def show() -> StreamingResponse:
+        return StreamingResponse(chunks())
+
+    with serve(app).stream("GET", "/") as response:
+        next(response.iter_raw())
+
+    assert events == ["stepped", "closed"]
+
+
+@both_protocols
+async def test_a_generator_that_never_awaits_leaves_the_loop_to_others(protocol: str) -> None:
+    """Even on a server that takes every chunk without waiting, as Granian does."""
+    app = Velo()
+    stop = asyncio.Event()
+    count = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal count
+        while not stop.is_set():
+            count += 1
+            if count > 100_000:
+                raise AssertionError("nobody else was heard")
+            yield b"chunk"
+
+    @app.get("/")
+    async def show() -> StreamingResponse:
+        return StreamingResponse(endless())
+
+    async def send(message: object) -> None: ...
+
+    asyncio.get_running_loop().call_later(0.01, stop.set)
+    if protocol == "asgi":
+        await app(asgi_scope(), never, send)
+    else:
+        transport = SimpleNamespace(send_bytes=send)
+        headers = SimpleNamespace(get=lambda name: None, get_all=lambda name: [], items=list)
+        scope = SimpleNamespace(proto="http", http_version="1.1", method="GET", path="/", query_string="", headers=headers)
+        io = SimpleNamespace(response_stream=lambda status, headers: transport, client_disconnect=never)
+        await app.__rsgi__(scope, io)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]: just what is needed
+
+    assert 0 < count <= 100_000
+
+
+@both_protocols
+async def test_somebody_elses_cancellation_is_not_taken_for_the_client(protocol: ProtocolName) -> None:
+    app = Velo()
+    events: list[str] = []
+    started = asyncio.Event()
+
+    async def chunks() -> AsyncIterator[bytes]:
+        try:
+            yield b"chunk"
+            started.set()
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            events.append("cancelled")
+            raise
+
+    @app.get("/")
+    async def show() -> StreamingResponse:
+        return StreamingResponse(chunks())
+
+    async def send(message: object) -> None: ...
+
+    request = asyncio.ensure_future(app(asgi_scope(), never, send))
+    await started.wait()
+    request.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await request
+
+    assert events == ["cancelled"]
+
+
+# Request bodies.
+
+
+def test_a_request_body_can_be_echoed_while_it_arrives(serve: Serve) -> None:
+    app = Velo()
+
+    @app.post("/")
+    async def echo(request: Request) -> StreamingResponse:
+        return StreamingResponse(request.stream())
+
+    chunks = [b"a" * 1000, b"b" * 1000, b"c"]
+
+    assert serve(app).post("/", content=iter(chunks)).content == b"".join(chunks)
+
+
+def test_a_request_body_can_be_read_late_by_the_response(serve: Serve) -> None:
+    """What watches for the client to leave must not take the body away."""
+    app = Velo()
+
+    @app.post("/")
+    async def echo(request: Request) -> StreamingResponse:
+        async def chunks() -> AsyncIterator[bytes]:
+            yield b"begun:"
+            for _ in range(5):
+                await asyncio.sleep(0)
+            async for chunk in request.stream():
+                yield chunk
+                await asyncio.sleep(0)
+
+        return StreamingResponse(chunks())
+
+    client = serve(app)
+
+    assert client.post("/", content=iter([b"one,", b"two,", b"three"])).content == b"begun:one,two,three"
+    assert client.post("/", content=b"whole").content == b"begun:whole"
+
+
+def test_a_request_body_arrives_piece_by_piece(serve: Serve) -> None:
+    app = Velo()
+    sizes: list[int] = []
+
+    @app.post("/")
+    async def measure(request: Request) -> int:
+        async for chunk in request.stream():
+            sizes.append(len(chunk))
+        return sum(sizes)
+
+    assert serve(app).post("/", content=iter([b"a" * 10, b"b" * 20, b""])).json() == 30
+    assert sizes == [10, 20]
+
+
+def test_a_streamed_request_body_is_held_to_the_limit_while_it_arrives(serve: Serve) -> None:
+    app = Velo()
+    pulled: list[int] = []
+
+    @app.post("/", max_content_length=15)
+    async def measure(request: Request) -> int:
+        return sum([len(chunk) async for chunk in request.stream()])
+
+    @app.post("/more", max_content_length=15)
+    async def more(request: Request) -> int:
+        return sum([len(chunk) async for chunk in request.stream(limit=100)])
+
+    def endless() -> Iterator[bytes]:
+        for number in range(1000):
+            pulled.append(number)
+            yield b"a" * 10
+
+    client = serve(app)
+    response = client.post("/", content=endless())
+
+    assert response.status_code == 413
+    assert response.json()["detail"] == "The request body is larger than the 15 bytes that are accepted here."
+    assert len(pulled) <= 3
+    assert client.post("/", content=b"a" * 16).status_code == 413
+    assert client.post("/", content=b"a" * 15).json() == 15
+    assert client.post("/more", content=b"a" * 50).json() == 50
+
+
+@both_protocols
+async def test_many_streams_at_once_do_not_get_into_each_other(protocol: ProtocolName) -> None:
+    app = Velo()
+
+    async def session() -> AsyncIterator[list[str]]:
+        opened: list[str] = []
+        yield opened
+        assert opened
+
+    @app.get("/{name}")
+    async def show(name: str, request: Request, opened: Annotated[list[str], Depends(session)]) -> StreamingResponse:
+        request.response_headers.set("x-name", name)
+        opened.append(name)
+
+        async def chunks() -> AsyncIterator[str]:
+            for number in range(5):
+                await asyncio.sleep(0)
+                yield f"{opened[0]}{number};"
+
+        return StreamingResponse(chunks())
+
+    async with AsyncTestClient(app, protocol=protocol) as client:
+        responses = await asyncio.gather(*(client.get(f"/{number}") for number in range(50)))
+
+    for number, response in enumerate(responses):
+        assert response.text == "".join(f"{number}{chunk};" for chunk in range(5))
+        assert response.headers.get_list("x-name") == [str(number)]
+
+
+@both_protocols
+async def test_fifty_requests_at_once_do_not_share_anything(protocol: ProtocolName) -> None:
+    """Path, query, headers, body, errors, dependencies, context and added headers are each request's own."""
+    app = Velo()
+    who: ContextVar[str] = ContextVar("who")
+
+    async def remember(name: str, request: Request) -> None:
+        request.response_headers.add("x-name", name)
+        who.set(name)
+        await asyncio.sleep(0)
+
+    def again(request: Request) -> str:
+        return f"{request.query['name']} {who.get()}"
+
+    @app.post("/{number:int}", dependencies=[Depends(remember)])
+    async def show(number: int, names: list[str], again: Annotated[str, Depends(again)], page: int = 0) -> str:
+        await asyncio.sleep(0)
+        return f"{number} {names[0]} {again} {who.get()} {page}"
+
+    async with AsyncTestClient(app, protocol=protocol) as client:
+
+        async def ask(number: int) -> None:
+            query = f"name=n{number}" + (f"&page=x{number}" if number % 3 == 0 else f"&page={number}")
+            response = await client.post(f"/{number}?{query}", json=[f"b{number}"])
+            assert response.headers.get_list("x-name") == [f"n{number}"]
+            if number % 3 == 0:
+                assert response.status_code == 422
+                assert len(response.json()["errors"]) == 1
+            else:
+                assert response.text == f"{number} b{number} n{number} n{number} n{number} {number}"
+
+        await asyncio.gather(*(ask(number) for number in range(50)))
+
+
+def asgi_scope() -> dict[str, object]:
+    return {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": [], "http_version": "1.1"}
+
+
+async def never() -> dict[str, object]:
+    await asyncio.Event().wait()
+    raise AssertionError

@@ -1,0 +1,135 @@
+"""The two test clients."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+import httpx2
+
+from velo_testing.protocols import Application, ProtocolName, server_for
+from velo_testing.transports import AsyncTransport, SyncTransport
+
+__all__ = ["AsyncTestClient", "TestClient"]
+
+HeaderTypes: TypeAlias = (
+    httpx2.Headers | Mapping[str, str] | Mapping[bytes, bytes] | Sequence[tuple[str, str]] | Sequence[tuple[bytes, bytes]]
+)
+CookieTypes: TypeAlias = httpx2.Cookies | dict[str, str] | list[tuple[str, str]]
+
+_TIMEOUT_SECONDS = 30.0  # arbitrary: above every honest handler, below every patience
+
+
+class TestClient(httpx2.Client):
+    """An `httpx2.Client` that calls an application directly, checked and served as by a strict server.
+
+        with TestClient(app) as client:
+            assert client.get("/users/1").json() == {"id": 1}
+
+    The application runs on an event loop in one background thread, which lives until `close` (or the end of `with`). Its lifespan is
+    entered by `with`, or else at the first request, and left by `close`. A response is complete only when the application has ended,
+    background work included.
+
+    `response.extensions` has `early_hints` (a list of `link` values) and `trailers` (a list of pairs), all bytes and complete when the body
+    is. The request extension `target` (bytes) is sent in place of path and query, as it is:
+    `client.get("/", extensions={"target": b"/a/../b"})`.
+
+    Args:
+        app: A Velo application, or any other that speaks the protocol.
+        protocol: Which door of the application is used.
+        base_url: What relative URLs are appended to; gives the application host, port and scheme.
+        raise_app_exceptions: Raise exceptions of the application in the test, also those that became a 500 inside Velo. Otherwise the
+            response is what a server would send.
+        headers: Sent with each request.
+        cookies: Sent with each request; those that responses set are kept too.
+        follow_redirects: Whether to follow redirects unless the request says otherwise.
+        root_path: Prefix that a proxy is taken to have cut off; the server puts it before the path, as ASGI has it. ASGI only.
+        client: Host and port that requests come from.
+        lifespan: `False` leaves the lifespan of the application alone.
+        timeout: Seconds that the application may be silent (`httpx2.ReadTimeout`) and that starting and stopping may take. `None` waits for
+            ever, which is what a debugger inside the application needs.
+
+    Raises:
+        ValueError: an unknown protocol, or a root path where the protocol has none.
+        ProtocolViolation: from a request, if the application breaks the rules of the protocol.
+        LifespanFailed: from the first use or `close`, if the application fails to start or stop without an exception of its own.
+        httpx2.RemoteProtocolError: from a request, if the response breaks off and exceptions are not raised.
+    """
+
+    __test__ = False
+
+    def __init__(
+        self,
+        app: Application,
+        *,
+        protocol: ProtocolName = "asgi",
+        base_url: str | httpx2.URL = "http://testserver",
+        raise_app_exceptions: bool = True,
+        headers: HeaderTypes | None = None,
+        cookies: CookieTypes | None = None,
+        follow_redirects: bool = False,
+        root_path: str = "",
+        client: tuple[str, int] = ("127.0.0.1", 50000),
+        lifespan: bool = True,
+        timeout: float | httpx2.Timeout | None = _TIMEOUT_SECONDS,
+    ) -> None:
+        transport = SyncTransport(
+            server_for(protocol, app, root_path=root_path),
+            raise_app_exceptions=raise_app_exceptions,
+            client=client,
+            lifespan=lifespan,
+            timeout_seconds=httpx2.Timeout(timeout).read,
+        )
+        super().__init__(
+            transport=transport,
+            base_url=base_url,
+            headers=headers,
+            cookies=cookies,
+            follow_redirects=follow_redirects,
+            timeout=timeout,
+            trust_env=False,
+        )
+
+
+class AsyncTestClient(httpx2.AsyncClient):
+    """An `httpx2.AsyncClient` as `TestClient` is an `httpx2.Client`, with the same arguments and errors.
+
+        async with AsyncTestClient(app) as client:
+            response = await client.get("/")
+
+    The application runs on the loop of the test, each request in a task of its own, so both may share locks, queues and connections. On
+    RSGI, whose lifespan wants a loop that is not running, `__rsgi_init__` and `__rsgi_del__` are called in a thread with a stand-in for the
+    loop; what they pass to `run_until_complete` runs on the loop of the test.
+    """
+
+    def __init__(
+        self,
+        app: Application,
+        *,
+        protocol: ProtocolName = "asgi",
+        base_url: str | httpx2.URL = "http://testserver",
+        raise_app_exceptions: bool = True,
+        headers: HeaderTypes | None = None,
+        cookies: CookieTypes | None = None,
+        follow_redirects: bool = False,
+        root_path: str = "",
+        client: tuple[str, int] = ("127.0.0.1", 50000),
+        lifespan: bool = True,
+        timeout: float | httpx2.Timeout | None = _TIMEOUT_SECONDS,
+    ) -> None:
+        transport = AsyncTransport(
+            server_for(protocol, app, root_path=root_path),
+            raise_app_exceptions=raise_app_exceptions,
+            client=client,
+            lifespan=lifespan,
+            timeout_seconds=httpx2.Timeout(timeout).read,
+        )
+        super().__init__(
+            transport=transport,
+            base_url=base_url,
+            headers=headers,
+            cookies=cookies,
+            follow_redirects=follow_redirects,
+            timeout=timeout,
+            trust_env=False,
+        )

@@ -1,0 +1,53 @@
+"""What a test client raises besides the exceptions of the application itself.
+
+    ProtocolViolation     the application broke the rules of its protocol
+    LifespanFailed        the application could not start or stop, and gave no exception to raise instead
+    ClientDisconnected    raised inside the application: it sends to a client that has left
+
+A time-out is `httpx2.ReadTimeout`, a response that breaks off is `httpx2.RemoteProtocolError`, and a request that no client could put on a
+wire is `httpx2.LocalProtocolError`, as with a real connection.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+__all__ = ["ClientDisconnected", "LifespanFailed", "ProtocolViolation", "ViolationCode"]
+
+ViolationCode: TypeAlias = Literal[
+    "VELO_VIOLATION_MESSAGE",
+    "VELO_VIOLATION_ORDER",
+    "VELO_VIOLATION_STATUS",
+    "VELO_VIOLATION_HEADER_NAME",
+    "VELO_VIOLATION_HEADER_VALUE",
+    "VELO_VIOLATION_BODY",
+    "VELO_VIOLATION_CONTENT_LENGTH",
+    "VELO_VIOLATION_NO_RESPONSE",
+    "VELO_VIOLATION_FILE",
+    "VELO_VIOLATION_LIFESPAN",
+]
+"""The stable codes of `ProtocolViolation`."""
+
+
+class ProtocolViolation(Exception):
+    """The application did what a real server would refuse, mangle or drop, so the test fails even if the application caught the error.
+
+    Attributes:
+        code: Stable; the message may be reworded at any time.
+    """
+
+    def __init__(self, code: ViolationCode, message: str) -> None:
+        self.code: ViolationCode = code
+        super().__init__(f"{message} [{code}]")
+
+
+class LifespanFailed(Exception):
+    """The application could not start or stop. Its own exception is raised instead of this one wherever there is one."""
+
+    code = "VELO_LIFESPAN"
+
+
+class ClientDisconnected(OSError):
+    """The client left before this was sent (ASGI HTTP 2.4: `send` raises an `OSError`). An application may let it pass; no test fails."""
+
+    code = "VELO_CLIENT_DISCONNECTED"
