@@ -1,6 +1,6 @@
 """Every check of the workspace. `nox` runs all of them, `nox -l` lists them, `nox -s "tests-3.13(core)" -- -k cookie` runs a part of one.
 
-Only `core_alone` names a package: the sessions are made from the metadata of the workspace's members. Environments come from `uv sync`, so they
+Only `core_alone` names a package: sessions come from the metadata of the workspace's members. Environments come from `uv sync`, so they
 hold the versions pinned in `[tool.uv] constraint-dependencies`; what is tested as a wheel is installed into an empty environment instead,
 away from the tree, where only what the wheel declares can be imported.
 """

@@ -4,15 +4,14 @@ Theory of operation. An exchange lives on the application's event loop, between 
 under a server; its protocol's server calls `read`, `respond`, `push`, `drain` and `finish`. The client calls `open`, `receive` and `close`,
 each of which waits until the state has changed far enough. Chunks wait in between, for as long as `drain` allows.
 
-What went wrong is told to the test at one point: when the response is over (or cannot begin) and the application has ended. A violation
-comes before everything else, because it tells why the rest happened.
+What went wrong is told to the test at one point: when the response is over (or cannot begin) and the application has ended.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Generator
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar, cast
 
@@ -20,7 +19,8 @@ import httpx2
 
 from velo_core import error_reporter
 from velo_testing.diagnosis import task_is_at
-from velo_testing.errors import ClientDisconnected, ProtocolViolation
+from velo_testing.errors import ClientDisconnected
+from velo_testing.failures import Failures
 from velo_testing.request import Part, RequestBody, RequestHead
 from velo_testing.rules import HeaderList, ResponseRules
 
@@ -52,7 +52,7 @@ class Exchange:
         trailers: Filled when the body is over.
         left: Done when the client went away.
         over: Done when the response is complete or the client went away.
-        excused: Exceptions that the server itself raises in the application, with which it may end.
+        failures: What went wrong so far.
     """
 
     def __init__(self, request: RequestHead, body: RequestBody, *, raise_app_exceptions: bool, timeout_seconds: float | None) -> None:
@@ -63,8 +63,7 @@ class Exchange:
         self.trailers: list[tuple[bytes, bytes]] = []
         self.left: asyncio.Future[None] = loop.create_future()
         self.over: asyncio.Future[None] = loop.create_future()
-        self.excused: tuple[type[BaseException], ...] = (ClientDisconnected,)
-        self._raise_app_exceptions = raise_app_exceptions
+        self.failures = Failures(raise_app_exceptions=raise_app_exceptions)
         self._timeout_seconds = timeout_seconds
         self._rules = ResponseRules(request.method)
         self._body = body
@@ -78,10 +77,7 @@ class Exchange:
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._helpers: set[asyncio.Future[object]] = set()
-        self._finished = self._crashed = self._ended = self._cancelled = self._told = False
-        self._violation: ProtocolViolation | None = None
-        self._request_error: Exception | None = None
-        self._errors: list[BaseException] = []
+        self._finished = self._crashed = self._ended = self._cancelled = False
 
     # The application's side.
 
@@ -105,7 +101,7 @@ class Exchange:
                 try:
                     return self._counted(part.result())
                 except Exception as error:  # the test's own iterator failed: to the application this is a client that breaks off
-                    self._request_error = error
+                    self.failures.request_error = error
                     self.leave()
         raise ClientDisconnected("the client went away")
 
@@ -123,11 +119,6 @@ class Exchange:
     def has_left(self) -> bool:
         """Whether the client went away."""
         return self.left.done()
-
-    @property
-    def has_failed(self) -> bool:
-        """Whether the application has ended with an exception or reported one."""
-        return bool(self._errors)
 
     def respond(self, status: object, headers: HeaderList) -> None:
         """Begins the response.
@@ -190,15 +181,6 @@ class Exchange:
             self._finished = True
             self._mark(self.over)
 
-    @contextmanager
-    def checking(self) -> Generator[None]:
-        """Remembers a violation that is raised inside, so that the test fails even if the application catches it."""
-        try:
-            yield
-        except ProtocolViolation as violation:
-            self._violation = self._violation or violation
-            raise
-
     def help(self, work: Coroutine[object, object, T]) -> asyncio.Task[T]:
         """Runs something for the application, at most as long as the application itself runs."""
         task = asyncio.get_running_loop().create_task(work)
@@ -249,7 +231,9 @@ class Exchange:
     @property
     def is_done(self) -> bool:
         """Whether response and application have ended, all chunks are received and there is nothing to raise: `close` would do nothing."""
-        return self._ended and self._finished and not self._chunks and (self._told or self._failure() is None)
+        return (
+            self._ended and self._finished and not self._chunks and (self.failures.are_told or self.failures.find(is_broken=False) is None)
+        )
 
     async def close(self) -> None:
         """Goes away and waits for the application to end.
@@ -280,7 +264,7 @@ class Exchange:
 
     @property
     def _is_complete(self) -> bool:
-        return self._ended and bool(self._finished or self.has_left or self._errors or self._violation)
+        return self._ended and (self._finished or self.has_left or self.failures.of_application)
 
     async def _until(self, ready: Callable[[], bool], what: str) -> None:
         with suppress(TimeoutError):
@@ -291,7 +275,7 @@ class Exchange:
                 return
         where = task_is_at(self._task) if self._task else ""
         message = f"the application did not {what} within {self._timeout_seconds} seconds; it waits at\n{where}"
-        failure = self._failure() or httpx2.ReadTimeout(message)
+        failure = self.failures.find(is_broken=self._is_broken) or httpx2.ReadTimeout(message)
         await self._cancel()
         raise failure
 
@@ -300,7 +284,7 @@ class Exchange:
 
     async def _cancel(self) -> None:
         self.leave()
-        self._cancelled = self._told = True
+        self._cancelled = self.failures.are_told = True
         if self._task is not None:
             self._task.cancel()
             await self._ends_within(_GRACE_SECONDS)
@@ -329,38 +313,16 @@ class Exchange:
         await self._body.close()
 
     def _report(self, error: BaseException) -> None:
-        if isinstance(error, asyncio.CancelledError):
-            if self._cancelled:
-                return
-            cancelled = error
-            error = RuntimeError("the application let a cancellation escape, though nobody had cancelled it")
-            error.__cause__ = cancelled
-        if not self._is_excused(error):
-            self._errors.append(error)
-
-    def _is_excused(self, error: BaseException) -> bool:
-        """Whether `error` is excused, was explicitly raised from one that is, or is a group of nothing else."""
-        if isinstance(error, self.excused) or (error.__cause__ is not None and self._is_excused(error.__cause__)):
-            return True
-        if isinstance(error, BaseExceptionGroup):
-            return all(self._is_excused(part) for part in cast("BaseExceptionGroup[BaseException]", error).exceptions)
-        return False
+        if not (self._cancelled and isinstance(error, asyncio.CancelledError)):
+            self.failures.report(error)
 
     def raise_failure(self) -> None:
         """Raises what went wrong so far, unless it was raised before."""
-        failure = self._failure()
-        if failure is not None and not self._told:
-            self._told = True
-            raise failure
+        self.failures.tell(is_broken=self._is_broken)
 
-    def _failure(self) -> BaseException | None:
-        if self._violation is not None or self._request_error is not None:
-            return self._violation or self._request_error
-        if self._errors and self._raise_app_exceptions:
-            return self._errors[0]
-        if self._errors and not self._finished and not self.has_left:
-            return httpx2.RemoteProtocolError("the application failed in the middle of its response, so the connection was closed")
-        return None
+    @property
+    def _is_broken(self) -> bool:
+        return not self._finished and not self.has_left
 
 
 def _declared_length(request: RequestHead) -> int | None:

@@ -55,7 +55,7 @@ class LoopThread:
             httpx2.ReadError: the thread has ended.
             httpx2.ReadTimeout: the application blocks its loop.
         """
-        if not self._thread.is_alive():
+        if not self.is_alive:
             work.close()
             raise httpx2.ReadError("the client was closed before the response was complete")
         if threading.get_ident() == self._thread.ident:
@@ -81,6 +81,11 @@ class LoopThread:
             raise
         self._is_blocked = False
         return job.outcome()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the thread has not ended."""
+        return self._thread.is_alive()
 
     async def call_stopped(self, function: Callable[[asyncio.AbstractEventLoop], object]) -> None:
         """See `Host`."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
 from typing import cast
 
 import httpx2
@@ -104,15 +103,15 @@ class _SyncStream(httpx2.SyncByteStream):
         try:
             return self._thread.run(self._exchange.receive(), timeout_seconds=self._seconds, inbox=self._inbox)
         except BaseException:  # also an interrupted test, which must not wait for the application
-            with suppress(httpx2.ReadError):
+            if self._thread.is_alive:
                 self._thread.run(self._exchange.abandon(), timeout_seconds=self._seconds)
             raise
 
     def close(self) -> None:
         self._harness.forget(self._exchange)
-        if not self._exchange.is_done:  # each run is two changes of threads: most responses need no more than the two they have had
-            with suppress(httpx2.ReadError):  # closing the client has closed this too
-                self._thread.run(self._exchange.close(), timeout_seconds=self._seconds)
+        # Each run is two changes of threads, and most responses need no more than the two runs they have had.
+        if not self._exchange.is_done and self._thread.is_alive:
+            self._thread.run(self._exchange.close(), timeout_seconds=self._seconds)
 
 
 class AsyncTransport(httpx2.AsyncBaseTransport):

@@ -9,13 +9,13 @@ import asyncio
 import inspect
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, TypeAlias
 
 from velo_core.body import check_declared_length, collect, too_large
 from velo_core.errors import ClientDisconnect, SetupError
 from velo_core.plan import Run
 from velo_core.protocols.application import Application
-from velo_core.protocols.streams import as_async, close
+from velo_core.protocols.streams import ClientGone, close_content, send_chunks
 from velo_core.request import Adapter
 from velo_core.response import Response, StreamingResponse
 from velo_core.routing import Table
@@ -129,9 +129,9 @@ async def _read_body(scope: Scope, receive: Receive, headers: RawHeaders, limit:
 
 
 async def _stream(scope: Scope, receive: Receive) -> AsyncIterator[bytes]:
-    watcher = scope.get("velo.watcher")
-    if watcher is not None:  # two readers of `receive` would take messages from each other
-        watcher.cancel()
+    inbox = scope.get("velo.inbox")
+    if inbox is not None:  # two readers of `receive` would take messages from each other
+        receive = inbox.receive
     async for chunk in _chunks(await receive(), receive):
         yield chunk
 
@@ -237,7 +237,7 @@ async def _send_response(response: Response, scope: Scope, receive: Receive, sen
             await _send_stream(response, scope, receive, send)
         else:
             await _send_whole(response, scope, send)
-    except OSError as error:  # the client is gone (HTTP specification 2.4); there is nobody left to tell
+    except ClientGone as error:
         failure = error
     except BaseException as error:
         failure = error
@@ -254,56 +254,53 @@ async def _send_whole(response: Response, scope: Scope, send: Send) -> None:
         body = b""
     elif "content-length" not in response.headers:
         headers.append(LENGTHS[len(body)])
-    await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+    await _send(send, {"type": "http.response.start", "status": response.status_code, "headers": headers})
+    await _send(send, {"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
 
 async def _send_stream(response: StreamingResponse, scope: Scope, receive: Receive, send: Send) -> None:
-    iterator = as_async(response.content)
-    try:
-        await send(
-            {
-                "type": "http.response.start",
-                "status": response.status_code,
-                "headers": [_native_header(header) for header in response.headers.items()],
-            }
+    headers = [_native_header(header) for header in response.headers.items()]
+    await _send(send, {"type": "http.response.start", "status": response.status_code, "headers": headers})
+    if scope["method"] == "HEAD" or has_no_body(response.status_code):
+        await close_content(response.content)
+    else:
+        inbox = scope["velo.inbox"] = _Inbox(receive)
+        await send_chunks(
+            response.content,
+            lambda chunk: _send(send, {"type": "http.response.body", "body": chunk, "more_body": True}),
+            inbox.watch,
         )
-        if scope["method"] != "HEAD" and not has_no_body(response.status_code):
-            await _send_chunks(iterator, scope, receive, send)
-        await send({"type": "http.response.body", "body": b""})
-    finally:
-        await close(iterator)
+    await _send(send, {"type": "http.response.body", "body": b""})
 
 
-async def _send_chunks(iterator: AsyncIterator[bytes | str], scope: Scope, receive: Receive, send: Send) -> None:
-    """Sends all chunks; stops where it is when the client goes away.
-
-    Raises:
-        ConnectionResetError: the client has gone.
-    """
-    sender = cast("asyncio.Task[object]", asyncio.current_task())
-    gone = False
-
-    async def watch() -> None:
-        nonlocal gone
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        gone = True
-        sender.cancel()
-
-    watcher = scope["velo.watcher"] = asyncio.create_task(watch())
+async def _send(send: Send, message: Message) -> None:
     try:
-        async for chunk in iterator:
-            await send({"type": "http.response.body", "body": chunk.encode() if isinstance(chunk, str) else chunk, "more_body": True})
-            if gone:
-                raise ConnectionResetError
-    except asyncio.CancelledError:
-        if not gone:  # somebody else cancels us
-            raise
-        sender.uncancel()
-        raise ConnectionResetError from None
-    finally:
-        watcher.cancel()
+        await send(message)
+    except OSError as error:  # how a server says it, from HTTP specification 2.4 on
+        raise ClientGone from error
+
+
+class _Inbox:
+    """What the client sends while it is answered: watched for the end of the connection, and kept for a handler that reads its body late.
+
+    One message is kept, so that a body that nobody reads does not pile up here.
+    """
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._messages: asyncio.Queue[Message] = asyncio.Queue(1)
+
+    async def watch(self) -> None:
+        """Returns when the client has gone."""
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                return
+            await self._messages.put(message)
+
+    async def receive(self) -> Message:
+        """The next message of the body."""
+        return await self._messages.get()
 
 
 async def _refuse_websocket(scope: Scope, receive: Receive, send: Send) -> None:

@@ -16,7 +16,7 @@ from velo_core.body import check_declared_length, collect
 from velo_core.errors import ClientDisconnect
 from velo_core.plan import Run
 from velo_core.protocols.application import Application
-from velo_core.protocols.streams import as_async, close
+from velo_core.protocols.streams import ClientGone, close_content, send_chunks
 from velo_core.request import Adapter
 from velo_core.response import Response, StreamingResponse
 from velo_core.routing import Table
@@ -142,21 +142,23 @@ def _address(text: str) -> Address | None:
 
 
 async def _read_body(scope: Scope, protocol: HTTP, headers: Headers, limit: int) -> bytes:
+    if not check_declared_length(headers.get("content-length"), limit):
+        return await collect(_stream(scope, protocol), limit)
     try:
-        if check_declared_length(headers.get("content-length"), limit):
-            return await protocol()
-        return await collect(protocol, limit)
+        return await protocol()
     except (RuntimeError, OSError) as error:  # Granian's errors for a connection that ended inside the body
         raise ClientDisconnect("the client left before it had sent the whole body") from error
 
 
 async def _stream(scope: Scope, protocol: HTTP) -> AsyncIterator[bytes]:
-    try:
-        async for chunk in protocol:
-            if chunk:
-                yield chunk
-    except (RuntimeError, OSError) as error:
-        raise ClientDisconnect("the client left before it had sent the whole body") from error
+    empty = 0
+    async for chunk in protocol:
+        if chunk:
+            yield chunk
+        else:
+            empty += 1
+    if empty > 1:  # Granian ends every body with an empty chunk, and one that broke off with two: all that it says
+        raise ClientDisconnect("the client left before it had sent the whole body")
 
 
 # Call.
@@ -202,13 +204,13 @@ async def _send_response(response: Response, scope: Scope, receive: HTTP, send: 
     failure: BaseException | None = None
     headers = list(response.headers.items())
     try:
-        if has_no_body(response.status_code):
-            send.response_empty(response.status_code, headers)
-        elif isinstance(response, StreamingResponse):
+        if isinstance(response, StreamingResponse):
             await _send_stream(response, scope.method, send, headers)
+        elif has_no_body(response.status_code):
+            send.response_empty(response.status_code, headers)
         else:
             send.response_bytes(response.status_code, headers, response.body)
-    except OSError as error:  # the client is gone; there is nobody left to tell
+    except ClientGone as error:
         failure = error
     except BaseException as error:
         failure = error
@@ -219,45 +221,19 @@ async def _send_response(response: Response, scope: Scope, receive: HTTP, send: 
 
 
 async def _send_stream(response: StreamingResponse, method: str, protocol: HTTP, headers: HeaderPairs) -> None:
-    iterator = as_async(response.content)
-    try:
-        if method == "HEAD":
-            protocol.response_empty(response.status_code, headers)
-        else:
-            await _send_chunks(iterator, protocol.response_stream(response.status_code, headers), protocol)
-    finally:
-        await close(iterator)
+    if method == "HEAD" or has_no_body(response.status_code):
+        protocol.response_empty(response.status_code, headers)
+        await close_content(response.content)
+        return
+    transport = protocol.response_stream(response.status_code, headers)
 
+    async def send(chunk: bytes) -> None:
+        try:
+            await transport.send_bytes(chunk)
+        except (RuntimeError, OSError) as error:  # Granian's errors for a connection that has ended
+            raise ClientGone from error
 
-async def _send_chunks(iterator: AsyncIterator[bytes | str], transport: Transport, protocol: HTTP) -> None:
-    """Sends all chunks; stops where it is when the client goes away.
-
-    Raises:
-        ConnectionResetError: the client has gone.
-    """
-    sender = cast("asyncio.Task[object]", asyncio.current_task())
-    gone = False
-
-    async def watch() -> None:
-        nonlocal gone
-        await protocol.client_disconnect()
-        gone = True
-        sender.cancel()
-
-    watcher = asyncio.ensure_future(watch())
-    try:
-        async for chunk in iterator:
-            await transport.send_bytes(chunk.encode() if isinstance(chunk, str) else chunk)
-            # Granian's sends are done at once; a stream that never waits for anything else would keep the loop, and the news of a
-            # disconnect, for itself.
-            await asyncio.sleep(0)
-    except asyncio.CancelledError:
-        if not gone:  # somebody else cancels us
-            raise
-        sender.uncancel()
-        raise ConnectionResetError from None
-    finally:
-        watcher.cancel()
+    await send_chunks(response.content, send, protocol.client_disconnect)
 
 
 async def _refuse_websocket(protocol: WebSocket) -> None:

@@ -1,29 +1,77 @@
-"""Stepping the content of a streaming response."""
+"""Sending the content of a streaming response: what is the same on every protocol."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextvars import copy_context
-from typing import Final, cast
+from typing import Final, TypeAlias, cast
 
 from velo_core.threads import in_thread
 
-__all__ = ["as_async", "as_bytes", "close"]
+__all__ = ["ClientGone", "close_content", "send_chunks"]
+
+Content: TypeAlias = AsyncIterable[bytes | str] | Iterable[bytes | str]
 
 _END: Final = object()
 
 
-def as_async(content: AsyncIterable[bytes | str] | Iterable[bytes | str]) -> AsyncIterator[bytes | str]:
-    """An asynchronous iterator over `content`; a plain iterable is stepped in the thread pool, for it may block."""
+class ClientGone(ConnectionResetError):
+    """The client left while it was answered, and nobody is there to be told. What the content itself raises is never this."""
+
+
+async def send_chunks(content: Content, send: Callable[[bytes], Awaitable[None]], client_leaves: Callable[[], Awaitable[None]]) -> None:
+    """Sends all of `content`, piece by piece, and closes it; stops where it is when the client goes away.
+
+    Args:
+        content: A plain iterable is stepped in the thread pool, for it may block.
+        send: Sends one piece; raises `ClientGone` when it finds that nobody is there.
+        client_leaves: Returns when the client has gone, or never.
+
+    Raises:
+        ClientGone: the client has gone.
+        Exception: what `content` raises, or `TypeError` for a piece that cannot be sent.
+    """
+    iterator = _iterator(content)
+    sender = cast("asyncio.Task[object]", asyncio.current_task())
+    gone = False
+
+    async def watch() -> None:
+        nonlocal gone
+        await client_leaves()
+        gone = True
+        sender.cancel()
+
+    watcher = asyncio.ensure_future(watch())
+    try:
+        async for chunk in iterator:
+            await send(_bytes(chunk))
+            # Most servers take what they are given at once. Content that never waits for anything else would keep the loop, and the news
+            # that the client has gone, for itself.
+            await asyncio.sleep(0)
+            if gone:  # and the content has caught the cancellation
+                break
+    except asyncio.CancelledError:
+        if not gone:  # somebody else cancels us
+            raise
+    finally:
+        watcher.cancel()
+        await _close(iterator)
+    if gone:
+        sender.uncancel()
+        raise ClientGone
+
+
+async def close_content(content: Content) -> None:
+    """Closes content of which nothing is sent."""
+    await _close(_iterator(content))
+
+
+def _iterator(content: Content) -> AsyncIterator[bytes | str]:
     return aiter(content) if isinstance(content, AsyncIterable) else _Threaded(iter(content))
 
 
-def as_bytes(chunk: object) -> bytes:
-    """What is sent for one piece.
-
-    Raises:
-        TypeError: it is neither bytes nor text.
-    """
+def _bytes(chunk: object) -> bytes:
     if isinstance(chunk, bytes):
         return chunk
     if isinstance(chunk, str):
@@ -31,7 +79,7 @@ def as_bytes(chunk: object) -> bytes:
     raise TypeError(f"the content of a streaming response gave {type(chunk).__qualname__}, not bytes or str")
 
 
-async def close(iterator: AsyncIterator[bytes | str]) -> None:
+async def _close(iterator: AsyncIterator[bytes | str]) -> None:
     """Lets a generator run its `finally` blocks now, and not when it is collected."""
     aclose = getattr(iterator, "aclose", None)
     if aclose is not None:
@@ -49,14 +97,16 @@ class _Threaded:
         return self
 
     async def __anext__(self) -> bytes | str:
-        step: Callable[[], object] = lambda: next(self._iterator, _END)  # noqa: E731: StopIteration cannot cross a future
-        chunk = await in_thread(step, self._context)
+        chunk = await in_thread(self._step, self._context)
         if chunk is _END:
             raise StopAsyncIteration
-        return cast("bytes | str", chunk)  # `as_bytes` looks at it
+        return cast("bytes | str", chunk)  # `_bytes` looks at it
+
+    def _step(self) -> object:
+        return next(self._iterator, _END)  # StopIteration cannot cross a future
 
     async def aclose(self) -> None:
         """Closes the iterator if it can be closed."""
-        closing = getattr(self._iterator, "close", None)
+        closing: Callable[[], None] | None = getattr(self._iterator, "close", None)
         if closing is not None:
             await in_thread(closing, self._context)

@@ -99,7 +99,7 @@ class _Send:
         if self._exchange.has_left:
             await asyncio.sleep(0)  # an application that tries again and again must not keep the loop from cancelling it
             raise ClientDisconnected("the client went away")
-        with self._exchange.checking():
+        with self._exchange.failures.checking():
             kind = field(message, "type", str)
             if kind not in self._steps:
                 raise ProtocolViolation("VELO_VIOLATION_MESSAGE", f"{kind!r} is not a message of a response")
@@ -230,7 +230,7 @@ class AsgiServer:
             exchange.crash([(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"21")], b"Internal Server Error")
             raise
         if not exchange.over.done():
-            with exchange.checking():
+            with exchange.failures.checking():
                 raise ProtocolViolation("VELO_VIOLATION_NO_RESPONSE", f"the application returned where {send.expected} must come")
 
     # Lifespan.

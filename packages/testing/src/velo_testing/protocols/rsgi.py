@@ -53,7 +53,7 @@ class RSGIHTTPProtocol:
         self._is_iterated = False
         self._is_broken = False
         self._stream_over: asyncio.Future[None] = self._loop.create_future()
-        exchange.excused = (self._closed,)
+        exchange.failures.excused = (self._closed,)
 
     # Read.
 
@@ -139,7 +139,7 @@ class RSGIHTTPProtocol:
         pairs = _encoded(headers)
         if self._exchange.response is not None:
             raise _granian_own(RSGIProtocolError)("RSGI protocol error")
-        with self._exchange.checking():
+        with self._exchange.failures.checking():
             self._begin(status, pairs)
             if self._exchange.request.method == "HEAD":
                 self._exchange.finish()
@@ -154,7 +154,7 @@ class RSGIHTTPProtocol:
             headers = [pair for pair in headers if pair not in lengths]
         elif not lengths and status not in (204, 304) and (body or not is_head):
             headers = [*headers, (b"content-length", b"%d" % len(body))]
-        with self._exchange.checking():
+        with self._exchange.failures.checking():
             self._begin(status, headers)
             if not is_head:
                 self._exchange.push(body)
@@ -164,7 +164,7 @@ class RSGIHTTPProtocol:
         _demand(file, str)
         path = Path(file)
         if path.is_dir():
-            with self._exchange.checking():
+            with self._exchange.failures.checking():
                 raise ProtocolViolation("VELO_VIOLATION_FILE", f"{file!r} is a directory: Granian breaks off in the middle of the response")
         try:
             with path.open("rb") as opened:
@@ -174,7 +174,7 @@ class RSGIHTTPProtocol:
         except OSError:
             self._respond(404, [], b"Not found")
             return
-        with self._exchange.checking():
+        with self._exchange.failures.checking():
             self._begin(status, headers)
             if self._exchange.request.method != "HEAD":
                 self._exchange.push(content)
@@ -213,7 +213,7 @@ class RSGIHTTPStreamTransport:
         if self._exchange.request.method == "HEAD":
             self._is_cut = True  # hyper throws the body away, and closes the transport as soon as it has seen that there is one
         else:
-            with self._exchange.checking():
+            with self._exchange.failures.checking():
                 self._exchange.push(data)
         return _Sent(self._exchange, None)
 
@@ -240,8 +240,8 @@ class _Sent:
 def _end_stream(exchange: Exchange, over: asyncio.Future[None]) -> None:
     if not over.done():
         over.set_result(None)
-    if not exchange.has_left and not exchange.has_failed:
-        with suppress(ProtocolViolation), exchange.checking():
+    if not exchange.has_left and not exchange.failures.of_application:
+        with suppress(ProtocolViolation), exchange.failures.checking():
             exchange.finish()
 
 
@@ -288,7 +288,7 @@ class RsgiServer:
             exchange.finish_truncated()
             raise
         if exchange.response is None and not exchange.has_left:
-            with exchange.checking():
+            with exchange.failures.checking():
                 raise ProtocolViolation("VELO_VIOLATION_NO_RESPONSE", "the application returned without a response")
 
     # Lifespan.
