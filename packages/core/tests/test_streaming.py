@@ -517,6 +517,38 @@ def test_a_request_body_arrives_piece_by_piece(serve: Serve) -> None:
     assert sizes == [10, 20]
 
 
+@pytest.mark.parametrize("how", ["stream", "body", "model"])
+def test_a_body_that_was_streamed_is_not_there_a_second_time(serve: Serve, how: str) -> None:
+    """Told at once; to ask the server again would be to wait for ever."""
+    app = Velo()
+
+    async def consume(request: Request) -> None:
+        async for _ in request.stream():
+            pass
+
+    async def model(names: list[str]) -> None: ...
+
+    async def raw(request: Request) -> bytes:
+        return b"".join([chunk async for chunk in request.stream()]) if how == "stream" else await request.body()
+
+    app.post("/", dependencies=[Depends(consume)])(model if how == "model" else raw)
+
+    with pytest.raises(RuntimeError, match="has been streamed already"):
+        serve(app).post("/", json=["a"])
+
+
+def test_a_body_that_was_read_as_a_whole_can_be_streamed_and_read_again(serve: Serve) -> None:
+    app = Velo()
+
+    @app.post("/")
+    async def echo(request: Request) -> list[str]:
+        whole = await request.body()
+        streamed = b"".join([chunk async for chunk in request.stream()])
+        return [whole.decode(), streamed.decode(), (await request.body()).decode()]
+
+    assert serve(app).post("/", content=b"abc").json() == ["abc", "abc", "abc"]
+
+
 def test_a_streamed_request_body_is_held_to_the_limit_while_it_arrives(serve: Serve) -> None:
     app = Velo()
     pulled: list[int] = []

@@ -14,7 +14,7 @@ from typing import NoReturn, TypeVarTuple, Unpack
 
 from velo_cli.errors import Signalled
 
-__all__ = ["ENDING", "adopt", "end_on_signals", "ignore", "signals_held", "spawn", "stop"]
+__all__ = ["ENDING", "adopt", "end_on_signals", "hold_signals", "ignore", "release_signals", "signals_held", "spawn", "stop"]
 
 Arguments = TypeVarTuple("Arguments")
 
@@ -33,29 +33,37 @@ def _end(number: int, frame: FrameType | None) -> NoReturn:
     raise Signalled
 
 
+def hold_signals() -> None:
+    """Keeps SIGINT and SIGTERM from this process, and from those that it starts, until `release_signals`. None is lost."""
+    if sys.platform != "win32":
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+
+
+def release_signals() -> None:
+    """Lets SIGINT and SIGTERM through, and with them those that came meanwhile."""
+    if sys.platform != "win32":
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+
+
 @contextmanager
 def signals_held() -> Generator[None]:
-    """Holds SIGINT and SIGTERM back: from this process until the context is left, and from processes started in it until they `adopt`.
+    """Holds signals while processes are started.
 
-    A Ctrl-C would otherwise find those while they import, and each would print a traceback; and this one between the start of a process and
-    the note of it.
+    A Ctrl-C would otherwise find those while they import, before they `adopt`, and each would print a traceback; and this one between the
+    start of a process and the note of it.
     """
-    if sys.platform == "win32":
-        yield
-        return
-    held = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    hold_signals()
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+        release_signals()
 
 
 def adopt() -> None:
     """Is the first thing a worker does: from now on its parent ends it, with SIGTERM, and a Ctrl-C is the parent's to act on."""
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGINT, ignore)
-    if sys.platform != "win32":
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+    release_signals()
 
 
 def ignore(number: int, frame: FrameType | None) -> None:
@@ -63,10 +71,9 @@ def ignore(number: int, frame: FrameType | None) -> None:
 
 
 def spawn(function: Callable[[Unpack[Arguments]], None], *arguments: *Arguments) -> SpawnProcess:
-    """Runs `function` in a fresh interpreter that ends on SIGTERM alone."""
+    """Runs `function` in a fresh interpreter that ends on SIGTERM alone. To be called with `signals_held`."""
     process = multiprocessing.get_context("spawn").Process(target=_run, args=(function, *arguments))
-    with signals_held():
-        process.start()
+    process.start()
     return process
 
 

@@ -10,7 +10,7 @@ from multiprocessing.context import SpawnProcess
 from watchfiles import PythonFilter, watch
 
 from velo_cli.errors import Failure
-from velo_cli.process import spawn, stop
+from velo_cli.process import signals_held, spawn, stop
 from velo_cli.serving import serve
 from velo_cli.settings import Settings
 
@@ -31,7 +31,7 @@ def serve_and_reload(settings: Settings) -> None:
     ending = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, frame: ending.set())
-    process, changed, waiting = spawn(_serve, settings), False, False
+    process, changed, waiting = _start(settings), False, False
     try:
         for changes in watch(
             settings.target.folder,
@@ -42,7 +42,7 @@ def serve_and_reload(settings: Settings) -> None:
         ):
             if changes:
                 stop([process], settings.shutdown_timeout)
-                process, changed, waiting = spawn(_serve, settings), True, False
+                process, changed, waiting = _start(settings), True, False
             elif process.exitcode is not None and not waiting:
                 if not changed:
                     _end_like(process)
@@ -50,6 +50,11 @@ def serve_and_reload(settings: Settings) -> None:
                 sys.stderr.write("Waiting for a change.\n")
     finally:
         stop([process], settings.shutdown_timeout)
+
+
+def _start(settings: Settings) -> SpawnProcess:
+    with signals_held():
+        return spawn(_serve, settings)
 
 
 def _serve(settings: Settings) -> None:

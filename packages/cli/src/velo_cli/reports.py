@@ -10,6 +10,7 @@ from multiprocessing.queues import SimpleQueue
 from typing import Protocol, TypeAlias
 
 from velo_cli.errors import Failure
+from velo_cli.process import signals_held
 
 __all__ = ["Failed", "Outbox", "Ready", "Reports"]
 
@@ -69,7 +70,8 @@ class Reports:
         return self._queue
 
     def __enter__(self) -> Reports:
-        self._reader.start()
+        with signals_held():  # or the thread could take one that the main thread holds
+            self._reader.start()
         return self
 
     def __exit__(self, *exception: object) -> None:

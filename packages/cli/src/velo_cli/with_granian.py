@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, MutableMapping
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 else:
     from granian.server import Server  # threads in place of processes on free-threaded Python
 
-from velo_cli.process import adopt, ignore, signals_held
+from velo_cli.process import adopt, hold_signals, ignore, signals_held
 from velo_cli.reports import Outbox
 from velo_cli.settings import Settings
 from velo_cli.target import Target
@@ -59,7 +60,7 @@ def serve(settings: Settings, outbox: Outbox) -> int:
     )
     _LOGGER.disabled = not settings.verbose  # that a worker has ended is for us to say: we know why
     try:
-        server.serve(target_loader=cast("Loader", partial(_load, asgi, settings.target, outbox)), wrap_loader=False)
+        server.serve(target_loader=cast("Loader", partial(_load, asgi, settings.target, outbox, os.getpid())), wrap_loader=False)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
     return 0
@@ -75,9 +76,13 @@ class _Server(Server):
 # In the worker.
 
 
-def _load(asgi: bool, target: Target, outbox: Outbox) -> _RSGI | ASGI:
-    adopt()
+def _load(asgi: bool, target: Target, outbox: Outbox, parent: int) -> _RSGI | ASGI:
+    is_process = os.getpid() != parent  # or a thread, on free-threaded Python
+    if is_process:
+        adopt()
     loaded = load(target, outbox)
+    if is_process:
+        hold_signals()  # Granian's handlers, set before the application starts, do not end the start
     life = Life(loaded, outbox)
     return _asgi(loaded.app, life) if asgi else _RSGI(loaded.app, life)
 

@@ -14,7 +14,7 @@ from multiprocessing.context import SpawnProcess
 import uvicorn
 import uvicorn.config
 
-from velo_cli.process import ENDING, ignore, signals_held, spawn, stop
+from velo_cli.process import ENDING, hold_signals, ignore, signals_held, spawn, stop
 from velo_cli.reports import Outbox
 from velo_cli.settings import Settings
 from velo_cli.worker import Ended, Life, load
@@ -64,6 +64,7 @@ def _work(settings: Settings, outbox: Outbox) -> None:
         timeout_graceful_shutdown=settings.shutdown_timeout,
     )
     server = _Server(config, Life(loaded, outbox))
+    hold_signals()  # until the start, which handles them itself, is under way
     for number in ENDING:
         signal.signal(number, server.handle_exit)
     try:
@@ -82,8 +83,7 @@ class _Server(uvicorn.Server):
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         await self._life.start()
         try:
-            if not self.should_exit:
-                await super().serve(sockets)
+            await super().serve(sockets)
         finally:
             await self._life.stop()
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from velo_cli.errors import Failure, details, reason
-from velo_cli.process import ENDING
+from velo_cli.process import ENDING, release_signals
 from velo_cli.reports import Failed, Outbox, Ready
 from velo_cli.target import Loaded, Target
 
@@ -61,7 +61,7 @@ class Life:
         self._outbox = outbox
 
     async def start(self) -> None:
-        """Enters the lifespans. A signal that ends the process leaves those again that were entered.
+        """Enters the lifespans, and releases signals that were held. One that ends the process leaves the lifespans that were entered.
 
         Raises:
             Ended: the application does not start, or a signal came first.
@@ -113,11 +113,13 @@ def _cancelled_by_signals() -> Generator[None]:
             task.cancel()
 
     def handle(number: int, frame: FrameType | None) -> None:
+        if not seen:  # a second one would cancel what the first one has started
+            loop.call_soon_threadsafe(cancel)
         seen.append(number)
-        loop.call_soon_threadsafe(cancel)
 
     ending = ENDING if multiprocessing.parent_process() is None else (signal.SIGTERM,)  # see `adopt`
     previous = {number: signal.signal(number, handle) for number in ending}
+    release_signals()
     try:
         yield
     finally:

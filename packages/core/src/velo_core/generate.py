@@ -48,7 +48,10 @@ def compiled(plan: Plan, adapter: Adapter) -> Run:
 
 
 def _code(label: str, source: str) -> CodeType:
-    filename = f"<plan {label}>"
+    filename, number = f"<plan {label}>", 1
+    while filename in linecache.cache and linecache.getlines(filename) != source.splitlines(keepends=True):
+        number += 1  # another protocol or another application: each traceback shows its own lines
+        filename = f"<plan {label} ({number})>"
     # As attrs does it: an entry without a modification time is never thrown away by linecache.checkcache.
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
     return compile(source, filename, "exec")
@@ -181,6 +184,8 @@ class _Writer:
         binding = endpoint.binding
         if self.opens:
             self.line(1, "teardown = request.teardown" if self.around else "teardown = Teardown()")
+        if self.light and binding.body is not None:
+            self.line(1, "body = None")
         self.line(1, "try:")
         if binding.can_fail:
             self.line(2, "errors = []")
@@ -203,11 +208,13 @@ class _Writer:
     def _end(self, served: Served) -> None:
         """The end of a light plan. Sending is outside of the `try`: what fails there cannot be answered any more."""
         variable = served.binding.handler.variable
-        self.line(2, f"{variable} = await answer_error(open_request(scope, receive, values), error)")
+        # What answers the error may look at the body, which comes only once.
+        request = f"open_request(scope, receive, values{', body' if served.binding.body is not None else ''})"
+        self.line(2, f"{variable} = await answer_error({request}, error)")
         if served.result.shape is not Shape.DATA:
             self.line(1, f"await send_response({variable}, scope, receive, send, None)")
             return
-        self.lines[-1:] = [f"        {variable}, content = await answer_error(open_request(scope, receive, values), error), None"]
+        self.lines[-1:] = [f"        {variable}, content = await answer_error({request}, error), None"]
         self.line(1, "if content is None:")
         self.line(2, f"await send_response({variable}, scope, receive, send, None)")
         self.line(2, "return")
@@ -315,7 +322,7 @@ class _Writer:
         # The body comes once: where there is a request, middleware or a dependency may have read it, and the request keeps it.
         read = f"await read_body(scope, receive, headers, {self.plan.max_content_length})" if self.light else "await request.body()"
         if step.convert is None:
-            self.line(depth, f"{step.variable} = {read}")
+            self.line(depth, f"{step.variable} = body = {read}" if self.light else f"{step.variable} = {read}")
             return
         convert = self.constant(f"to_{step.variable}", step.convert)
         content_type = self._header_key("content-type")

@@ -80,12 +80,12 @@ class Plan:
     route: RouteInfo
     max_content_length: int
 
-    def open_request(self, adapter: Adapter) -> Callable[[object, object, tuple[object, ...]], Request]:
-        """Makes this route's requests from what the protocol gives."""
+    def open_request(self, adapter: Adapter) -> Callable[..., Request]:
+        """Makes this route's requests from what the protocol gives, and from the body if it has been read."""
         route = self.route
 
-        def open_request(scope: object, receive: object, values: tuple[object, ...]) -> Request:
-            return Request(adapter, route, scope, receive, values)
+        def open_request(scope: object, receive: object, values: tuple[object, ...], body: bytes | None = None) -> Request:
+            return Request(adapter, route, scope, receive, values, body)
 
         return open_request
 

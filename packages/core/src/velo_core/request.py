@@ -124,6 +124,7 @@ class Request:
         "_adapter",
         "_response_headers",
         "_scope",
+        "_taken",
         "_values",
         "route",
         "teardown",
@@ -134,7 +135,15 @@ class Request:
     teardown: Teardown
     """What dependencies of this request opened. For generated plans, and only there while they need it."""
 
-    def __init__(self, adapter: Adapter, route: RouteInfo, scope: object, receive: object, values: tuple[object, ...]) -> None:
+    def __init__(
+        self,
+        adapter: Adapter,
+        route: RouteInfo,
+        scope: object,
+        receive: object,
+        values: tuple[object, ...],
+        body: bytes | None = None,
+    ) -> None:
         self._adapter = adapter
         self._scope = scope
         self._receive = receive
@@ -143,7 +152,8 @@ class Request:
         self._headers: Headers | None = None
         self._query: QueryParams | None = None
         self._cookies: dict[str, str] | None = None
-        self._body: bytes | None = None
+        self._body = body
+        self._taken = False
         self._response_headers: MutableHeaders | None = None
 
     def __repr__(self) -> str:
@@ -248,8 +258,10 @@ class Request:
         Raises:
             HTTPError: 413 when it is larger than the route accepts.
             ClientDisconnect: the client left before it had sent all.
+            RuntimeError: somebody has streamed it.
         """
         if self._body is None:
+            self._take()
             headers = self._adapter.raw_headers(self._scope)
             self._body = await self._adapter.read_body(self._scope, self._receive, headers, self.route.max_content_length)
         return self._body
@@ -263,7 +275,7 @@ class Request:
         return self.route.json_codec.decode(await self.body())
 
     async def stream(self, limit: int | None = None) -> AsyncIterator[bytes]:
-        """The body as it arrives; it is not kept, so it can be read once and `body()` is not available afterwards.
+        """The body as it arrives; it is not kept, so it can be read once, and `body()` only before.
 
         Args:
             limit: Bytes accepted; the limit of the route by default.
@@ -271,15 +283,25 @@ class Request:
         Raises:
             HTTPError: 413 as soon as more has arrived.
             ClientDisconnect: the client left before it had sent all.
+            RuntimeError: somebody has streamed it before.
         """
         allowed = self.route.max_content_length if limit is None else limit
         check_declared_length(self.headers.get("content-length"), allowed)
+        if self._body is not None:
+            yield self._body
+            return
+        self._take()
         received = 0
         async for chunk in self._adapter.stream(self._scope, self._receive):
             received += len(chunk)
             if received > allowed:
                 raise too_large(allowed)
             yield chunk
+
+    def _take(self) -> None:
+        if self._taken:  # servers have nothing more to give, and some wait for ever to give it
+            raise RuntimeError("the body of this request has been streamed already and is not kept; read it once, or use body() everywhere")
+        self._taken = True
 
     def url_for(self, name: str, /, **values: object) -> str:
         """Path of the route called `name` (see `Velo.url_for`), below the place where the application is mounted."""

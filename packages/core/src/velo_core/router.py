@@ -314,9 +314,13 @@ class Router:
         """See `exception_handler`.
 
         Raises:
-            SetupError: this router already has a handler for exactly this class; or the application has already started.
+            SetupError: this is no class of exceptions; this router already has a handler for exactly this class; or the application has
+                already started.
         """
         self._open_for("exception handler")
+        if not (isinstance(kind, type) and issubclass(kind, Exception)):  # pyright: ignore[reportUnnecessaryIsInstance]: untyped callers
+            message = f"{kind!r} is not a class of exceptions; give one that is derived from Exception, such as HTTPError"
+            raise SetupError("VELO_EXCEPTION_HANDLER", message)
         known = self.own_exception_handlers.get(kind)
         if known is not None:
             message = f"{kind.__qualname__} is already handled on this router by {getattr(known, '__qualname__', known)!s} ({where(known)}); remove one"

@@ -219,8 +219,8 @@ def test_a_segment_is_divided_as_by_trying_everything(
     between: list[str], names: list[str], before: str, after: str, text: str
 ) -> None:
     literals = (before, *between, after)
-    text = f"/{before}" + "".join(f"{{p{number}:{names[number]}}}{literal}" for number, literal in enumerate(literals[1:]))[: None]
-    segment = pattern(text).segments[0]
+    written = "".join(f"{{p{number}:{names[number]}}}{literal}" for number, literal in enumerate(literals[1:]))
+    segment = pattern(f"/{before}{written}").segments[0]
 
     assert segment.match(text) == divide_by_trial(segment.literals, segment.converters, text)
 

@@ -76,7 +76,7 @@ class Exchange:
         self._drained = asyncio.Event()
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._helpers: set[asyncio.Future[object]] = set()
+        self._side_tasks: set[asyncio.Future[object]] = set()
         self._finished = self._crashed = self._ended = self._cancelled = False
 
     # The application's side.
@@ -181,18 +181,18 @@ class Exchange:
             self._finished = True
             self._mark(self.over)
 
-    def help(self, work: Coroutine[object, object, T]) -> asyncio.Task[T]:
+    def run_aside(self, work: Coroutine[object, object, T]) -> asyncio.Task[T]:
         """Runs something for the application, at most as long as the application itself runs."""
         task = asyncio.get_running_loop().create_task(work)
-        helper = cast("asyncio.Future[object]", task)
-        self._helpers.add(helper)
-        helper.add_done_callback(self._forget)
+        side_task = cast("asyncio.Future[object]", task)
+        self._side_tasks.add(side_task)
+        side_task.add_done_callback(self._forget)
         return task
 
-    def _forget(self, helper: asyncio.Future[object]) -> None:
-        self._helpers.discard(helper)
-        if not helper.cancelled():
-            helper.exception()  # what the application does not await is not missed
+    def _forget(self, side_task: asyncio.Future[object]) -> None:
+        self._side_tasks.discard(side_task)
+        if not side_task.cancelled():
+            side_task.exception()  # what the application does not await is not missed
 
     # The client's side.
 
@@ -306,10 +306,10 @@ class Exchange:
             self._changed.set()
 
     async def _clean_up(self) -> None:
-        helpers = tuple(self._helpers)
-        for helper in helpers:
-            helper.cancel()
-        await asyncio.gather(*helpers, return_exceptions=True)
+        side_tasks = tuple(self._side_tasks)
+        for side_task in side_tasks:
+            side_task.cancel()
+        await asyncio.gather(*side_tasks, return_exceptions=True)
         await self._body.close()
 
     def _report(self, error: BaseException) -> None:

@@ -37,7 +37,7 @@ class Lifespan:
     async def start(self) -> None:
         """Sends `lifespan.startup` and waits for the answer; see the class for errors."""
         self._task = asyncio.get_running_loop().create_task(self._run(), name="lifespan")
-        await self._wait(lambda: bool(self._answers) or self._has_ended, "start-up")
+        await self._wait(lambda: bool(self._answers) or self._has_ended)
         if not self._answers and not self._asked:
             return
         try:
@@ -51,7 +51,7 @@ class Lifespan:
         if not self._answers:  # not started, or no lifespan
             return
         self._stopping.set()
-        await self._wait(lambda: self._has_ended, "shutdown")
+        await self._wait(lambda: self._has_ended)
         if "lifespan.shutdown" in self._asked:
             self._judge("lifespan.shutdown.complete", "shutdown")
         elif self._raised is not None:
@@ -61,7 +61,7 @@ class Lifespan:
     def _has_ended(self) -> bool:
         return self._task is None or self._task.done()
 
-    async def _wait(self, ready: Callable[[], bool], what: str) -> None:
+    async def _wait(self, ready: Callable[[], bool]) -> None:
         try:
             while not ready():
                 self._changed.clear()

@@ -60,7 +60,7 @@ class RSGIHTTPProtocol:
     def __call__(self) -> Awaitable[bytes]:
         """The whole body. Like an asyncio future: it begins at once, and `create_task` does not take it."""
         self._take_body()
-        return self._exchange.help(self._read_all())
+        return self._exchange.run_aside(self._read_all())
 
     def __aiter__(self) -> RSGIHTTPProtocol:
         """The body chunk by chunk, with an empty one at the end."""
@@ -71,11 +71,11 @@ class RSGIHTTPProtocol:
     def __anext__(self) -> Awaitable[bytes]:
         if not self._is_iterated:
             raise StopAsyncIteration("stream exhausted")
-        return self._exchange.help(self._read_chunk())
+        return self._exchange.run_aside(self._read_chunk())
 
     def client_disconnect(self) -> Awaitable[None]:
         """Done when the client leaves before the response is complete, or when a streamed response is. After any other it never is."""
-        return self._exchange.help(self._wait_for_disconnect())
+        return self._exchange.run_aside(self._wait_for_disconnect())
 
     def _take_body(self) -> None:
         if self._is_read:
