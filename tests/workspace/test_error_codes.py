@@ -38,7 +38,8 @@ def test_every_explained_code_exists() -> None:
 
 def test_every_code_says_what_to_do() -> None:
     """In the tables whose rows begin with a code: what it means, and what to do about it."""
-    rows = [[cell.strip() for cell in row.strip("|").split(" | ")] for row in re.findall(r"^\| `VELO_.*\|$", PAGE.read_text(), re.MULTILINE)]
+    lines = re.findall(r"^\| `VELO_.*\|$", PAGE.read_text(), re.MULTILINE)
+    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
     incomplete = [row[0] for row in rows if len(row) != 3 or not all(row)]
 
     assert rows

@@ -197,7 +197,7 @@ REFUSED = [
     Refuses(Literal["all", 7], "Expected one of all, 7", ["ALL", "7.0", "07", "８", ""]),
     Refuses(UserId, "Expected `int`", ["1.0", "1_000"]),
     Refuses(int | UUID, "Expected `int | UUID`", ["x", "1.0", "007"]),
-    Refuses(Literal["all"] | float, "Expected `typing.Literal['all'] | float`", ["nan", "none"]),
+    Refuses(Literal["all"] | float, "Expected `Literal | float`", ["nan", "none"]),
 ]
 
 
@@ -233,11 +233,11 @@ def test_octets_that_are_no_text_of_the_type_are_never_an_error_of_the_server(se
             assert response.status_code in (200, 404, 422), (target, response.text)
 
 
-def test_octets_that_are_not_utf_8_become_replacement_characters(serve: Serve) -> None:
+def test_octets_that_are_not_utf_8_are_replaced_in_a_query_and_not_found_in_a_path(serve: Serve) -> None:
     client = serve(app_for([str]))
 
     assert client.get("/", extensions={"target": b"/query/0?value=a%ff"}).text == repr("a�")
-    assert client.get("/", extensions={"target": b"/path/0/a%ff"}).text == repr("a�")
+    assert client.get("/", extensions={"target": b"/path/0/a%ff"}).status_code == 404
 
 
 def test_an_encoded_slash_in_a_converted_parameter_is_a_404(serve: Serve) -> None:
@@ -250,7 +250,7 @@ def test_an_encoded_slash_in_a_converted_parameter_is_a_404(serve: Serve) -> Non
 # What is not there.
 
 
-async def test_a_missing_value_is_told_with_its_name_on_the_wire(serve: Serve) -> None:
+def test_a_missing_value_is_told_with_its_name_on_the_wire(serve: Serve) -> None:
     app = Velo()
 
     @app.get("/")
@@ -343,7 +343,7 @@ def test_a_mutable_default_is_each_requests_own(serve: Serve) -> None:
         tags: Annotated[list[str], Query()] = [],  # noqa: B006 - what is tested
         nested: Annotated[list[Any], Query()] = [[]],  # noqa: B006
         ids: Annotated[set[int], Query()] = {1},  # noqa: B006
-        words: Annotated[tuple[str, ...] | Any, Query()] = ([],),
+        words: Annotated[tuple[Any, ...], Query()] = ([],),
     ) -> str:
         tags.append("x")
         nested[0].append("x")
@@ -410,7 +410,7 @@ def test_a_collection_has_all_values_of_a_name(serve: Serve) -> None:
 
 
 def test_each_item_that_does_not_fit_is_told_with_its_position(serve: Serve) -> None:
-    kinds = [list[int], tuple[int, str, int], list[Annotated[int, msgspec.Meta(ge=1)]], Annotated[list[int], annotated_types.Ge(1)]]
+    kinds: list[object] = [list[int], tuple[int, str, int], list[Annotated[int, msgspec.Meta(ge=1)]], Annotated[list[int], annotated_types.Ge(1)]]
     client = serve(app_for([*kinds, set[int]], ["query"]))
 
     assert in_query(client, 0, ["1", "1.0", "2", "１"]).json() == problem(
@@ -471,12 +471,8 @@ def test_any_name_can_be_a_parameter(serve: Serve) -> None:
     names += "query_string raw_headers find_header read_body open_request answer_error INVALID Response JSON deepcopy send_response".split()
     names += "call_1 type id list str encode to_id match self cls print ValidationError check_result parse_query PROBLEM".split()
 
-    async def handle(**values: int) -> dict[str, int]:
-        return values
-
-    source = f"async def handle({', '.join(f'{name}: int' for name in names)}) -> dict: return [{', '.join(names)}]"
     namespace: dict[str, Any] = {}
-    exec(source.replace("-> dict", "-> list[int]"), namespace)  # noqa: S102
+    exec(f"async def handle({', '.join(f'{name}: int' for name in names)}): return [{', '.join(names)}]", namespace)  # noqa: S102
     app.get("/")(namespace["handle"])
 
     assert serve(app).get("/", params={name: str(number) for number, name in enumerate(names)}).json() == list(range(len(names)))
@@ -519,6 +515,11 @@ def test_a_parameter_without_annotation_is_text(serve: Serve) -> None:
 # Path parameters that the pattern's own converters have made.
 
 
+class Pair(NamedTuple):
+    first: str
+    second: str
+
+
 def test_a_converted_path_value_has_the_declared_type(serve: Serve) -> None:
     """What the converter makes is not always what the handler wants."""
     app = Velo()
@@ -527,10 +528,10 @@ def test_a_converted_path_value_has_the_declared_type(serve: Serve) -> None:
     class Doubled:
         name = "doubled"
         rank = 60
-        makes = list
+        makes = Pair
 
         def parse(self, text: str, /) -> object:
-            return [text, text]
+            return Pair(text, text)
 
         def format(self, value: object, /) -> str:
             return str(value)
@@ -554,11 +555,11 @@ def test_a_converted_path_value_has_the_declared_type(serve: Serve) -> None:
         ("path", str, "a/b", "a/b"),
         ("code", str, "abc", "abc"),
         ("code", Colour, "red", Colour.RED),
-        ("doubled", list[str], "x", ["x", "x"]),
-        ("doubled", str, "x", ["x", "x"]),
+        ("doubled", Pair, "x", Pair("x", "x")),
+        ("doubled", object, "x", Pair("x", "x")),
     ]
     for number, (converter, annotation, _, _) in enumerate(cases):
-        app.get(f"/{number}/{{value:{converter}}}")(taking(Annotated[annotation, Path()] if converter != "doubled" else Any))  # pyright: ignore[reportInvalidTypeForm]
+        app.get(f"/{number}/{{value:{converter}}}")(taking(annotation))
     client = serve(app)
     for number, (converter, annotation, text, value) in enumerate(cases):
         assert client.get(f"/{number}/{text}").text == repr(value), (converter, annotation)
@@ -678,14 +679,12 @@ def test_bounds_hold_for_every_source(serve: Serve) -> None:
 
 
 def test_a_default_does_not_have_to_keep_to_the_bounds(serve: Serve) -> None:
-    client = serve(app_for([]))
     app = Velo()
 
     @app.get("/")
     async def show(page: Annotated[int, Query(ge=1)] = -1) -> int:
         return page
 
-    assert client.get("/").status_code == 404
     assert serve(app).get("/").json() == -1
 
 
@@ -705,9 +704,9 @@ def test_types_with_a_pydantic_schema_are_read_by_pydantic(serve: Serve) -> None
         Annotated[str, pydantic.StringConstraints(strip_whitespace=True, max_length=2)],
         pydantic.AwareDatetime,
     ]
-    client = serve(app_for(kinds, ["query", "path"]))
+    client = serve(app_for(kinds, ["query"]))
 
-    assert in_query(client, 0, ["yes"]).text == in_path(client, 0, ["yes"]).text == "'YES'"
+    assert in_query(client, 0, ["yes"]).text == "'YES'"
     assert in_query(client, 0, ["no"]).json() == problem((["query", "value"], "Value error, not this one", "value_error"))
     assert in_query(client, 1, ["a", "b"]).text == "['A', 'B']"
     assert locations(in_query(client, 1, ["a", "no"])) == [("query", "value", 1, "value_error")]

@@ -79,6 +79,9 @@ def spawn(function: Callable[[Unpack[Arguments]], None], *arguments: *Arguments)
 
 def _run(function: Callable[[Unpack[Arguments]], None], *arguments: *Arguments) -> None:
     adopt()
+    # Spawning is for our processes. What the user's code starts is as everywhere, and so are Granian's workers: it forks where that is the
+    # default, and a spawned one can crash when it ends (its threads meet an interpreter that is being taken down, before Python 3.14).
+    multiprocessing.set_start_method(None, force=True)
     function(*arguments)
 
 

@@ -39,6 +39,7 @@ def serve_and_reload(settings: Settings) -> None:
             stop_event=ending,
             rust_timeout=POLL_MILLISECONDS,
             yield_on_timeout=True,
+            ignore_permission_denied=True,
         ):
             if changes:
                 stop([process], settings.shutdown_timeout)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing.queues import SimpleQueue
 from typing import Protocol, TypeAlias
 
 from velo_cli.errors import Failure
@@ -45,8 +45,18 @@ Report: TypeAlias = Ready | Failed
 class Outbox(Protocol):
     """The worker's end."""
 
-    def put(self, obj: Report, /) -> None:
+    def put(self, report: Report, /) -> None:
         """Tells the parent."""
+
+
+class Queue(Protocol):
+    """Both ends; `None` is the last report."""
+
+    def put(self, report: Report | None, /) -> None:
+        """Appends a report."""
+
+    def get(self) -> Report | None:
+        """Waits for a report."""
 
 
 class Reports:
@@ -54,14 +64,15 @@ class Reports:
 
     Args:
         workers: How many there are.
+        in_process: Whether the worker is this process.
         announce: Called with the label, in a thread, when all of them are ready.
     """
 
-    def __init__(self, workers: int, announce: Callable[[str], None]) -> None:
+    def __init__(self, workers: int, *, in_process: bool, announce: Callable[[str], None]) -> None:
         self.failure: Failure | None = None
         self._awaited = workers
         self._announce = announce
-        self._queue: SimpleQueue[Report | None] = multiprocessing.get_context("spawn").SimpleQueue()
+        self._queue: Queue = queue.SimpleQueue() if in_process else multiprocessing.get_context("spawn").SimpleQueue()
         self._reader = threading.Thread(target=self._read, daemon=True)
 
     @property

@@ -25,7 +25,7 @@ def serve(settings: Settings) -> None:
     Raises:
         Failure: the application or a worker failed.
     """
-    with Reports(settings.workers, partial(_announce, settings)) as reports:
+    with Reports(settings.workers, in_process=settings.in_process, announce=partial(_announce, settings)) as reports:
         status = _server(settings.server)(settings, reports.outbox)
     if reports.failure is not None:
         raise reports.failure

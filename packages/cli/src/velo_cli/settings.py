@@ -37,6 +37,11 @@ class Settings:
     verbose: bool
     shutdown_timeout: int
 
+    @property
+    def in_process(self) -> bool:
+        """Whether the process that watches over the workers is itself the only one."""
+        return self.server == "uvicorn" and self.workers == 1
+
     def announcement(self, label: str) -> str:
         """The line that tells where `label` is served."""
         workers = f"{self.workers} worker{'s' if self.workers != 1 else ''}"

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 else:
     from granian.server import Server  # threads in place of processes on free-threaded Python
 
+from velo_cli.errors import Failure, details
 from velo_cli.process import adopt, hold_signals, ignore, signals_held
 from velo_cli.reports import Outbox
 from velo_cli.settings import Settings
@@ -45,6 +46,9 @@ def serve(settings: Settings, outbox: Outbox) -> int:
 
     Returns:
         The exit status.
+
+    Raises:
+        Failure: it cannot listen.
     """
     asgi = settings.interface == "asgi"
     server = _Server(
@@ -63,6 +67,9 @@ def serve(settings: Settings, outbox: Outbox) -> int:
         server.serve(target_loader=cast("Loader", partial(_load, asgi, settings.target, outbox, os.getpid())), wrap_loader=False)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
+    except (OSError, RuntimeError) as error:  # the port was free a moment ago; Granian appends a backtrace of its own
+        why = str(error).partition("\n")[0]
+        raise Failure(f"granian cannot listen on {settings.endpoint.url}: {why}", details(error)) from error
     return 0
 
 

@@ -5,7 +5,9 @@ Uvicorn's own supervisor starts a worker again that cannot start, for ever in ol
 
 from __future__ import annotations
 
+import asyncio
 import copy
+import logging
 import signal
 import socket
 from multiprocessing.connection import wait
@@ -29,7 +31,7 @@ def serve(settings: Settings, outbox: Outbox) -> int:
         The exit status.
     """
     try:
-        if settings.workers == 1:
+        if settings.in_process:
             _work(settings, outbox)
             return 0
         return _watch(settings, outbox)
@@ -88,8 +90,17 @@ class _Server(uvicorn.Server):
             await self._life.stop()
 
 
+class _NotCancelled(logging.Filter):
+    """Leaves out the tracebacks of requests that were cancelled because they did not end in time; that they were is told."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
+
+
 def _logging(settings: Settings) -> dict[str, object]:
     config = copy.deepcopy(uvicorn.config.LOGGING_CONFIG)
+    config["filters"] = {"not_cancelled": {"()": _NotCancelled}}
+    config["loggers"]["uvicorn.error"]["filters"] = ["not_cancelled"]
     for name in ("uvicorn", "uvicorn.error"):
         config["loggers"][name]["level"] = "INFO" if settings.verbose else "WARNING"
     return config

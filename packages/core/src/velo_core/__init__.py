@@ -19,12 +19,13 @@ from velo_core.plugin import PLUGIN_API, Manifest, Plugin
 from velo_core.request import Request
 from velo_core.response import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
 from velo_core.router import Router
-from velo_core.routing import Converter, RegexConverter
+from velo_core.routing import NO_MATCH, Converter, RegexConverter
 from velo_core.types import Address
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "NO_MATCH",
     "PLUGIN_API",
     "Address",
     "Body",

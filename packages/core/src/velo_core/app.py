@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from typing import TypeAlias, cast
-from uuid import UUID
 
 from velo_core.answers import AnswerError, answers
 from velo_core.binding import bind
@@ -93,6 +92,8 @@ class Velo(ASGI, RSGI, Router):
         max_content_length: Bytes of request body that are accepted.
     """
 
+    is_application = True
+
     def __init__(
         self,
         *,
@@ -178,7 +179,11 @@ class Velo(ASGI, RSGI, Router):
             self._frozen, self._asgi_table, self._rsgi_table = frozen, None, None
         async with AsyncExitStack() as stack:
             for ready in frozen.plugins:
-                await stack.enter_async_context(ready.plugin.lifespan(self))
+                try:
+                    await stack.enter_async_context(ready.plugin.lifespan(self))
+                except Exception as error:
+                    error.add_note(f"while the plugin {ready.installation.label} was started")
+                    raise
             if self._lifespan is not None:
                 await stack.enter_async_context(self._lifespan(self))
             self._running = stack.pop_all()
@@ -316,7 +321,7 @@ class _Freezer:
             overrides=self.app.dependency_overrides,
             namespace=route.namespace,
             inline=route.inline,
-            made={parameter.name: _MADE.get(parameter.converter_name, object) for parameter in pattern.parameters},
+            made={parameter.name: parameter.converter.makes for parameter in pattern.parameters},
         )
         label = f"{', '.join(route.methods)} {pattern.text}"
         self.problems += [Problem(one.code, f"{label}: {one.message}") for one in problems]
@@ -395,10 +400,6 @@ class _Freezer:
                 continue
             places = " and ".join(f"{_served_by(plan)}" for plan in clash.values)
             self.problems.append(Problem(clash.code, f"{clash.message}: {places}; remove one or give it another path"))
-
-
-# What the built-in converters make of a text; of one that the user brought, nothing is known, and its values are taken as they are.
-_MADE: dict[str, type] = {"str": str, "path": str, "int": int, "float": float, "uuid": UUID}
 
 
 def _served_by(plan: Plan) -> str:

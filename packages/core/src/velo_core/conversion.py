@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any, Optional, TypeAlias, cast, get_args, get_origin
+from uuid import UUID
 
 from velo_core.annotations import Annotation
 from velo_core.codecs import MAX_ERRORS, DoesNotFit, backend_for, is_model
@@ -27,6 +28,8 @@ BodyConvert: TypeAlias = Callable[[bytes, "str | None", "list[InvalidValue]"], o
 """(body, Content-Type, errors) to a value or `INVALID`. Raises `HTTPError` 400 or 415."""
 
 _COLLECTIONS = (list, set, frozenset, tuple)
+_SPELLED = (str, int, float, UUID)
+"""What path values can be made of and still be read as another type, for their text is the one that was sent."""
 _OF_THE_WHOLE = ("min_length", "max_length")
 
 
@@ -39,13 +42,15 @@ def parameter_conversion(
         loc: Where the value is, for messages.
         annotation: What is declared.
         required: Whether a missing value is an error, and not the default's business.
-        made: Type of a path value that the pattern's converter has already made; `object` if it is not known.
+        made: Type of the values that the pattern's converter makes; `object` if it does not tell.
 
     Raises:
-        TypeError: the declared type cannot be read from text.
+        TypeError: the declared type cannot be read from text, or from what the pattern's converter makes of it.
     """
     bounds = _bounds(loc, annotation)
-    plain = made is object or annotation.full in (made, object, Any)
+    plain = made is object or annotation.full is Any or (isinstance(annotation.full, type) and issubclass(made, annotation.full))
+    if not plain and made not in _SPELLED:
+        raise TypeError(f"it is {getattr(annotation.type, '__name__', annotation.type)}, and the path makes {made.__name__} of it")
     if plain and bounds is None and not required:
         return None
     convert = None if plain else backend_for(annotation.full).converter(annotation.full)
@@ -57,7 +62,7 @@ def parameter_conversion(
             errors.append(missing)
             return INVALID
         if convert is not None:
-            if made is not str:  # the pattern's converter has made another type of it; both have the same text
+            if made is not str:
                 value = str(value)
             try:
                 value = convert(value)

@@ -208,8 +208,9 @@ class _Writer:
     def _end(self, served: Served) -> None:
         """The end of a light plan. Sending is outside of the `try`: what fails there cannot be answered any more."""
         variable = served.binding.handler.variable
-        # What answers the error may look at the body, which comes only once.
-        request = f"open_request(scope, receive, values{', body' if served.binding.body is not None else ''})"
+        # What answers the error may look at the body, which comes only once; `INVALID` stands for one that failed to come.
+        body = "" if served.binding.body is None else ", error if body is INVALID else body"
+        request = f"open_request(scope, receive, values{body})"
         self.line(2, f"{variable} = await answer_error({request}, error)")
         if served.result.shape is not Shape.DATA:
             self.line(1, f"await send_response({variable}, scope, receive, send, None)")
@@ -321,6 +322,8 @@ class _Writer:
     def _read_body(self, depth: int, step: ReadBody) -> None:
         # The body comes once: where there is a request, middleware or a dependency may have read it, and the request keeps it.
         read = f"await read_body(scope, receive, headers, {self.plan.max_content_length})" if self.light else "await request.body()"
+        if self.light:
+            self.line(depth, "body = INVALID")
         if step.convert is None:
             self.line(depth, f"{step.variable} = body = {read}" if self.light else f"{step.variable} = {read}")
             return

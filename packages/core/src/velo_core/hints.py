@@ -26,7 +26,7 @@ class Peeled:
 
 
 def expand(hint: object) -> object:
-    """The hint with what aliases (PEP 695) and `NewType`s stand for in their places, at any depth.
+    """The hint with what aliases (PEP 695) and `NewType`s stand for in their places, at any depth, and `Any` for an `object` inside.
 
     Model backends know only some of the kinds of alias there are. A recursive alias stays where it comes back.
     """
@@ -46,7 +46,8 @@ def _expand(hint: object, open_aliases: tuple[object, ...]) -> object:
         return _expand(hint.__supertype__, open_aliases)
     if not arguments or origin in (Literal, Callable):
         return hint
-    expanded = tuple(_expand(argument, open_aliases) for argument in arguments)
+    # `object` inside of a type is what strict type checkers leave of `Any`; msgspec takes it for a class of its own.
+    expanded = tuple(Any if argument is object else _expand(argument, open_aliases) for argument in arguments)
     if all(new is old for new, old in zip(expanded, arguments, strict=True)):
         return hint
     if is_union(hint):

@@ -81,10 +81,10 @@ class Plan:
     max_content_length: int
 
     def open_request(self, adapter: Adapter) -> Callable[..., Request]:
-        """Makes this route's requests from what the protocol gives, and from the body if it has been read."""
+        """Makes this route's requests from what the protocol gives, and from the body, or why there is none, if it has been read."""
         route = self.route
 
-        def open_request(scope: object, receive: object, values: tuple[object, ...], body: bytes | None = None) -> Request:
+        def open_request(scope: object, receive: object, values: tuple[object, ...], body: bytes | Exception | None = None) -> Request:
             return Request(adapter, route, scope, receive, values, body)
 
         return open_request

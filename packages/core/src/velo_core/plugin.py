@@ -220,23 +220,24 @@ def install_all(root: Router) -> tuple[list[Ready], list[Problem]]:
     """
     problems: list[Problem] = []
     known: set[Installation] = set()
-    waiting: list[Ready] = []
+    given: list[Ready] = []
     done: list[Ready] = []
     while True:
         for installation in [one for router in dict.fromkeys(root.tree()) for one in router.installations if one not in known]:
             known.add(installation)
             made = instantiate(installation)
-            if isinstance(made, Ready):
-                waiting.append(made)
-            else:
-                problems.append(made)
+            wrong = made if isinstance(made, Problem) else _duplicate(made, given)
+            if isinstance(made, Ready) and wrong is None:
+                given.append(made)
+            elif wrong is not None:
+                problems.append(wrong)
+        waiting = [ready for ready in given if ready not in done]
         if not waiting:
             break
         ready = _next(waiting, done)
-        waiting.remove(ready)
         problems += _install(ready)
         done.append(ready)
-    return done, [*problems, *_duplicates(done), *_missing(done), *_misplaced(done)]
+    return done, [*problems, *_missing(given), *_misplaced(given, done)]
 
 
 def _install(ready: Ready) -> list[Problem]:
@@ -308,19 +309,15 @@ def _sorted(plugins: Sequence[Ready]) -> tuple[list[Ready], dict[Ready, list[Rea
 # What is wrong.
 
 
-def _duplicates(plugins: Iterable[Ready]) -> list[Problem]:
-    problems: list[Problem] = []
-    seen: dict[tuple[str, int], Ready] = {}
-    for plugin in plugins:
-        key = (plugin.manifest.name, id(plugin.installation.router))
-        first = seen.setdefault(key, plugin)
-        if first is not plugin and not plugin.manifest.multi:
-            message = (
-                f"the plugin {plugin.manifest.name!r} is installed twice on one router, at {first.installation.place} and "
-                f"{plugin.installation.place}; remove one, or install it on a router of its own"
-            )
-            problems.append(Problem("VELO_PLUGIN_DUPLICATE", message))
-    return problems
+def _duplicate(plugin: Ready, others: Iterable[Ready]) -> Problem | None:
+    """The problem that the same plugin is already on the same router, unless it may be."""
+    for first in others:
+        same = first.manifest.name == plugin.manifest.name and first.installation.router is plugin.installation.router
+        if same and not plugin.manifest.multi:
+            places = f"{first.installation.place} and {plugin.installation.place}"
+            message = f"the plugin {plugin.manifest.name!r} is installed twice on one router, at {places}; remove one, or use another router"
+            return Problem("VELO_PLUGIN_DUPLICATE", message)
+    return None
 
 
 def _missing(plugins: Sequence[Ready]) -> list[Problem]:
@@ -336,7 +333,7 @@ def _missing(plugins: Sequence[Ready]) -> list[Problem]:
     ]
 
 
-def _misplaced(plugins: Sequence[Ready]) -> list[Problem]:
+def _misplaced(plugins: Sequence[Ready], done: Sequence[Ready]) -> list[Problem]:
     """Plugins that wait for each other; if there are none, those that came too late because another plugin installed them."""
     _, edges, cycles = _sorted(plugins)
     if cycles:
@@ -348,7 +345,7 @@ def _misplaced(plugins: Sequence[Ready]) -> list[Problem]:
             )
             for cycle in cycles
         ]
-    places = {plugin: place for place, plugin in enumerate(plugins)}
+    places = {plugin: place for place, plugin in enumerate(done)}
     return [
         Problem(
             "VELO_PLUGIN_ORDER",

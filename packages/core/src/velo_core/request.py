@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
+from urllib.parse import quote
 
 from velo_core.body import check_declared_length, too_large
 from velo_core.headers import Headers, MutableHeaders
 from velo_core.json import JSONCodec
 from velo_core.parsing import QueryParams, parse_cookies, parse_query
 from velo_core.response import Response
+from velo_core.routing.pattern import PCHAR
 from velo_core.teardown import Teardown
 from velo_core.types import Address, HeaderPairs
 
@@ -142,7 +144,7 @@ class Request:
         scope: object,
         receive: object,
         values: tuple[object, ...],
-        body: bytes | None = None,
+        body: bytes | Exception | None = None,
     ) -> None:
         self._adapter = adapter
         self._scope = scope
@@ -152,8 +154,8 @@ class Request:
         self._headers: Headers | None = None
         self._query: QueryParams | None = None
         self._cookies: dict[str, str] | None = None
-        self._body = body
-        self._taken = False
+        self._body = body if isinstance(body, bytes) else None
+        self._taken = body if isinstance(body, Exception) else None  # what reading it again raises
         self._response_headers: MutableHeaders | None = None
 
     def __repr__(self) -> str:
@@ -263,7 +265,11 @@ class Request:
         if self._body is None:
             self._take()
             headers = self._adapter.raw_headers(self._scope)
-            self._body = await self._adapter.read_body(self._scope, self._receive, headers, self.route.max_content_length)
+            try:
+                self._body = await self._adapter.read_body(self._scope, self._receive, headers, self.route.max_content_length)
+            except Exception as error:
+                self._taken = error
+                raise
         return self._body
 
     async def json(self) -> object:
@@ -299,10 +305,10 @@ class Request:
             yield chunk
 
     def _take(self) -> None:
-        if self._taken:  # servers have nothing more to give, and some wait for ever to give it
-            raise RuntimeError("the body of this request has been streamed already and is not kept; read it once, or use body() everywhere")
-        self._taken = True
+        if self._taken is not None:  # servers have nothing more to give, and some wait for ever to give it
+            raise self._taken
+        self._taken = RuntimeError("the body of this request has been streamed already and is not kept; use body(), or stream() once")
 
     def url_for(self, name: str, /, **values: object) -> str:
         """Path of the route called `name` (see `Velo.url_for`), below the place where the application is mounted."""
-        return self.root_path + self.route.url_for(name, **values)
+        return quote(self.root_path, safe="/" + PCHAR) + self.route.url_for(name, **values)

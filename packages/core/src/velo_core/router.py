@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypedDict, TypeVar, Unpack, cast
+from typing import ClassVar, TypedDict, TypeVar, Unpack, cast
 
 from velo_core.answers import ExceptionHandler
 from velo_core.binding import MISSING
@@ -153,6 +153,9 @@ class Router:
         max_content_length: Bytes of request body that are accepted; the parent's if `None`.
     """
 
+    is_application: ClassVar[bool] = False
+    """Whether this is the root of a tree, which cannot be included in another one."""
+
     def __init__(
         self,
         prefix: str = "",
@@ -215,8 +218,12 @@ class Router:
             include_in_schema: Whether documentation shows it.
 
         Raises:
-            SetupError: the application has already started.
+            SetupError: `methods` is empty, or one text; the application has already started.
         """
+        if isinstance(methods, str):
+            raise SetupError("VELO_ROUTE_METHOD", f"the methods of {path!r} are the text {methods!r}; write a tuple: methods=({methods!r},)")
+        if not methods:
+            raise SetupError("VELO_ROUTE_METHOD", f"the route {path!r} has no method, so nothing would be served; leave `methods` out for GET")
 
         def register(handler: Handler) -> Handler:
             self._open_for(f"route {path}")
@@ -284,9 +291,13 @@ class Router:
             tags: Before the child's own tags.
 
         Raises:
-            SetupError: the child is this router, or contains it; or the application has already started.
+            SetupError: the child is this router, or contains it, or is an application; or the application has already started.
         """
         self._open_for("router")
+        if not isinstance(router, Router):  # pyright: ignore[reportUnnecessaryIsInstance]: untyped callers
+            raise SetupError("VELO_ROUTER", f"{router!r} is no Router; put its routes on one, and include that")
+        if router.is_application:  # its lifespan and its overrides would be lost without a word
+            raise SetupError("VELO_ROUTER", f"{router!r} is an application; include a Router, and let the applications share that")
         if any(inner is self for inner in router.tree()):
             raise SetupError("VELO_ROUTER_CYCLE", "a router cannot be included in itself, or in one that it contains; make a second Router")
         self.children.append(Included(router, prefix, tuple(tags)))
@@ -333,8 +344,15 @@ class Router:
         self.own_dependencies.append(_dependency(dependency))
 
     def add_converter(self, name: str, converter: Converter) -> None:
-        """Makes `{parameter:name}` usable in the patterns of this router and of those below it."""
+        """Makes `{parameter:name}` usable in the patterns of this router and of those below it, in place of one that is inherited.
+
+        Raises:
+            SetupError: this router already has another converter of that name; or the application has already started.
+        """
         self._open_for(f"converter {name}")
+        known = self.own_converters.get(name)
+        if known is not None and known != converter:
+            raise SetupError("VELO_CONVERTER_DUPLICATE", f"a converter {name!r} is already on this router: {known!r}; give {converter!r} another name")
         self.own_converters[name] = converter
 
     def install(self, plugin: Plugin | str, **options: object) -> None:

@@ -7,13 +7,14 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from velo_core.errors import SetupError
 from velo_core.routing.converters import CATCH_ALL, CONVERTERS, NO_MATCH, STRING, TYPED, Converter, RegexConverter
 
 ID = "0123abcd-0123-4567-89ab-0123456789ab"
 
 
-class Color(str, enum.Enum):
+class Color(str, enum.Enum):  # noqa: UP042 - its str() is not its value, unlike that of a StrEnum
     RED = "red"
 
 

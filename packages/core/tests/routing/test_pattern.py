@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from velo_core.errors import SetupError, VeloError
 from velo_core.routing.converters import CONVERTERS, NO_MATCH, Converter, RegexConverter
 from velo_core.routing.pattern import PathBuildError, Pattern, Segment, join, parse
@@ -119,11 +120,11 @@ def test_a_mistake_says_what_is_wrong(text: str, message: str) -> None:
 def test_every_text_is_a_pattern_or_a_mistake(text: str) -> None:
     try:
         found = pattern(text)
-    except SetupError as error:
-        assert error.code == "VELO_ROUTE_PATTERN"
-    else:
-        assert found.text == text
-        assert len(found.segments) == text.count("/")
+    except SetupError:
+        return
+
+    assert found.text == text
+    assert len(found.segments) == text.count("/")
 
 
 @pytest.mark.parametrize(
@@ -185,7 +186,7 @@ def test_what_is_joined_begins_with_a_slash(prefix: str, path: str) -> None:
         ("/{a}-{b:int}-{c}", "x-1-y-z", ("x", 1, "y-z")),
         ("/{a}--{b}", "x---y", ("x-", "y")),
         ("/{a}aa{b}", "xaaay", ("xa", "y")),
-        ("/{a}-{b}-{c}-{d}-{e}-{f}-{g}-{h}-{i}-{j}-{k}-{l}", "1-2-3-4-5-6-7-8-9-10-11-12", tuple("123456789") + ("10", "11", "12")),
+        ("/{a}-{b}-{c}-{d}-{e}-{f}-{g}-{h}-{i}-{j}-{k}-{l}", "1-2-3-4-5-6-7-8-9-10-11-12", (*"123456789", "10", "11", "12")),
     ],
 )
 def test_a_segment_is_divided_so_that_the_left_takes_most(text: str, segment: str, values: tuple[object, ...] | None) -> None:
@@ -215,9 +216,7 @@ def divide_by_trial(literals: tuple[str, ...], converters: tuple[Converter, ...]
     st.sampled_from(["", "a", "-"]),
     st.text("a-1.", max_size=9),
 )
-def test_a_segment_is_divided_as_by_trying_everything(
-    between: list[str], names: list[str], before: str, after: str, text: str
-) -> None:
+def test_a_segment_is_divided_as_by_trying_everything(between: list[str], names: list[str], before: str, after: str, text: str) -> None:
     literals = (before, *between, after)
     written = "".join(f"{{p{number}:{names[number]}}}{literal}" for number, literal in enumerate(literals[1:]))
     segment = pattern(f"/{before}{written}").segments[0]
@@ -273,7 +272,7 @@ def test_a_path_is_built_from_values(text: str, values: Mapping[str, object], pa
         ("/{x}", {"x": None}, "None is no value for x"),
         ("/{x}", {"x": "a\0"}, "would not be matched"),
         ("/{x}", {"x": "\ufffd"}, "would not be matched"),
-        ("/{x}", {"x": "\ud800"}, "would not be matched"),
+        ("/{x}", {"x": chr(0xD800)}, "would not be matched"),
         ("/{x}", {"x": ".."}, "clients remove"),
         ("/{x:path}", {"x": "a/../b"}, "clients remove"),
         ("/{x:path}", {"x": "/evil.test"}, "would not be matched"),
@@ -294,7 +293,7 @@ def test_values_that_would_not_come_back_build_no_path(text: str, values: Mappin
 
 @given(st.text(), st.text(), st.text())
 def test_no_value_builds_a_path_that_names_a_host(first: str, second: str, rest: str) -> None:
-    """`//evil.test` in a `Location` or an `href` leaves the site, and so does `/\\evil.test` in browsers."""
+    """`//evil.test` in a `Location` or an `href` leaves the site; browsers read a backslash as a slash."""
     for text, values in (("/{a}/{b}", {"a": first, "b": second}), ("/{rest:path}", {"rest": rest})):
         try:
             path = pattern(text).build(values)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import cast
 
 import msgspec
@@ -57,7 +57,7 @@ class MsgspecBackend:
 
     def encoder(self, annotation: object) -> Encode:
         """See `Backend.encoder`."""
-        check_type(annotation)
+        check_type(annotation, (object,))
         fits = exactly(annotation)
 
         def encode(value: object) -> bytes:
@@ -97,18 +97,22 @@ def _converted(value: object, annotation: object, fits: Convert) -> object:
 # Types that would fail only when a request comes.
 
 
-def check_type(annotation: object) -> None:
-    """Refuses what msgspec takes for a type of your own, and so never reads.
+def check_type(annotation: object, but: Sequence[type] = ()) -> None:
+    """Refuses what msgspec takes for a type of your own, and so never reads; besides what is in `but`.
 
     Raises:
         TypeError: there is such a type in it, or the fields of a model name something that cannot be found.
     """
     try:
-        unknown = next(_unknown(inspect.type_info(cast("type[object]", annotation)), set()), None)
+        found = _unknown(inspect.type_info(cast("type[object]", annotation)), set())
+        unknown = next((kind for kind in found if kind not in but), None)
     except NameError as error:
         raise TypeError(f"it names {error.name!r}, which cannot be found; define it in the module of the class that names it") from error
+    except RecursionError as error:
+        raise TypeError("it has an alias that contains itself, which msgspec cannot read; write a model instead, or Any") from error
     if unknown is not None:
-        raise TypeError(f"{unknown.__module__}.{unknown.__qualname__} is no type that has a JSON form")
+        hint = "; write Any" if unknown is object else ""
+        raise TypeError(f"{unknown.__module__}.{unknown.__qualname__} is no type that has a JSON form{hint}")
 
 
 def _unknown(info: object, seen: set[int]) -> Iterator[type]:

@@ -60,11 +60,11 @@ class PydanticBackend:
 
         def decode(body: bytes) -> object:
             # Pydantic's own reader takes `NaN`, and `1e999` for infinity; what is JSON must not depend on who makes the model.
-            _strict.decode(body)
+            data = _strict.decode(body)
             try:
                 return validate(body)
             except pydantic.ValidationError as error:
-                raise _answer(error) from None
+                raise _answer(error, data) from None
 
         return decode
 
@@ -78,7 +78,7 @@ class PydanticBackend:
             try:
                 return validate(cast("str", value))
             except pydantic.ValidationError as error:
-                raise _answer(error) from None
+                raise _answer(error, value) from None
 
         return convert
 
@@ -101,9 +101,11 @@ class PydanticBackend:
 
 def _adapter(annotation: object) -> pydantic.TypeAdapter[object]:
     try:
-        return pydantic.TypeAdapter(cast("type[object]", annotation))
-    except (pydantic.errors.PydanticErrorMixin, NameError) as error:
-        raise TypeError(str(error)) from error
+        adapter = pydantic.TypeAdapter(cast("type[object]", annotation))
+        _ = adapter.validator.title  # a model that is not finished, because a name in it is not known yet, shows only when it is used
+    except (pydantic.errors.PydanticUserError, NameError) as error:
+        raise TypeError(str(error).partition("\n")[0]) from error
+    return adapter
 
 
 def _is_collection(annotation: object) -> bool:
@@ -123,12 +125,27 @@ def _exact(annotation: object) -> Convert:
     return lambda value: False
 
 
-def _answer(error: pydantic.ValidationError) -> Exception:
+def _answer(error: pydantic.ValidationError, data: object) -> Exception:
     details = error.errors(include_url=False, include_context=False, include_input=False)
     if details[0]["type"] == "json_invalid":
         return malformed(details[0]["msg"])
-    return DoesNotFit([_invalid(detail) for detail in details[:MAX_ERRORS]])
+    return DoesNotFit([_invalid(detail, data) for detail in details[:MAX_ERRORS]])
 
 
-def _invalid(detail: ErrorDetails) -> InvalidValue:
-    return InvalidValue(tuple(detail["loc"]), detail["msg"], _CODES.get(detail["type"], detail["type"]))
+def _invalid(detail: ErrorDetails, data: object) -> InvalidValue:
+    loc = _place(detail["loc"], data, is_missing=detail["type"] == "missing")
+    return InvalidValue(loc, detail["msg"], _CODES.get(detail["type"], detail["type"]))
+
+
+def _place(loc: tuple[str | int, ...], data: object, *, is_missing: bool) -> tuple[str | int, ...]:
+    """The location as the client knows it: pydantic also names members of unions and validators on the way."""
+    place: list[str | int] = []
+    for number, step in enumerate(loc, 1):
+        if isinstance(data, dict) and step in data:
+            data = cast("dict[str | int, object]", data)[step]
+        elif isinstance(data, list) and isinstance(step, int) and step < len(cast("list[object]", data)):
+            data = cast("list[object]", data)[step]
+        elif not is_missing or number < len(loc):
+            continue
+        place.append(step)
+    return tuple(place)

@@ -10,6 +10,7 @@ import inspect
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any, Final, TypeAlias
+from urllib.parse import unquote
 
 from velo_core.body import check_declared_length, collect, too_large
 from velo_core.errors import ClientDisconnect, SetupError
@@ -205,7 +206,16 @@ def _find(table: Table[Run], scope: Scope) -> tuple[Run, tuple[object, ...]]:
     raw_path = _raw_path(scope)
     if raw_path is None or "%" not in raw_path:
         return table.find(method, _path(scope))
-    return table.find_raw(method, _below(raw_path, root_path))
+    return table.find_raw(method, _below_raw(raw_path, root_path.rstrip("/")))
+
+
+def _below_raw(raw_path: str, root: str) -> str:
+    """`_below` for a path that is still encoded, of a `root` that is not; an encoded slash is no slash."""
+    segments = raw_path.split("/", root.count("/") + 1)
+    above = "/".join(segments[: root.count("/") + 1])
+    if not root or unquote(above) != root:
+        return raw_path
+    return raw_path[len(above) :] or "/"
 
 
 # Write.

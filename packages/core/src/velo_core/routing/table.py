@@ -11,7 +11,8 @@ from urllib.parse import quote, unquote_to_bytes
 
 from velo_core.errors import SetupError
 from velo_core.routing.pattern import PCHAR, Pattern, Segment, is_text
-from velo_core.routing.tree import Clash, Tree, Values
+from velo_core.routing.converters import NO_MATCH
+from velo_core.routing.tree import Clash, Step, Tree, Values
 
 __all__ = ["Fallback", "Row", "Table", "TrailingSlash"]
 
@@ -79,6 +80,7 @@ class Table(Generic[T]):
         self._tree: Tree[T] = Tree(ignore_trailing_slash=trailing_slash is TrailingSlash.IGNORE)
         self._fallbacks: Tree[Fallback[T]] = Tree()
         self._static: dict[str, Mapping[str, tuple[T, tuple[()]]]] = {}
+        self._heads: dict[str, Step[T]] = {}
         self._rows: list[Row[T]] = []
         self._splits = 0
         self._allow_anywhere = ""
@@ -136,6 +138,7 @@ class Table(Generic[T]):
         """
         if self._clashes is None:
             self._clashes = self._tree.freeze()
+            self._heads = self._tree.heads()
             for clash in self._fallbacks.freeze():
                 message = f"the prefixes {clash.patterns[0].text!r} and {clash.patterns[1].text!r} cover the same paths"
                 values = (clash.values[0].not_found, clash.values[1].not_found)
@@ -161,11 +164,20 @@ class Table(Generic[T]):
             answer = answers.get(method)
             if answer is not None:
                 return answer
+        if "\0" in path or not (path.isascii() or is_text(path)):
+            return self._fallback(path.split("/", self._splits)).not_found, ()
+        head, _, text = path.rpartition("/")
+        step = self._heads.get(head)
+        if step is not None and text:
+            value = step.parse(text)
+            if value is not NO_MATCH:
+                answer = step.node.answers.get(method)
+                if answer is not None:
+                    return answer[0], (value,)
         segments = path.split("/", self._splits)
-        if "\0" not in path and (path.isascii() or is_text(path)):
+        if True:
             found = self._tree.find(method, segments)
             return found or self._miss(method, path, segments, other_methods=found is not None)
-        return self._fallback(segments).not_found, ()
 
     def find_raw(self, method: str, raw_path: str) -> tuple[T, Values]:
         """The same for a path as it was sent. Each segment is decoded alone, so that a `%2F` does not end it.
@@ -196,7 +208,7 @@ class Table(Generic[T]):
             return fallback.redirect, (_location(path),)
         if other_methods and (methods := self._tree.methods(segments)):
             return fallback.options if method == "OPTIONS" else fallback.method_not_allowed, (_allow(methods),)
-        if path == "*" and method == "OPTIONS":  # for the server as a whole (RFC 9110 section 9.3.7)
+        if segments == ["*"] and method == "OPTIONS":  # for the server as a whole (RFC 9110 section 9.3.7)
             return fallback.options, (self._allow_anywhere,)
         return fallback.not_found, ()
 

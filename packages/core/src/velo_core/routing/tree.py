@@ -31,7 +31,7 @@ from typing import Final, Generic, NamedTuple, TypeAlias, TypeVar
 from velo_core.routing.converters import NO_MATCH, StrConverter
 from velo_core.routing.pattern import Pattern, Segment
 
-__all__ = ["Clash", "Tree", "Values"]
+__all__ = ["Clash", "Node", "Step", "Tree", "Values"]
 
 T = TypeVar("T")
 
@@ -77,7 +77,7 @@ class Tree(Generic[T]):
 
     def __init__(self, *, ignore_trailing_slash: bool = False) -> None:
         self._ignore_trailing_slash = ignore_trailing_slash
-        self._root: _Node[T] = _Node()
+        self._root: Node[T] = Node()
         self._clashes: list[Clash[T]] = []
         self.depth = 0
         """The number of segments of the longest pattern."""
@@ -131,12 +131,12 @@ class Tree(Generic[T]):
         if text:
             return None
         count = self._count(segments) if self._ignore_trailing_slash else len(segments)
-        node: _Node[T] = self._root
-        step: _Step[T] | None
+        node: Node[T] = self._root
+        step: Step[T] | None
         index = 1
         values: Values = ()
         found: Values | None
-        waiting: list[tuple[_Step[T], int, Values]] = []
+        waiting: list[tuple[Step[T], int, Values]] = []
         missed: tuple[()] | None = None
         while True:
             # Here: `values` are those on the way to `node`, and `segments[index:]` are not matched yet.
@@ -194,6 +194,21 @@ class Tree(Generic[T]):
                     break
                 step = step.next
 
+    def heads(self) -> dict[str, Step[T]]:
+        """What to try first on the last segment of a path that begins with literal text only, by that text, such as `/users`.
+
+        Only where that is a single parameter and not a catch-all. If it fits and knows the method, `find` would find it, too: nothing
+        but a literal segment is more specific.
+        """
+        found: dict[str, Step[T]] = {}
+        waiting = [("/" + text, node) for text, node in self._root.literals.items()]
+        while waiting:
+            head, node = waiting.pop()
+            if node.steps is not None and node.steps.kind <= _CONVERTED:
+                found[head] = node.steps
+            waiting += ((f"{head}/{text}", child) for text, child in node.literals.items())
+        return found
+
     def visit(self, segments: Sequence[str]) -> Iterator[tuple[int, Mapping[str, tuple[T, tuple[()]]], Values]]:
         """Every pattern that matches the path or its beginning, in the order in which `find` comes to them.
 
@@ -203,7 +218,7 @@ class Tree(Generic[T]):
         if segments[0]:
             return
         count = self._count(segments)
-        waiting: list[tuple[_Node[T], int, Values]] = [(self._root, 1, ())]
+        waiting: list[tuple[Node[T], int, Values]] = [(self._root, 1, ())]
         while waiting:
             node, index, values = waiting.pop()
             yield index, node.answers, values
@@ -234,7 +249,7 @@ class Tree(Generic[T]):
         count = len(segments)
         return count - 1 if self._ignore_trailing_slash and count > 2 and not segments[-1] and segments[-2] else count
 
-    def _ambiguities(self, one: _Node[T], other: _Node[T]) -> Iterator[Clash[T]]:
+    def _ambiguities(self, one: Node[T], other: Node[T]) -> Iterator[Clash[T]]:
         """Pairs of one method below two steps of which neither is more specific."""
         for first_node, second_node in product(one.below(), list(other.below())):
             for method in first_node.declared.keys() & second_node.declared.keys():
@@ -263,10 +278,10 @@ class _Child(NamedTuple, Generic[T]):
     """A segment with parameters, and the node behind it."""
 
     segment: Segment
-    node: _Node[T]
+    node: Node[T]
 
 
-class _Node(Generic[T]):
+class Node(Generic[T]):
     """One beginning of patterns.
 
     Attributes:
@@ -279,21 +294,21 @@ class _Node(Generic[T]):
     __slots__ = ("_others", "answers", "declared", "literals", "steps")
 
     def __init__(self) -> None:
-        self.literals: dict[str, _Node[T]] = {}
-        self.steps: _Step[T] | None = None
+        self.literals: dict[str, Node[T]] = {}
+        self.steps: Step[T] | None = None
         self.answers: dict[str, tuple[T, tuple[()]]] = {}
         self.declared: dict[str, Pattern] = {}
         self._others: dict[tuple[str, ...], list[_Child[T]]] = {}  # by literals, so that 10 000 of them are not compared with each other
 
-    def child(self, segment: Segment) -> _Node[T]:
+    def child(self, segment: Segment) -> Node[T]:
         """The node behind `segment`, new if need be."""
         if segment.is_static:
-            return self.literals.setdefault(segment.literals[0], _Node())
+            return self.literals.setdefault(segment.literals[0], Node())
         alike = self._others.setdefault(segment.literals, [])
         for child in alike:
             if child.segment.converters == segment.converters:
                 return child.node
-        alike.append(_Child(segment, _Node()))
+        alike.append(_Child(segment, Node()))
         return alike[-1].node
 
     def others(self) -> list[_Child[T]]:
@@ -301,9 +316,9 @@ class _Node(Generic[T]):
         children = [child for alike in self._others.values() for child in alike]
         return sorted(children, key=lambda child: (child.segment.order, [converter.name for converter in child.segment.converters]))
 
-    def below(self) -> Iterator[_Node[T]]:
+    def below(self) -> Iterator[Node[T]]:
         """This node and all behind it."""
-        waiting: list[_Node[T]] = [self]
+        waiting: list[Node[T]] = [self]
         while waiting:
             node = waiting.pop()
             yield node
@@ -312,7 +327,7 @@ class _Node(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Step(Generic[T]):
+class Step(Generic[T]):
     """One alternative at a node, or a jump to those of many compound segments that are worth trying.
 
     One class for all kinds: the interpreter remembers where the attributes of a class are, and in the loop of `find` it has to remember
@@ -330,22 +345,22 @@ class _Step(Generic[T]):
     """
 
     kind: int
-    next: _Step[T] | None
-    node: _Node[T]
+    next: Step[T] | None
+    node: Node[T]
     match: Callable[[str], Values | None]
     parse: Callable[[str], object]
     before: int = 0
     after: int = 0
-    targets: Mapping[tuple[str, str], _Step[T] | None] = _NO_TARGETS
+    targets: Mapping[tuple[str, str], Step[T] | None] = _NO_TARGETS
 
-    def target(self, text: str) -> _Step[T] | None:
+    def target(self, text: str) -> Step[T] | None:
         """For a jump: the step to go on with."""
         return self.targets.get((text[: self.before], text[len(text) - self.after :]), self.next)
 
 
-def _chain(children: Sequence[_Child[T]]) -> _Step[T] | None:
+def _chain(children: Sequence[_Child[T]]) -> Step[T] | None:
     """The steps for `children`, in this order."""
-    first: _Step[T] | None = None
+    first: Step[T] | None = None
     runs = [(lengths, list(run)) for lengths, run in groupby(children, key=lambda child: child.segment.literal_lengths)]
     for (_, before, after), run in reversed(runs):
         if len(run) == 1 or not run[0].segment.is_compound:
@@ -355,13 +370,13 @@ def _chain(children: Sequence[_Child[T]]) -> _Step[T] | None:
         for child in run:
             alike.setdefault((child.segment.literals[0], child.segment.literals[-1]), []).append(child)
         targets = {ends: _steps(some, first) for ends, some in alike.items()}
-        first = _Step(_JUMP, first, _Node(), _match_nothing, _match_nothing, before, after, targets)
+        first = Step(_JUMP, first, Node(), _match_nothing, _match_nothing, before, after, targets)
     return first
 
 
-def _steps(children: Sequence[_Child[T]], following: _Step[T] | None) -> _Step[T] | None:
+def _steps(children: Sequence[_Child[T]], following: Step[T] | None) -> Step[T] | None:
     for segment, node in reversed(children):
-        following = _Step(_kind(segment), following, node, segment.match, segment.converters[0].parse)
+        following = Step(_kind(segment), following, node, segment.match, segment.converters[0].parse)
     return following
 
 
@@ -377,7 +392,7 @@ def _match_nothing(text: str) -> None:
     """What stands in a jump, which is never asked."""
 
 
-def _following(node: _Node[T], segments: Sequence[str], index: int, count: int, values: Values) -> list[tuple[_Node[T], int, Values]]:
+def _following(node: Node[T], segments: Sequence[str], index: int, count: int, values: Values) -> list[tuple[Node[T], int, Values]]:
     """The nodes that the next segment leads to, the least specific first."""
     text = segments[index]
     literal = node.literals.get(text)

@@ -1,0 +1,114 @@
+"""The command itself, and the commands that plugins add to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import velo_core
+
+if TYPE_CHECKING:
+    from conftest import Result
+
+Write = Callable[[str, str], Path]
+Run = Callable[..., "Result"]
+
+COMMAND = """
+import click
+
+print("imported")
+
+@click.command()
+@click.argument("name")
+def greet(name: str) -> None:
+    "Greets somebody."
+    click.echo(f"Hello {name}")
+"""
+
+
+@pytest.fixture
+def site(write: Write, tmp_path: Path) -> Path:
+    """A folder with two distributions that bring commands."""
+    for name in ("greeter", "rival"):
+        write(f"site/{name}-1.2.dist-info/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n")
+    write(
+        "site/greeter-1.2.dist-info/entry_points.txt",
+        "[velo.commands]\ngreet = greeter_commands:greet\nbroken = greeter_broken:command\nnumber = greeter_number:number\nclash = a:b\nrun = a:b\n",
+    )
+    write("site/rival-1.2.dist-info/entry_points.txt", "[velo.commands]\nclash = c:d\n")
+    write("site/greeter_commands.py", COMMAND)
+    write("site/greeter_broken.py", "import click\nimport nowhere\n")
+    write("site/greeter_number.py", "number = 3\n")
+    return tmp_path / "site"
+
+
+def test_help_lists_the_commands_of_plugins_without_importing_them(velo: Run, site: Path) -> None:
+    result = velo("--help", path=site)
+
+    assert (result.status, result.err) == (0, "")
+    listed = [line.split() for line in result.out.splitlines()]
+    assert ["greet", "greeter", "1.2"] in listed
+    assert ["broken", "greeter", "1.2"] in listed
+    assert ["clash", "greeter", "1.2", "and", "rival", "1.2"] in listed
+    assert [words for words in listed if words[:1] == ["run"]] == [["run", "Serve", "an", "application."]]
+    assert "imported" not in result.out
+
+
+def test_a_command_of_a_plugin_is_imported_when_it_is_named(velo: Run, site: Path) -> None:
+    assert velo("greet", "Ada", path=site).out == "imported\nHello Ada\n"
+    assert "Greets somebody." in velo("greet", "--help", path=site).out
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("broken", "the command 'broken' of greeter 1.2 cannot be loaded: ModuleNotFoundError: No module named 'nowhere' (site/greeter_broken.py:2)"),
+        ("number", "the command 'number' of greeter 1.2 cannot be loaded: TypeError: it is a int, not a click command"),
+        ("clash", "the command 'clash' is offered by greeter 1.2 and rival 1.2; uninstall one of them"),
+    ],
+)
+def test_a_command_of_a_plugin_that_cannot_be_loaded_is_one_line(velo: Run, site: Path, name: str, line: str) -> None:
+    result = velo(name, path=site)
+
+    assert (result.status, result.out, result.err) == (1, "", f"Error: {line}\n")
+
+
+def test_completion_offers_commands_without_importing_them(velo: Run, site: Path) -> None:
+    program = "import os; os.environ.update(_VELO_COMPLETE='bash_complete', COMP_WORDS='velo ', COMP_CWORD='1'); from velo_cli import main; main()"
+
+    result = velo(python=("-c", program), path=site)
+
+    assert {"plain,greet", "plain,broken", "plain,routes"} <= set(result.out.splitlines())
+    assert "imported" not in result.out
+
+
+def test_a_command_that_nobody_offers_ends_with_2(velo: Run) -> None:
+    result = velo("nothing")
+
+    assert result.status == 2
+    assert result.err.splitlines()[-1].startswith("Error: No such command 'nothing'")
+
+
+def test_the_version_is_that_of_the_command_and_of_the_core(velo: Run) -> None:
+    import velo_cli
+
+    assert velo("--version").out == f"velo-cli {velo_cli.__version__}, velo-core {velo_core.__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"]])
+def test_help_needs_neither_the_core_nor_a_server(velo: Run, arguments: list[str]) -> None:
+    program = "import sys, atexit; atexit.register(lambda: print(sorted({'velo_core', 'granian', 'uvicorn', 'asyncio'} & {*sys.modules})))"
+
+    result = velo(*arguments, python=("-c", f"{program}; from velo_cli import main; main()"))
+
+    assert result.out.splitlines()[-1] == "[]"
+
+
+def test_importing_the_package_needs_nothing(velo: Run) -> None:
+    """Worker processes do, before they do what they are for."""
+    result = velo(python=("-c", "import sys, velo_cli; print('click' in sys.modules)"))
+
+    assert result.out == "False\n"

@@ -1,0 +1,71 @@
+"""`velo run --reload`."""
+
+from __future__ import annotations
+
+import time
+import urllib.error
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Result, Running
+
+pytest.importorskip("watchfiles", reason="the extra `reload` is not installed")
+
+Write = Callable[[str, str], Path]
+Run = Callable[..., "Result"]
+Serve = Callable[..., "Running"]
+
+APP = """
+from velo_core import Velo
+app = Velo()
+
+@app.get("/")
+async def index() -> str:
+    return "{text}"
+"""
+
+
+def wait_for(running: Running, body: str) -> None:
+    """Asks until the answer is `body`."""
+    deadline = time.monotonic() + 60
+    found = ""
+    while found != body:
+        assert time.monotonic() < deadline, f"still {found}"
+        try:
+            found = running.get()
+        except urllib.error.URLError:  # it starts again
+            time.sleep(0.02)
+
+
+@pytest.mark.parametrize("server", ["granian", "uvicorn"])
+@pytest.mark.parametrize("target", ["shop.web", "shop/web.py"])
+def test_a_change_is_served_and_a_broken_one_waits_for_the_next(serve: Serve, write: Write, target: str, server: str) -> None:
+    write("shop/web.py", APP.format(text="one"))
+    running = serve(target, "--server", server, "--reload")
+    assert running.get() == '"one"'
+
+    write("shop/web.py", APP.format(text="two"))
+    wait_for(running, '"two"')
+    assert running.announcement(2) == running.announcement(1)
+
+    write("shop/web.py", "app = (\n")
+    assert running.err.wait("^Waiting for a change.$")
+    assert running.err.lines == [f"Error: {target} cannot be loaded: SyntaxError: '(' was never closed (shop/web.py:1)\n", "Waiting for a change.\n"]
+
+    write("shop/web.py", APP.format(text="three"))
+    wait_for(running, '"three"')
+
+    running.press_control_c()
+    assert running.result().status == 0
+
+
+def test_what_is_broken_from_the_start_ends_the_command(velo: Run, write: Write) -> None:
+    write("shop.py", "app = (\n")
+
+    result = velo("run", "shop", "--port", "0", "--reload")
+
+    assert (result.status, result.err) == (1, "Error: shop cannot be loaded: SyntaxError: '(' was never closed (shop.py:1)\n")

@@ -1,0 +1,72 @@
+"""`velo routes`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from conftest import Result
+
+Write = Callable[[str, str], Path]
+Run = Callable[..., "Result"]
+
+APP = """
+from functools import partial
+from velo_core import Router, Velo
+
+app = Velo(tags=["shop"])
+items = Router("/items", name="items", tags=["items"])
+
+@items.get("/{item_id:int}", name="show", tags=["public"])
+async def show(item_id: int) -> int: ...
+
+@items.route("/", methods=["GET", "POST"])
+async def all(): ...
+
+@items.head("/")
+async def count() -> None: ...
+
+class Save:
+    async def __call__(self) -> None: ...
+
+app.put("/save", name="save")(Save())
+app.include(items)
+"""
+
+
+def test_a_table_shows_what_is_served_and_by_whom(velo: Run, write: Write) -> None:
+    write("shop.py", APP)
+
+    assert velo("routes", "shop").out == (
+        "methods     path                  name         handler     tags\n"
+        "PUT         /save                 save         shop.Save   shop\n"
+        "GET (HEAD)  /items/{item_id:int}  items.show   shop.show   shop, items, public\n"
+        "GET, POST   /items/               items.all    shop.all    shop, items\n"
+        "HEAD        /items/               items.count  shop.count  shop, items\n"
+    )
+
+
+def test_json_shows_the_same_for_programs(velo: Run, write: Write) -> None:
+    write("shop.py", APP)
+
+    found = json.loads(velo("routes", "shop", "--json").out)
+
+    assert found[1] == {
+        "methods": ["GET"],
+        "automatic_methods": ["HEAD", "OPTIONS"],
+        "path": "/items/{item_id:int}",
+        "name": "items.show",
+        "handler": "shop.show",
+        "tags": ["shop", "items", "public"],
+    }
+    assert [route["automatic_methods"] for route in found] == [["OPTIONS"], ["HEAD", "OPTIONS"], ["OPTIONS"], ["OPTIONS"]]
+
+
+def test_an_application_without_routes_says_so(velo: Run, write: Write) -> None:
+    write("shop.py", "from velo_core import Velo\napp = Velo()\n")
+
+    assert velo("routes", "shop").out == "The application has no routes.\n"
+    assert json.loads(velo("routes", "shop", "--json").out) == []

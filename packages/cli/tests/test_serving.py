@@ -1,0 +1,193 @@
+"""`velo run` serves, and ends when it is told to."""
+
+from __future__ import annotations
+
+import os
+import signal
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Running
+
+Write = Callable[[str, str], Path]
+Serve = Callable[..., "Running"]
+
+SERVERS = {
+    "granian-rsgi": ([], "granian, rsgi, 1 worker"),
+    "granian-asgi": (["--interface", "asgi"], "granian, asgi, 1 worker"),
+    "granian-2": (["--workers", "2"], "granian, rsgi, 2 workers"),
+    "uvicorn": (["--server", "uvicorn"], "uvicorn, asgi, 1 worker"),
+    "uvicorn-2": (["--server", "uvicorn", "--workers", "2"], "uvicorn, asgi, 2 workers"),
+}
+each_server = pytest.mark.parametrize("options", [options for options, _ in SERVERS.values()], ids=SERVERS)
+
+APP = """
+import asyncio, os
+from contextlib import asynccontextmanager
+from velo_core import Request, StreamingResponse, Velo
+
+@asynccontextmanager
+async def lifespan(app):
+    with open("started", "a") as file:
+        print(os.getpid(), file=file)
+    yield
+    with open("stopped", "a") as file:
+        print(os.getpid(), file=file)
+
+app = Velo(lifespan=lifespan)
+
+@app.get("/")
+async def index(request: Request) -> dict[str, object]:
+    return {"server": request.client is not None}
+
+@app.get("/clock")
+async def clock() -> StreamingResponse:
+    async def ticks():
+        while True:
+            yield b"tick\\n"
+            await asyncio.sleep(0.05)
+    return StreamingResponse(ticks())
+"""
+SLOW_START = """
+import asyncio
+from contextlib import asynccontextmanager
+from velo_core import Velo
+
+@asynccontextmanager
+async def lifespan(app):
+    print("starting", flush=True)
+    try:
+        await asyncio.sleep(3600)
+    finally:
+        print("given up", flush=True)
+    yield
+
+app = Velo(lifespan=lifespan)
+"""
+
+
+def pids(folder: Path, name: str) -> list[int]:
+    return sorted(map(int, (folder / name).read_text().split()))
+
+
+@pytest.mark.parametrize(("options", "how"), SERVERS.values(), ids=SERVERS)
+def test_it_says_where_it_serves_and_ctrl_c_ends_it(serve: Serve, write: Write, tmp_path: Path, options: list[str], how: str) -> None:
+    write("examples/shop.py", APP)
+    running = serve("examples/shop.py", *options)
+
+    assert running.get() == '{"server":true}'
+    assert running.announcement() == f"Velo serves examples/shop.py:app on {running.url} ({how})\n"
+
+    running.press_control_c()
+
+    result = running.result()
+    assert (result.status, result.err) == (0, "")
+    workers = pids(tmp_path, "started")
+    assert pids(tmp_path, "stopped") == workers
+    assert len(workers) == int(how.split()[-2])
+    for worker in workers:
+        with pytest.raises(ProcessLookupError):
+            os.kill(worker, 0)
+
+
+@each_server
+def test_sigterm_ends_it(serve: Serve, write: Write, tmp_path: Path, options: list[str]) -> None:
+    write("shop.py", APP)
+    running = serve("shop", *options)
+    running.announcement()
+
+    running.process.terminate()
+
+    result = running.result()
+    assert (result.status, result.err) == (0, "")
+    assert pids(tmp_path, "stopped") == pids(tmp_path, "started")
+
+
+@each_server
+def test_ctrl_c_gives_up_a_start_that_does_not_end(serve: Serve, write: Write, options: list[str]) -> None:
+    """And what had been entered of the lifespan is left."""
+    write("shop.py", SLOW_START)
+    running = serve("shop", *options)
+    assert running.out.wait("starting")
+
+    running.press_control_c()
+
+    result = running.result()
+    assert (result.status, result.err) == (0, "")
+    assert result.out.count("given up") == result.out.count("starting")
+
+
+@each_server
+def test_ctrl_c_ends_it_while_the_application_is_imported(serve: Serve, write: Write, options: list[str]) -> None:
+    write("shop.py", 'import time\nprint("importing", flush=True)\ntime.sleep(3600)\n')
+    running = serve("shop", *options)
+    assert running.out.wait("importing")
+
+    running.press_control_c()
+
+    result = running.result()
+    assert (result.status, result.err) == (0, "")
+
+
+@pytest.mark.parametrize("server", ["granian", "uvicorn"])
+def test_a_request_that_does_not_end_is_not_waited_for_longer_than_the_timeout(serve: Serve, write: Write, server: str) -> None:
+    write("shop.py", APP)
+    running = serve("shop", "--server", server, "--shutdown-timeout", "1")
+    with urllib.request.urlopen(running.url + "/clock") as response:
+        assert response.readline() == b"tick\n"
+
+        running.press_control_c()
+
+        result = running.result()
+    assert result.status == 0
+    assert "Traceback" not in result.err
+
+
+@pytest.mark.parametrize("options", [["--host", "localhost"], ["--host", "::1"]], ids=["name", "ipv6"])
+def test_a_host_is_a_name_or_an_address(serve: Serve, write: Write, options: list[str]) -> None:
+    write("shop.py", APP)
+
+    running = serve("shop", *options)
+
+    assert running.get() == '{"server":true}'
+    assert {"localhost": "http://localhost:", "::1": "http://[::1]:"}[options[1]] in running.announcement()
+
+
+@pytest.mark.parametrize("options", [[], ["--interface", "asgi"], ["--server", "uvicorn"]], ids=["granian-rsgi", "granian-asgi", "uvicorn"])
+def test_the_access_log_is_off_unless_asked_for_and_shows_paths_as_they_came(serve: Serve, write: Write, options: list[str]) -> None:
+    """A decoded path could write lines of its own into the log, or move the cursor of who reads it."""
+    write("shop.py", APP.replace('"/"', '"/{anything}"'))
+    quiet, talking = serve("shop", *options), serve("shop", "--access-log", *options)
+    for running in (quiet, talking):
+        running.get("/a%0Ab%1B%5B2J%22")
+        running.process.terminate()
+
+    assert quiet.result().out == quiet.announcement()
+    line = talking.result().out.removeprefix(talking.announcement())
+    assert line.count("\n") == 1
+    assert '"GET /a%0Ab%1B%5B2J%22 HTTP/1.1" 200' in line
+
+
+def test_forwarded_headers_are_the_applications_business_on_uvicorn_too(serve: Serve, write: Write) -> None:
+    write("shop.py", APP.replace('{"server": request.client is not None}', '{"client": request.client and request.client.host}'))
+    running = serve("shop", "--server", "uvicorn")
+
+    request = urllib.request.Request(running.url, headers={"X-Forwarded-For": "203.0.113.7"})
+    with urllib.request.urlopen(request) as response:
+        assert response.read() == b'{"client":"127.0.0.1"}'
+
+
+def test_a_signal_that_only_the_parent_gets_ends_the_workers(serve: Serve, write: Write, tmp_path: Path) -> None:
+    write("shop.py", APP)
+    running = serve("shop", "--workers", "2")
+    running.announcement()
+
+    running.process.send_signal(signal.SIGINT)
+
+    assert running.result().status == 0
+    assert pids(tmp_path, "stopped") == pids(tmp_path, "started")

@@ -1,0 +1,700 @@
+"""Plugins: installed by instance and by name, ordered, confined, started and stopped."""
+
+import logging
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import ClassVar, cast
+
+import pytest
+from velo_core import PLUGIN_API, CallNext, Manifest, Plugin, Problem, Request, Response, Router, SetupError, Velo
+from velo_testing import TestClient
+
+Serve = Callable[..., TestClient]
+
+
+def plugin(
+    name: str,
+    events: list[str] | None = None,
+    *,
+    requires: Sequence[str] = (),
+    after: Sequence[str] = (),
+    before: Sequence[str] = (),
+    provides: Sequence[str] = (),
+    multi: bool = False,
+    requires_api: str = ">=0.1,<1",
+    brings: Sequence[Plugin] = (),
+    fails: str = "",
+) -> Plugin:
+    """A plugin of a class of its own, which notes what is done with it.
+
+    Args:
+        brings: Plugins that it installs itself.
+        fails: `"install"`, `"start"` or `"stop"`.
+    """
+    noted = [] if events is None else events
+
+    class Noting(Plugin):
+        manifest = Manifest(
+            name=name,
+            requires=tuple(requires),
+            after=tuple(after),
+            before=tuple(before),
+            provides=tuple(provides),
+            multi=multi,
+            requires_api=requires_api,
+        )
+
+        def install(self, router: Router) -> None:
+            noted.append(name)
+            for other in brings:
+                router.install(other)
+            if fails == "install":
+                raise RuntimeError("not today")
+
+        @asynccontextmanager
+        async def _run(self) -> AsyncIterator[None]:
+            noted.append(f"start {name}")
+            if fails == "start":
+                raise RuntimeError("cannot start")
+            try:
+                yield
+            finally:
+                noted.append(f"stop {name}")
+                if fails == "stop":
+                    raise RuntimeError("cannot stop")
+
+        def lifespan(self, app: Velo) -> AbstractAsyncContextManager[None]:
+            return self._run()
+
+    return Noting()
+
+
+def order_of(*plugins: Plugin) -> list[str]:
+    """The names in the order of installation."""
+    app = Velo()
+    for one in plugins:
+        app.install(one)
+    return [ready.manifest.name for ready in app.plugins]
+
+
+def problems_of(app: Velo) -> list[Problem]:
+    """What is wrong with an application."""
+    with pytest.raises(SetupError) as caught:
+        app.freeze()
+    return list(caught.value.problems)
+
+
+# Installing.
+
+
+class Greeter(Plugin):
+    manifest = Manifest(name="greeter")
+
+    def __init__(self, greeting: str = "Hello", *, path: str = "/greet") -> None:
+        self.greeting = greeting
+        self.path = path
+
+    def install(self, router: Router) -> None:
+        router.get(self.path)(self.greet)
+
+        @router.middleware
+        async def sign(request: Request, call_next: CallNext) -> Response:
+            response = await call_next(request)
+            response.headers.add("x-greeter", self.greeting)
+            return response
+
+    async def greet(self, name: str = "you") -> str:
+        return f"{self.greeting}, {name}!"
+
+
+def test_a_plugin_adds_what_it_wants_when_the_application_starts(serve: Serve) -> None:
+    app = Velo()
+    app.install(Greeter("Hi"))
+    assert app.own_routes == []
+
+    response = serve(app).get("/greet?name=Ann")
+
+    assert response.text == "Hi, Ann!"
+    assert response.headers["x-greeter"] == "Hi"
+
+
+def test_the_manifest_is_readable_without_running_the_plugin() -> None:
+    assert Greeter.manifest == Manifest(name="greeter", requires_api=f">={PLUGIN_API}")
+    with pytest.raises(AttributeError):
+        Greeter.manifest.name = "other"  # type: ignore[misc]
+
+
+def test_two_applications_in_one_process_have_their_own(serve: Serve) -> None:
+    first, second, third = Velo(), Velo(), Velo()
+    first.install(Greeter("Hi"))
+    second.install(Greeter("Ahoy"))
+    clients = [serve(app) for app in (first, second, third)]
+
+    assert [client.get("/greet").text for client in clients[:2]] == ["Hi, you!", "Ahoy, you!"]
+    assert clients[2].get("/greet").status_code == 404
+
+
+def test_one_instance_can_be_installed_on_two_applications(serve: Serve) -> None:
+    greeter = Greeter()
+    first, second = Velo(), Velo()
+    first.install(greeter)
+    second.install(greeter)
+
+    assert [serve(app).get("/greet").text for app in (first, second)] == ["Hello, you!"] * 2
+
+
+def test_a_plugin_on_a_router_touches_nothing_beside_or_above(serve: Serve) -> None:
+    app, left, right, below = Velo(), Router("/left"), Router("/right"), Router("/below")
+    for router in (app, left, right, below):
+
+        @router.get("/own")
+        async def own() -> str:
+            return "own"
+
+    left.install(Greeter("left"))
+    right.install(Greeter("right", path="/hello"))
+    left.include(below)
+    app.include(left)
+    app.include(right)
+    client = serve(app)
+
+    def signed(path: str) -> list[str]:
+        return client.get(path).headers.get_list("x-greeter")
+
+    assert [client.get(path).text for path in ("/left/greet", "/right/hello")] == ["left, you!", "right, you!"]
+    assert [client.get(path).status_code for path in ("/greet", "/left/hello", "/right/greet", "/left/below/greet")] == [404] * 4
+    assert [signed(path) for path in ("/left/own", "/left/below/own", "/left/none")] == [["left"]] * 3
+    assert [signed(path) for path in ("/right/own", "/right/none")] == [["right"]] * 2
+    assert [signed(path) for path in ("/own", "/none")] == [[]] * 2
+
+
+def test_a_plugin_on_a_router_that_is_included_twice_is_installed_once(serve: Serve) -> None:
+    app, shared = Velo(), Router()
+    shared.install(Greeter())
+    app.include(shared, "/a")
+    app.include(shared, "/b")
+    client = serve(app)
+
+    for path in ("/a/greet", "/b/greet"):
+        response = client.get(path)
+        assert (response.text, response.headers.get_list("x-greeter")) == ("Hello, you!", ["Hello"])
+
+
+# Order.
+
+
+def test_plugins_without_wishes_are_installed_as_they_were_given() -> None:
+    assert order_of(plugin("c"), plugin("a"), plugin("b")) == ["c", "a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("plugins", "expected"),
+    [
+        ([plugin("user", requires=["store"]), plugin("store")], "store user"),
+        ([plugin("user", after=["store"]), plugin("store")], "store user"),
+        ([plugin("user"), plugin("store", before=["user"])], "store user"),
+        ([plugin("user", requires=["storage"]), plugin("other"), plugin("redis", provides=["storage"])], "redis user other"),
+        ([plugin("user", after=["storage"]), plugin("redis", provides=["storage"])], "redis user"),
+        ([plugin("user", provides=["accounts"]), plugin("redis", before=["accounts"])], "redis user"),
+        ([plugin("user", after=["nothing"], before=["nobody"]), plugin("other")], "user other"),
+        ([plugin("a", requires=["b"]), plugin("b", requires=["c"]), plugin("c")], "c b a"),
+        ([plugin("z"), plugin("a", requires=["b"]), plugin("y"), plugin("b")], "z b a y"),
+    ],
+    ids=["requires", "after", "before", "capability", "after a capability", "before a capability", "absent", "chain", "stable"],
+)
+def test_wishes_are_followed_and_else_the_order_stays(plugins: list[Plugin], expected: str) -> None:
+    assert order_of(*plugins) == expected.split()
+
+
+def test_the_order_is_that_of_the_lifespans_too(serve: Serve) -> None:
+    app = Velo()
+    events: list[str] = []
+    app.install(plugin("user", events, requires=["store"]))
+    app.install(plugin("store", events))
+    serve(app).close()
+
+    assert events == ["store", "user", "start store", "start user", "stop user", "stop store"]
+
+
+def test_a_plugin_can_install_plugins(serve: Serve) -> None:
+    app = Velo()
+    events: list[str] = []
+    inner = plugin("inner", events)
+    app.install(plugin("bundle", events, brings=[plugin("outer", events, brings=[inner]), Greeter("Hi")]))
+
+    assert serve(app).get("/greet").text == "Hi, you!"
+    assert [ready.manifest.name for ready in app.plugins] == ["bundle", "outer", "greeter", "inner"]
+    assert all("test_plugins.py:" in ready.installation.place for ready in app.plugins)
+
+
+def test_what_is_required_may_come_from_a_plugin_that_is_installed_later() -> None:
+    """The one that requires it waits."""
+    bundle = plugin("bundle", brings=[plugin("store", provides=["storage"])])
+
+    assert order_of(plugin("user", requires=["storage"]), bundle, plugin("other", after=["user"])) == ["bundle", "store", "user", "other"]
+
+
+def test_a_wish_that_came_too_late_is_reported() -> None:
+    """`before` is only known once the plugin that says it is there."""
+    app = Velo()
+    app.install(plugin("user"))
+    app.install(plugin("bundle", brings=[plugin("store", before=["user"])]))
+    (problem,) = problems_of(app)
+
+    assert problem.code == "VELO_PLUGIN_ORDER"
+    assert problem.message.startswith("the plugin 'store' (")
+    assert "has to come before 'user' (" in problem.message
+    assert problem.message.count("test_plugins.py:") == 2
+
+
+@pytest.mark.parametrize(
+    ("plugins", "path"),
+    [
+        ([plugin("a", requires=["b"]), plugin("b", requires=["a"])], ["a", "b", "a"]),
+        ([plugin("a", after=["b"]), plugin("b", after=["c"]), plugin("c", after=["a"])], ["a", "b", "c", "a"]),
+        ([plugin("x", after=["a"]), plugin("a", before=["b"]), plugin("b", before=["a"])], ["a", "b", "a"]),
+    ],
+    ids=["requires", "three", "before"],
+)
+def test_a_cycle_is_reported_with_its_path(plugins: list[Plugin], path: list[str]) -> None:
+    app = Velo()
+    for one in plugins:
+        app.install(one)
+    (problem,) = problems_of(app)
+
+    assert problem.code == "VELO_PLUGIN_CYCLE"
+    steps = problem.message.partition(": ")[2].partition(";")[0].split(" -> ")
+    assert [step.partition(" ")[0].strip("'") for step in steps] == path
+    assert all("test_plugins.py:" in step for step in steps)
+
+
+def test_plugins_that_are_beside_each_other_do_not_wait_for_each_other() -> None:
+    app, left, right = Velo(), Router("/left"), Router("/right")
+    left.install(plugin("a", after=["b"]))
+    right.install(plugin("b", after=["a"]))
+    app.include(left)
+    app.include(right)
+
+    assert [ready.manifest.name for ready in app.plugins] == ["a", "b"]
+
+
+# Requirements.
+
+
+def test_a_requirement_that_nothing_provides_is_reported() -> None:
+    app = Velo()
+    app.install(plugin("user", requires=["storage", "mail"]))
+    problems = problems_of(app)
+
+    assert [problem.code for problem in problems] == ["VELO_PLUGIN_REQUIRES", "VELO_PLUGIN_REQUIRES"]
+    assert problems[0].message.startswith("the plugin 'user' (")
+    assert "test_plugins.py:" in problems[0].message
+    assert "requires 'storage', which nothing on its router or above it provides" in problems[0].message
+    assert "app.install('mail')" in problems[1].message
+
+
+def test_a_requirement_can_be_met_above_but_not_beside_or_below() -> None:
+    def application(store_at: str) -> Velo:
+        app, left, right, below = Velo(), Router("/left"), Router("/right"), Router("/below")
+        left.install(plugin("user", requires=["store"]))
+        {"above": app, "same": left, "beside": right, "below": below}[store_at].install(plugin("store"))
+        left.include(below)
+        app.include(left)
+        app.include(right)
+        return app
+
+    for place in ("above", "same"):
+        assert [ready.manifest.name for ready in application(place).plugins] == ["store", "user"]
+    for place in ("beside", "below"):
+        assert [problem.code for problem in problems_of(application(place))] == ["VELO_PLUGIN_REQUIRES"]
+
+
+def test_a_plugin_does_not_meet_its_own_requirement() -> None:
+    app = Velo()
+    app.install(plugin("store", requires=["storage"], provides=["storage"]))
+
+    assert [problem.code for problem in problems_of(app)] == ["VELO_PLUGIN_REQUIRES"]
+
+
+def test_twice_on_one_router_is_reported_with_both_places() -> None:
+    app = Velo()
+    app.install(plugin("same"))
+    app.install(plugin("same"))
+    (problem,) = problems_of(app)
+
+    assert problem.code == "VELO_PLUGIN_DUPLICATE"
+    assert problem.message.startswith("the plugin 'same' is installed twice on one router, at ")
+    assert problem.message.count("test_plugins.py:") == 2
+
+
+def test_twice_is_fine_for_a_plugin_that_says_so_and_on_two_routers() -> None:
+    app, child = Velo(), Router("/child")
+    app.install(plugin("many", multi=True))
+    app.install(plugin("many", multi=True))
+    app.install(plugin("one"))
+    child.install(plugin("one"))
+    app.include(child)
+
+    assert [ready.manifest.name for ready in app.plugins] == ["many", "many", "one", "one"]
+
+
+# The contract.
+
+
+@pytest.mark.parametrize("accepted", [">=0.1", ">=0.1,<1", "==0.1", "==0.1.0", ">0,<0.2", "<=0.1", "!=0.2", " >= 0.1 , < 1 "])
+def test_a_level_of_the_contract_that_fits_is_accepted(accepted: str) -> None:
+    assert PLUGIN_API == "0.1"
+    assert order_of(plugin("fits", requires_api=accepted)) == ["fits"]
+
+
+@pytest.mark.parametrize("refused", [">=0.2", "<0.1", "==1", "!=0.1", ">=0.1,<0.1", ">0.1"])
+def test_another_level_of_the_contract_is_reported(refused: str) -> None:
+    app = Velo()
+    app.install(plugin("old", requires_api=refused))
+    (problem,) = problems_of(app)
+
+    assert problem.code == "VELO_PLUGIN_API"
+    assert f"works with plugin API {refused}, this velo-core has 0.1" in problem.message
+    assert "'old' (" in problem.message
+    assert "test_plugins.py:" in problem.message
+
+
+@pytest.mark.parametrize("unreadable", ["", "0.1", "~=0.1", ">=x", ">=0.1,", "<0.1,nonsense", ">=0.1a1"])
+def test_a_level_that_cannot_be_read_is_refused_where_it_is_written(unreadable: str) -> None:
+    with pytest.raises(SetupError, match="requires_api of the plugin 'odd'") as caught:
+        Manifest(name="odd", requires_api=unreadable)
+    assert caught.value.code == "VELO_PLUGIN_MANIFEST"
+
+
+@pytest.mark.parametrize("field", ["requires", "after", "before", "provides"])
+def test_one_text_in_place_of_several_names_is_refused(field: str) -> None:
+    """`requires=("store")` is a text, and would be the names s, t, o, r and e."""
+    with pytest.raises(SetupError, match=rf"{field}=\('store',\)") as caught:
+        Manifest(name="odd", **{field: "store"})  # type: ignore[arg-type]
+    assert caught.value.code == "VELO_PLUGIN_MANIFEST"
+
+
+def test_what_is_no_plugin_is_reported_with_its_place() -> None:
+    class WithoutManifest(Plugin):
+        def install(self, router: Router) -> None: ...
+
+    class NotDerived:
+        manifest: ClassVar[Manifest] = Manifest(name="not-derived")
+
+    app = Velo()
+    app.install(WithoutManifest())
+    app.install(cast("Plugin", NotDerived()))
+    app.install(cast("Plugin", Greeter))
+    app.install(cast("Plugin", 7))
+    problems = problems_of(app)
+
+    assert {problem.code for problem in problems} == {"VELO_PLUGIN_INVALID"}
+    assert all("test_plugins.py:" in problem.message for problem in problems)
+    assert "WithoutManifest" in problems[0].message
+    assert "NotDerived" in problems[1].message
+    assert "Greeter()" in problems[2].message
+    assert "int" in problems[3].message
+
+
+def test_a_plugin_without_install_is_reported() -> None:
+    class Empty(Plugin):
+        manifest = Manifest(name="empty")
+
+    app = Velo()
+    app.install(Empty())
+    (problem,) = problems_of(app)
+
+    assert problem.code == "VELO_PLUGIN_INSTALL"
+    assert "Empty has no install(router)" in problem.message
+
+
+def test_an_install_that_fails_is_reported_with_its_place_beside_everything_else() -> None:
+    class Clashing(Plugin):
+        manifest = Manifest(name="clashing")
+
+        def install(self, router: Router) -> None:
+            router.add_exception_handler(KeyError, lambda request, error: None)
+            router.add_exception_handler(KeyError, lambda request, error: None)
+
+    app = Velo()
+    app.install(plugin("broken", fails="install"))
+    app.install(Clashing())
+    app.get("/{x:unknown}")(cast("Callable[..., object]", Greeter().greet))
+    problems = problems_of(app)
+
+    assert [problem.code for problem in problems] == ["VELO_PLUGIN_INSTALL", "VELO_EXCEPTION_HANDLER_DUPLICATE", "VELO_ROUTE_PATTERN"]
+    assert problems[0].message.startswith("the plugin 'broken' (")
+    assert problems[0].message.endswith("could not be installed: RuntimeError: not today")
+    assert "(while the plugin 'clashing' (" in problems[1].message
+    assert all("test_plugins.py:" in problem.message for problem in problems)
+
+
+def test_plugins_are_installed_once_even_if_the_application_cannot_start() -> None:
+    events: list[str] = []
+    app = Velo()
+    app.install(plugin("once", events))
+    app.get("/{x:unknown}")(cast("Callable[..., object]", Greeter().greet))
+    for _ in range(2):
+        with pytest.raises(SetupError):
+            app.freeze()
+
+    assert events == ["once"]
+
+
+def test_a_plugin_comes_too_late_once_the_application_has_started() -> None:
+    app = Velo()
+    app.freeze()
+
+    with pytest.raises(SetupError, match="this plugin comes too late"):
+        app.install(Greeter())
+
+
+def test_options_beside_an_instance_are_refused() -> None:
+    with pytest.raises(SetupError, match=r"give them to Greeter\(\.\.\.\) itself") as caught:
+        Velo().install(Greeter(), greeting="Hi")
+    assert caught.value.code == "VELO_PLUGIN_OPTIONS"
+
+
+# By name.
+
+
+MODULE = '''
+from velo_core import Manifest, Plugin, Router
+
+class Shouter(Plugin):
+    manifest = Manifest(name="shouter", provides=("noise",))
+
+    def __init__(self, *, times: int = 1) -> None:
+        if times < 1:
+            raise ValueError("at least once")
+        self.times = times
+
+    def install(self, router: Router) -> None:
+        router.get("/shout")(self.shout)
+
+    async def shout(self) -> str:
+        return "HEY" * self.times
+
+def not_a_plugin() -> str:
+    return "text"
+'''
+
+
+@pytest.fixture
+def distribution(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Installs a distribution with entry points, as pip would: a package and its dist-info in a folder of `sys.path`."""
+
+    def install(name: str, entry_points: dict[str, str], code: str = MODULE) -> None:
+        folder = tmp_path / name
+        module = name.replace("-", "_")
+        (folder / f"{module}-1.0.dist-info").mkdir(parents=True)
+        (folder / f"{module}.py").write_text(code)
+        (folder / f"{module}-1.0.dist-info" / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        lines = "".join(f"{entry} = {target}\n" for entry, target in entry_points.items())
+        (folder / f"{module}-1.0.dist-info" / "entry_points.txt").write_text(f"[velo.plugins]\n{lines}")
+        monkeypatch.syspath_prepend(str(folder))
+        monkeypatch.delitem(sys.modules, module, raising=False)
+
+    return install
+
+
+def test_a_plugin_is_found_by_name_and_gets_its_options(serve: Serve, distribution: Callable[..., None]) -> None:
+    distribution("velo-test-shouter", {"shouter": "velo_test_shouter:Shouter"})
+    app = Velo()
+    app.install("shouter", times=3)
+
+    assert serve(app).get("/shout").text == "HEYHEYHEY"
+
+
+def test_a_distribution_that_is_only_there_enables_nothing(distribution: Callable[..., None]) -> None:
+    distribution("velo-test-idle", {"idle": "velo_test_idle:Shouter"}, "raise RuntimeError('imported')")
+    app = Velo()
+    app.freeze()
+
+    assert app.plugins == ()
+    assert "velo_test_idle" not in sys.modules
+
+
+def test_a_name_meets_requirements_and_clashes_like_an_instance(distribution: Callable[..., None]) -> None:
+    distribution("velo-test-shouter", {"shouter": "velo_test_shouter:Shouter"})
+    app = Velo()
+    app.install(plugin("neighbour", after=["noise"]))
+    app.install("shouter")
+    assert [ready.manifest.name for ready in app.plugins] == ["shouter", "neighbour"]
+
+    app = Velo()
+    app.install("shouter")
+    app.install("shouter", times=2)
+    assert [problem.code for problem in problems_of(app)] == ["VELO_PLUGIN_DUPLICATE"]
+
+
+def test_a_name_that_nothing_offers_is_reported_with_those_that_are_there(distribution: Callable[..., None]) -> None:
+    distribution("velo-test-shouter", {"shouter": "velo_test_shouter:Shouter"})
+    app = Velo()
+    app.install("shooter")
+    (problem,) = problems_of(app)
+
+    assert problem.code == "VELO_PLUGIN_UNKNOWN"
+    assert "no installed distribution offers the plugin 'shooter' (" in problem.message
+    assert "test_plugins.py:" in problem.message
+    assert "shouter" in problem.message.partition("installed are:")[2]
+    assert "pip install velo-shooter" in problem.message
+
+
+def test_a_name_that_two_distributions_offer_is_reported_with_both(distribution: Callable[..., None]) -> None:
+    distribution("velo-test-one", {"shouter": "velo_test_one:Shouter"})
+    distribution("velo-test-two", {"shouter": "velo_test_two:Shouter"})
+    app = Velo()
+    app.install("shouter")
+    (problem,) = problems_of(app)
+
+    assert problem.code == "VELO_PLUGIN_AMBIGUOUS"
+    assert "velo-test-one and velo-test-two" in problem.message
+    assert "test_plugins.py:" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("entry", "options", "code", "text"),
+    [
+        ("velo_test_odd:Shouter", {"volume": 11}, "VELO_PLUGIN_OPTIONS", "unexpected keyword argument 'volume'"),
+        ("velo_test_odd:Shouter", {"times": 0}, "VELO_PLUGIN_OPTIONS", "ValueError: at least once"),
+        ("velo_test_odd:Missing", {}, "VELO_PLUGIN_LOAD", "has no attribute 'Missing'"),
+        ("velo_test_nowhere:Shouter", {}, "VELO_PLUGIN_LOAD", "No module named 'velo_test_nowhere'"),
+        ("velo_test_odd:not_a_plugin", {}, "VELO_PLUGIN_INVALID", "str"),
+    ],
+    ids=["unknown option", "refused option", "no such class", "no such module", "no plugin"],
+)
+def test_a_name_that_does_not_lead_to_a_plugin_is_reported(
+    distribution: Callable[..., None], entry: str, options: dict[str, object], code: str, text: str
+) -> None:
+    distribution("velo-test-odd", {"odd": entry})
+    app = Velo()
+    app.install("odd", **options)
+    (problem,) = problems_of(app)
+
+    assert problem.code == code
+    assert text in problem.message
+    assert "test_plugins.py:" in problem.message
+
+
+# Lifespan.
+
+
+def test_lifespans_are_entered_in_order_and_left_in_reverse_with_the_application_innermost(serve: Serve) -> None:
+    events: list[str] = []
+
+    @asynccontextmanager
+    async def lifespan(app: Velo) -> AsyncIterator[None]:
+        events.append("start app")
+        yield
+        events.append("stop app")
+
+    app, child = Velo(lifespan=lifespan), Router("/child")
+    app.install(plugin("a", events))
+    child.install(plugin("c", events))
+    app.install(plugin("b", events))
+    app.include(child)
+    client = serve(app)
+    assert events == ["a", "b", "c", "start a", "start b", "start c", "start app"]
+    client.close()
+    assert events[7:] == ["stop app", "stop c", "stop b", "stop a"]
+
+
+def test_what_was_started_is_stopped_when_a_later_one_cannot_start(serve: Serve) -> None:
+    events: list[str] = []
+    app = Velo()
+    app.install(plugin("a", events))
+    app.install(plugin("b", events))
+    app.install(plugin("c", events, fails="start"))
+    app.install(plugin("d", events))
+
+    with pytest.raises(RuntimeError, match="cannot start"):
+        serve(app)
+    assert events == ["a", "b", "c", "d", "start a", "start b", "start c", "stop b", "stop a"]
+
+
+def test_an_error_of_a_lifespan_names_the_plugin(serve: Serve) -> None:
+    app = Velo()
+    app.install(plugin("a"))
+    app.install(plugin("broken", fails="start"))
+
+    with pytest.raises(RuntimeError) as caught:
+        serve(app)
+    assert any("'broken' (" in note and "test_plugins.py:" in note for note in caught.value.__notes__)
+
+
+def test_the_others_are_stopped_when_one_cannot_stop(serve: Serve) -> None:
+    events: list[str] = []
+    app = Velo()
+    app.install(plugin("a", events))
+    app.install(plugin("b", events, fails="stop"))
+    app.install(plugin("c", events))
+    client = serve(app)
+
+    with pytest.raises(RuntimeError, match="cannot stop"):
+        client.close()
+    assert events[6:] == ["stop c", "stop b", "stop a"]
+
+
+def test_an_application_can_be_started_again(serve: Serve) -> None:
+    events: list[str] = []
+    app = Velo()
+    app.install(plugin("a", events))
+    for _ in range(2):
+        serve(app).close()
+
+    assert events == ["a", "start a", "stop a", "start a", "stop a"]
+
+
+def test_a_lifespan_that_failed_can_be_tried_again(serve: Serve) -> None:
+    attempts: list[int] = []
+
+    @asynccontextmanager
+    async def lifespan(app: Velo) -> AsyncIterator[None]:
+        attempts.append(1)
+        if len(attempts) == 1:
+            raise ConnectionError("database is away")
+        yield
+
+    app = Velo(lifespan=lifespan)
+    with pytest.raises(ConnectionError):
+        serve(app)
+    serve(app)
+
+    assert len(attempts) == 2
+
+
+# What it costs.
+
+
+def test_plugins_that_a_route_does_not_use_leave_its_plan_as_it_is() -> None:
+    def application(count: int) -> Velo:
+        app, beside = Velo(), Router("/beside")
+
+        @app.get("/items/{item_id:int}")
+        async def show(item_id: int, page: int = 1) -> dict[str, int]:
+            return {"item": item_id, "page": page}
+
+        for number in range(count):
+            router = Router(f"/{number}")
+            router.install(Greeter(str(number)))
+            beside.include(router)
+            app.install(plugin(f"idle-{number}"))
+        app.include(beside)
+        return app
+
+    without, many = application(0), application(10)
+
+    assert len(many.plugins) == 20
+    assert many.plan("GET", "/items/{item_id:int}").source == without.plan("GET", "/items/{item_id:int}").source
+
+
+def test_installing_says_nothing(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, logger="velo")
+    app = Velo()
+    app.install(Greeter())
+    serve(app).get("/greet")
+
+    assert [record for record in caplog.records if record.name == "velo"] == []
