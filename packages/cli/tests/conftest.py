@@ -8,12 +8,12 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import IO
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -70,7 +70,7 @@ class Running:
     """`velo run` in a process group of its own, as a terminal gives it one."""
 
     def __init__(self, arguments: Sequence[str], folder: Path) -> None:
-        self.process = subprocess.Popen(
+        self.process = subprocess.Popen(  # noqa: S603 - our own command
             [sys.executable, "-m", "velo_cli", "run", *arguments, "--port", "0"],
             cwd=folder,
             stdout=subprocess.PIPE,
@@ -97,8 +97,15 @@ class Running:
 
     def get(self, path: str = "/") -> str:
         """The body of an answer."""
-        with urllib.request.urlopen(self.url + path, timeout=DEADLINE_SECONDS) as response:
+        with self.open(path) as response:
             return response.read().decode()
+
+    def open(self, path: str, headers: Mapping[str, str] | None = None) -> HTTPResponse:
+        """An answer whose body is still to be read."""
+        url = urlsplit(self.url)
+        connection = HTTPConnection(url.hostname or "", url.port, timeout=DEADLINE_SECONDS)
+        connection.request("GET", path, headers={"connection": "close", **(headers or {})})
+        return connection.getresponse()
 
     def press_control_c(self) -> None:
         """Sends SIGINT to all its processes, as a terminal does."""
@@ -138,7 +145,7 @@ def velo(tmp_path: Path) -> Callable[..., Result]:
     """Runs a command to its end."""
 
     def run(*arguments: str, path: Path | None = None, python: Sequence[str] = ("-m", "velo_cli")) -> Result:
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603 - our own command
             [sys.executable, *python, *arguments],
             cwd=tmp_path,
             env=os.environ | ({"PYTHONPATH": str(path)} if path else {}),
@@ -165,15 +172,3 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Running]]:
 
     for running in started:
         running.close()
-
-
-def gone(pid: int) -> bool:
-    """Whether a process ends within the deadline."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while time.monotonic() < deadline:
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return True
-        time.sleep(0.01)
-    return False

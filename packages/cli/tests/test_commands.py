@@ -36,12 +36,12 @@ def site(write: Write, tmp_path: Path) -> Path:
         write(f"site/{name}-1.2.dist-info/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n")
     write(
         "site/greeter-1.2.dist-info/entry_points.txt",
-        "[velo.commands]\ngreet = greeter_commands:greet\nbroken = greeter_broken:command\nnumber = greeter_number:number\nclash = a:b\nrun = a:b\n",
+        "[velo.commands]\ngreet = greeting:greet\nbroken = broken:command\nnumber = number:three\nclash = a:b\nrun = a:b\n",
     )
     write("site/rival-1.2.dist-info/entry_points.txt", "[velo.commands]\nclash = c:d\n")
-    write("site/greeter_commands.py", COMMAND)
-    write("site/greeter_broken.py", "import click\nimport nowhere\n")
-    write("site/greeter_number.py", "number = 3\n")
+    write("site/greeting.py", COMMAND)
+    write("site/broken.py", "import click\nimport nowhere\n")
+    write("site/number.py", "three = 3\n")
     return tmp_path / "site"
 
 
@@ -65,8 +65,11 @@ def test_a_command_of_a_plugin_is_imported_when_it_is_named(velo: Run, site: Pat
 @pytest.mark.parametrize(
     ("name", "line"),
     [
-        ("broken", "the command 'broken' of greeter 1.2 cannot be loaded: ModuleNotFoundError: No module named 'nowhere' (site/greeter_broken.py:2)"),
-        ("number", "the command 'number' of greeter 1.2 cannot be loaded: TypeError: it is a int, not a click command"),
+        (
+            "broken",
+            "the command 'broken' of greeter 1.2 cannot be loaded: ModuleNotFoundError: No module named 'nowhere' (site/broken.py:2)",
+        ),
+        ("number", "the command 'number' of greeter 1.2 cannot be loaded: TypeError: an object of type int is not a click command"),
         ("clash", "the command 'clash' is offered by greeter 1.2 and rival 1.2; uninstall one of them"),
     ],
 )
@@ -77,9 +80,9 @@ def test_a_command_of_a_plugin_that_cannot_be_loaded_is_one_line(velo: Run, site
 
 
 def test_completion_offers_commands_without_importing_them(velo: Run, site: Path) -> None:
-    program = "import os; os.environ.update(_VELO_COMPLETE='bash_complete', COMP_WORDS='velo ', COMP_CWORD='1'); from velo_cli import main; main()"
+    asked = "import os; os.environ.update(_VELO_COMPLETE='bash_complete', COMP_WORDS='velo ', COMP_CWORD='1')"
 
-    result = velo(python=("-c", program), path=site)
+    result = velo(python=("-c", f"{asked}; from velo_cli import main; main()"), path=site)
 
     assert {"plain,greet", "plain,broken", "plain,routes"} <= set(result.out.splitlines())
     assert "imported" not in result.out

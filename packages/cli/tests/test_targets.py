@@ -105,15 +105,14 @@ def test_a_factory_is_called(velo: Run, write: Write) -> None:
         (["two:nothing"], "two has no 'nothing'; its applications are shop, api"),
         (["none"], "none has no 'app'; it has no Velo application"),
         (["two:make"], "two:make is the function make, not a Velo application; give --factory if it returns the application"),
-        (["two:shop.__doc__"], "two:shop.__doc__ is a str, not a Velo application"),
-        (["two:shop", "--factory"], "two:shop is a Velo; --factory is for a function that returns the application"),
-        (["two:other", "--factory"], "two:other returned a int, not a Velo application"),
+        (["two:shop.__doc__"], "two:shop.__doc__ is an object of type str, not a Velo application"),
+        (["two:shop", "--factory"], "two:shop is an object of type Velo; --factory is for a function that returns the application"),
+        (["two:other", "--factory"], "two:other returned an object of type int, not a Velo application"),
         (["two:broken", "--factory"], "two:broken cannot be loaded: ValueError: no settings (two.py:9)"),
         (["raises"], "raises cannot be loaded: ModuleNotFoundError: No module named 'nowhere' (raises.py:2)"),
         (["syntax.py"], "syntax.py cannot be loaded: SyntaxError: '(' was never closed (syntax.py:1)"),
         (["script"], "script ends the program while it is loaded: SystemExit: 3 (script.py:2)"),
     ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else "",  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType] - pytest gives it anything
 )
 def test_a_target_that_cannot_be_loaded_is_one_line(velo: Run, write: Write, tmp_path: Path, arguments: list[str], line: str) -> None:
     for name, text in {

@@ -2,18 +2,20 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import pytest
+
 from velo_core import Depends, Header, HTTPError, Path, Query, Request, Router, SetupError, Velo
 from velo_testing import TestClient
 
 Serve = Callable[..., TestClient]
+Message = MutableMapping[str, Any]
 
 
 class Item(msgspec.Struct):
@@ -366,8 +368,11 @@ def test_overrides_can_change_between_two_starts_of_one_application(serve: Serve
         return value
 
     texts: list[str] = []
-    for overrides in ({}, {a_coroutine: a_function}, {a_coroutine: with_argument}, {}):
-        app.dependency_overrides = dict(overrides)
+    replacements: list[Callable[..., object] | None] = [None, a_function, with_argument, None]
+    for replacement in replacements:
+        app.dependency_overrides.clear()
+        if replacement is not None:
+            app.dependency_overrides[a_coroutine] = replacement
         client = serve(app)
         texts.append(client.get("/?prefix=page").text)
         client.close()
@@ -710,7 +715,7 @@ async def test_who_is_cancelled_waits_for_the_thread_to_end() -> None:
         go_on.wait(5)
         events.append("thread ended")
 
-    request = asyncio.create_task(app(scope_for("/"), _receive, _send))
+    request = asyncio.ensure_future(app(scope_for("/"), receive, send))
     await asyncio.to_thread(running.wait, 5)
     request.cancel()
     await asyncio.sleep(0)
@@ -724,20 +729,20 @@ async def test_who_is_cancelled_waits_for_the_thread_to_end() -> None:
     assert events == ["thread ended", "closed"]
 
 
-def scope_for(path: str) -> dict[str, object]:
+def scope_for(path: str) -> Message:
     return {
         "type": "http",
         "method": "GET",
         "path": path,
         "raw_path": path.encode(),
         "query_string": b"",
-        "headers": [],
+        "headers": list[tuple[bytes, bytes]](),
         "http_version": "1.1",
     }
 
 
-async def _receive() -> dict[str, object]:
+async def receive() -> Message:
     return {"type": "http.request", "body": b"", "more_body": False}
 
 
-async def _send(message: object) -> None: ...
+async def send(message: Message) -> None: ...

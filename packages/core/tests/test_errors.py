@@ -9,6 +9,7 @@ from queue import SimpleQueue
 from typing import Annotated, cast
 
 import pytest
+
 from velo_core import (
     Body,
     CallNext,
@@ -552,7 +553,12 @@ def test_a_client_that_leaves_before_its_body_is_whole_is_no_500(serve: Serve, c
 
     client = serve(app)
     json = {"content-type": "application/json"}
-    for path, headers in (("/model", json), ("/stream", json), ("/model", {**json, "content-length": "10"}), ("/stream", {"content-length": "10"})):
+    for path, headers in (
+        ("/model", json),
+        ("/stream", json),
+        ("/model", {**json, "content-length": "10"}),
+        ("/stream", {"content-length": "10"}),
+    ):
         with pytest.raises(Gone):
             client.post(path, content=half(), headers=headers)
         assert seen.get(timeout=5) is ClientDisconnect

@@ -2,24 +2,26 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+
 from velo_core import SetupError, Velo
 from velo_testing import TestClient
 
 Serve = Callable[..., TestClient]
-Message = dict[str, object]
+Message = MutableMapping[str, Any]
 
 
 def application(events: list[str], *, fails: str = "") -> Velo:
     """An application that notes its start, its requests and its stop; `fails` is `"start"` or `"stop"`."""
 
     @asynccontextmanager
-    async def lifespan(app: Velo) -> AsyncIterator[None]:
+    async def lifespan(app: Velo) -> AsyncGenerator[None, None]:
         events.append("start")
         if fails == "start":
             raise ConnectionError("the database is away")
@@ -55,7 +57,7 @@ def test_the_lifespan_is_given_the_application_and_runs_on_the_loop_of_the_reque
     seen: list[object] = []
 
     @asynccontextmanager
-    async def lifespan(app: Velo) -> AsyncIterator[None]:
+    async def lifespan(app: Velo) -> AsyncGenerator[None, None]:
         seen.extend((app, asyncio.get_running_loop(), threading.get_ident()))
         yield
         seen.extend((asyncio.get_running_loop(), threading.get_ident()))
@@ -84,7 +86,7 @@ def test_what_is_started_can_be_used_by_requests(serve: Serve) -> None:
             (await queue.get()).set_result("worked")
 
     @asynccontextmanager
-    async def lifespan(app: Velo) -> AsyncIterator[None]:
+    async def lifespan(app: Velo) -> AsyncGenerator[None, None]:
         task = asyncio.create_task(work())
         yield
         task.cancel()
@@ -133,7 +135,7 @@ def test_a_context_variable_set_at_the_start_does_not_leak_into_the_test(serve: 
     variable: ContextVar[str] = ContextVar("variable", default="unset")
 
     @asynccontextmanager
-    async def lifespan(app: Velo) -> AsyncIterator[None]:
+    async def lifespan(app: Velo) -> AsyncGenerator[None, None]:
         variable.set("set")
         yield
 
@@ -165,7 +167,8 @@ async def run_asgi_lifespan(app: Velo) -> list[Message]:
 
 
 async def test_an_asgi_server_is_told_that_the_application_has_started_and_stopped() -> None:
-    heard = await run_asgi_lifespan(application(events := []))  # type: ignore[var-annotated]
+    events: list[str] = []
+    heard = await run_asgi_lifespan(application(events))
 
     assert [message["type"] for message in heard] == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
     assert events == ["start", "stop"]
@@ -224,8 +227,7 @@ async def test_requests_are_served_over_asgi_without_a_lifespan() -> None:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": [], "http_version": "1.1"}
-    await app(scope, receive, send)
+    await app(SCOPE, receive, send)
 
     assert [message.get("body", message.get("status")) for message in sent] == [200, b"shown"]
     assert events == ["request"]
@@ -235,10 +237,11 @@ async def test_requests_are_served_over_rsgi_without_a_lifespan() -> None:
     events: list[str] = []
     app = application(events)
     sent: list[object] = []
-    headers = SimpleNamespace(get=lambda name: None, get_all=lambda name: [], items=list)
-    scope = SimpleNamespace(proto="http", http_version="1.1", method="GET", path="/", query_string="", headers=headers)
-    protocol = SimpleNamespace(response_bytes=lambda status, headers, body: sent.append((status, body)))
-    await app.__rsgi__(scope, protocol)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]: just what is needed
+
+    def respond(status: int, headers: object, body: bytes) -> None:
+        sent.append((status, body))
+
+    await rsgi(app, response_bytes=respond)
 
     assert sent == [(200, b"shown")]
     assert events == ["request"]
@@ -247,20 +250,40 @@ async def test_requests_are_served_over_rsgi_without_a_lifespan() -> None:
 async def test_a_server_without_a_lifespan_is_told_of_every_mistake_with_every_request() -> None:
     app = Velo()
     app.get("no-slash")(application)
-    scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": [], "http_version": "1.1"}
-
-    async def never() -> Message:
-        raise AssertionError
 
     for _ in range(2):
         with pytest.raises(SetupError, match="must begin with a slash"):
-            await app(scope, never, never)
+            await app(SCOPE, never, cast("Any", never))
 
 
 async def test_a_scope_that_nobody_knows_is_refused() -> None:
-    async def never() -> Message:
-        raise AssertionError
-
     with pytest.raises(SetupError, match="'telepathy' scope") as caught:
-        await Velo()({"type": "telepathy"}, never, never)
+        await Velo()({"type": "telepathy"}, never, cast("Any", never))
     assert caught.value.code == "VELO_ASGI_SCOPE"
+
+
+SCOPE: Message = {
+    "type": "http",
+    "method": "GET",
+    "path": "/",
+    "query_string": b"",
+    "headers": list[tuple[bytes, bytes]](),
+    "http_version": "1.1",
+}
+
+
+async def never() -> Message:
+    raise AssertionError
+
+
+def rsgi(app: Velo, **protocol: object) -> Awaitable[None]:
+    """A request for `/` by the smallest RSGI server there can be."""
+
+    def no_value(name: str) -> None: ...
+
+    def no_values(name: str) -> list[str]:
+        return []
+
+    headers = SimpleNamespace(get=no_value, get_all=no_values, items=list)
+    scope = SimpleNamespace(proto="http", http_version="1.1", method="GET", path="/", query_string="", headers=headers)
+    return app.__rsgi__(cast("Any", scope), cast("Any", SimpleNamespace(**protocol)))

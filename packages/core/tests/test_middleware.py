@@ -6,6 +6,7 @@ from contextvars import ContextVar
 from typing import Annotated, cast
 
 import pytest
+
 from velo_core import (
     CallNext,
     Depends,
@@ -217,7 +218,7 @@ def test_middleware_sees_what_is_sent(serve: Serve) -> None:
     async def nothing() -> None: ...
 
     @app.get("/anything")
-    async def anything():  # type: ignore[no-untyped-def]  # noqa: ANN202 - undeclared on purpose
+    async def anything():  # type: ignore[no-untyped-def]
         return "text"
 
     client = serve(app)

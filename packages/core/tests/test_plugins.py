@@ -2,12 +2,13 @@
 
 import logging
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
 import pytest
+
 from velo_core import PLUGIN_API, CallNext, Manifest, Plugin, Problem, Request, Response, Router, SetupError, Velo
 from velo_testing import TestClient
 
@@ -54,7 +55,7 @@ def plugin(
                 raise RuntimeError("not today")
 
         @asynccontextmanager
-        async def _run(self) -> AsyncIterator[None]:
+        async def _run(self) -> AsyncGenerator[None, None]:
             noted.append(f"start {name}")
             if fails == "start":
                 raise RuntimeError("cannot start")
@@ -123,7 +124,7 @@ def test_a_plugin_adds_what_it_wants_when_the_application_starts(serve: Serve) -
 def test_the_manifest_is_readable_without_running_the_plugin() -> None:
     assert Greeter.manifest == Manifest(name="greeter", requires_api=f">={PLUGIN_API}")
     with pytest.raises(AttributeError):
-        Greeter.manifest.name = "other"  # type: ignore[misc]
+        setattr(Greeter.manifest, "name", "other")  # noqa: B010 - type checkers know that it cannot be set
 
 
 def test_two_applications_in_one_process_have_their_own(serve: Serve) -> None:
@@ -372,7 +373,7 @@ def test_a_level_that_cannot_be_read_is_refused_where_it_is_written(unreadable: 
 def test_one_text_in_place_of_several_names_is_refused(field: str) -> None:
     """`requires=("store")` is a text, and would be the names s, t, o, r and e."""
     with pytest.raises(SetupError, match=rf"{field}=\('store',\)") as caught:
-        Manifest(name="odd", **{field: "store"})  # type: ignore[arg-type]
+        Manifest(name="odd", **cast("dict[str, Any]", {field: "store"}))
     assert caught.value.code == "VELO_PLUGIN_MANIFEST"
 
 
@@ -460,7 +461,7 @@ def test_options_beside_an_instance_are_refused() -> None:
 # By name.
 
 
-MODULE = '''
+MODULE = """
 from velo_core import Manifest, Plugin, Router
 
 class Shouter(Plugin):
@@ -479,7 +480,7 @@ class Shouter(Plugin):
 
 def not_a_plugin() -> str:
     return "text"
-'''
+"""
 
 
 @pytest.fixture
@@ -494,7 +495,7 @@ def distribution(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..
         (folder / f"{module}-1.0.dist-info" / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
         lines = "".join(f"{entry} = {target}\n" for entry, target in entry_points.items())
         (folder / f"{module}-1.0.dist-info" / "entry_points.txt").write_text(f"[velo.plugins]\n{lines}")
-        monkeypatch.syspath_prepend(str(folder))
+        monkeypatch.syspath_prepend(str(folder))  # pyright: ignore[reportUnknownMemberType]: pytest leaves its argument untyped
         monkeypatch.delitem(sys.modules, module, raising=False)
 
     return install
@@ -586,7 +587,7 @@ def test_lifespans_are_entered_in_order_and_left_in_reverse_with_the_application
     events: list[str] = []
 
     @asynccontextmanager
-    async def lifespan(app: Velo) -> AsyncIterator[None]:
+    async def lifespan(app: Velo) -> AsyncGenerator[None, None]:
         events.append("start app")
         yield
         events.append("stop app")
@@ -652,7 +653,7 @@ def test_a_lifespan_that_failed_can_be_tried_again(serve: Serve) -> None:
     attempts: list[int] = []
 
     @asynccontextmanager
-    async def lifespan(app: Velo) -> AsyncIterator[None]:
+    async def lifespan(app: Velo) -> AsyncGenerator[None, None]:
         attempts.append(1)
         if len(attempts) == 1:
             raise ConnectionError("database is away")

@@ -1,31 +1,33 @@
 """Bodies that are made while they are sent, and bodies that are read while they arrive."""
 
 import asyncio
-import logging
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
 from contextvars import ContextVar
 from types import SimpleNamespace
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
 import httpx2
 import pytest
+
 from velo_core import Depends, HTTPError, Request, StreamingResponse, Velo
 from velo_testing import AsyncTestClient, ProtocolName, TestClient
 
 Serve = Callable[..., TestClient]
+Message = MutableMapping[str, Any]
 
 both_protocols = pytest.mark.parametrize("protocol", ["asgi", "rsgi"])
 
 
-def streaming(content: Callable[[], object], **options: object) -> Velo:
+def streaming(
+    content: Callable[[], object], status_code: int = 200, headers: dict[str, str] | None = None, media_type: str | None = None
+) -> Velo:
     """An application that answers `GET /` with what `content` makes."""
     app = Velo()
 
     @app.get("/")
     async def show() -> StreamingResponse:
-        return StreamingResponse(cast("Iterator[bytes]", content()), **options)  # type: ignore[arg-type]
+        return StreamingResponse(cast("Iterator[bytes]", content()), status_code, headers, media_type)
 
     return app
 
@@ -421,23 +423,14 @@ async def test_a_generator_that_never_awaits_leaves_the_loop_to_others(protocol:
     async def show() -> StreamingResponse:
         return StreamingResponse(endless())
 
-    async def send(message: object) -> None: ...
-
     asyncio.get_running_loop().call_later(0.01, stop.set)
-    if protocol == "asgi":
-        await app(asgi_scope(), never, send)
-    else:
-        transport = SimpleNamespace(send_bytes=send)
-        headers = SimpleNamespace(get=lambda name: None, get_all=lambda name: [], items=list)
-        scope = SimpleNamespace(proto="http", http_version="1.1", method="GET", path="/", query_string="", headers=headers)
-        io = SimpleNamespace(response_stream=lambda status, headers: transport, client_disconnect=never)
-        await app.__rsgi__(scope, io)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]: just what is needed
+    await serve_raw(app, protocol)
 
     assert 0 < count <= 100_000
 
 
 @both_protocols
-async def test_somebody_elses_cancellation_is_not_taken_for_the_client(protocol: ProtocolName) -> None:
+async def test_somebody_elses_cancellation_is_not_taken_for_the_client(protocol: str) -> None:
     app = Velo()
     events: list[str] = []
     started = asyncio.Event()
@@ -455,15 +448,43 @@ async def test_somebody_elses_cancellation_is_not_taken_for_the_client(protocol:
     async def show() -> StreamingResponse:
         return StreamingResponse(chunks())
 
-    async def send(message: object) -> None: ...
-
-    request = asyncio.ensure_future(app(asgi_scope(), never, send))
+    request = asyncio.ensure_future(serve_raw(app, protocol))
     await started.wait()
     request.cancel()
     with pytest.raises(asyncio.CancelledError):
         await request
 
     assert events == ["cancelled"]
+
+
+@both_protocols
+async def test_a_server_that_says_so_when_nobody_is_there_is_believed(protocol: str, caplog: pytest.LogCaptureFixture) -> None:
+    """The error of a server is no error of ours; one of the content is, even if it looks the same."""
+    app = Velo()
+    events: list[str] = []
+
+    async def session() -> AsyncIterator[None]:
+        try:
+            yield
+        except OSError:
+            events.append("session told")
+            raise
+
+    async def chunks() -> AsyncIterator[bytes]:
+        try:
+            while True:
+                yield b"chunk"
+        finally:
+            events.append("closed")
+
+    @app.get("/", dependencies=[Depends(session)])
+    async def show() -> StreamingResponse:
+        return StreamingResponse(chunks())
+
+    await serve_raw(app, protocol, BrokenPipeError() if protocol == "asgi" else RuntimeError("RSGI transport is closed"))
+
+    assert events == ["closed", "session told"]
+    assert caplog.records == []
 
 
 # Request bodies.
@@ -640,10 +661,37 @@ async def test_fifty_requests_at_once_do_not_share_anything(protocol: ProtocolNa
         await asyncio.gather(*(ask(number) for number in range(50)))
 
 
-def asgi_scope() -> dict[str, object]:
-    return {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": [], "http_version": "1.1"}
-
-
-async def never() -> dict[str, object]:
+async def never() -> Message:
     await asyncio.Event().wait()
     raise AssertionError
+
+
+async def serve_raw(app: Velo, protocol: str, error: Exception | None = None) -> None:
+    """Serves a request for `/` as a server does that takes everything at once, or raises `error` from the first chunk on."""
+
+    async def send(message: object) -> None:
+        if error is not None and b"chunk" in (message, cast("Message", message).get("body") if protocol == "asgi" else None):
+            raise error
+
+    if protocol == "asgi":
+        scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": cast("object", []), "http_version": "1.1"}
+        await app(scope, never, send)
+        return
+
+    def respond(status: int, headers: object) -> object:
+        return SimpleNamespace(send_bytes=send)
+
+    await rsgi(app, response_stream=respond, client_disconnect=never)
+
+
+def rsgi(app: Velo, **protocol: object) -> Awaitable[None]:
+    """A request for `/` by the smallest RSGI server there can be."""
+
+    def no_value(name: str) -> None: ...
+
+    def no_values(name: str) -> list[str]:
+        return []
+
+    headers = SimpleNamespace(get=no_value, get_all=no_values, items=list)
+    scope = SimpleNamespace(proto="http", http_version="1.1", method="GET", path="/", query_string="", headers=headers)
+    return app.__rsgi__(cast("Any", scope), cast("Any", SimpleNamespace(**protocol)))

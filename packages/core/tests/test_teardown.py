@@ -3,17 +3,19 @@
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
 from contextvars import ContextVar
 from types import SimpleNamespace
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
 import pytest
+
 from velo_core import Depends, HTTPError, JSONResponse, Request, Response, StreamingResponse, Velo
 from velo_testing import TestClient
 
 Serve = Callable[..., TestClient]
 Events = list[str]
+Message = MutableMapping[str, Any]
 
 both = pytest.mark.parametrize("kind", ["coroutine", "plain"])
 
@@ -180,7 +182,9 @@ def test_a_dependency_is_open_until_the_last_chunk_of_a_stream(serve: Serve, kin
 
 
 @both
-@pytest.mark.parametrize(("error", "status"), [(HTTPError(409, "taken"), 409), (ValueError("broken"), 500)], ids=["HTTPError", "ValueError"])
+@pytest.mark.parametrize(
+    ("error", "status"), [(HTTPError(409, "taken"), 409), (ValueError("broken"), 500)], ids=["HTTPError", "ValueError"]
+)
 def test_the_error_of_a_handler_reaches_the_yield(serve: Serve, kind: str, error: Exception, status: int) -> None:
     app = Velo()
     events: Events = []
@@ -523,7 +527,7 @@ async def test_two_requests_that_send_one_response_at_once_close_their_own_depen
     may_send = {"a": asyncio.Event(), "b": asyncio.Event()}
 
     async def request(name: str) -> None:
-        async def send(message: dict[str, object]) -> None:
+        async def send(message: Message) -> None:
             await may_send[name].wait()
 
         await app(scope(), receive, send)
@@ -542,17 +546,24 @@ async def test_two_requests_that_send_one_response_at_once_close_their_own_depen
 # The smallest servers there can be: they write down when they are given something.
 
 
-def scope() -> dict[str, object]:
-    return {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": [], "http_version": "1.1"}
+def scope() -> Message:
+    return {
+        "type": "http",
+        "method": "GET",
+        "path": "/",
+        "query_string": b"",
+        "headers": list[tuple[bytes, bytes]](),
+        "http_version": "1.1",
+    }
 
 
-async def receive() -> dict[str, object]:
+async def receive() -> Message:
     return {"type": "http.request", "body": b"", "more_body": False}
 
 
 async def over_asgi(app: Velo, events: Events) -> None:
-    async def send(message: dict[str, object]) -> None:
-        sent = message["status"] if "status" in message else cast("bytes", message["body"]).decode()
+    async def send(message: Message) -> None:
+        sent = message["status"] if "status" in message else message["body"].decode()
         events.append(f"sent {sent}")
         await asyncio.sleep(0)
 
@@ -561,10 +572,21 @@ async def over_asgi(app: Velo, events: Events) -> None:
 
 
 async def over_rsgi(app: Velo, events: Events) -> None:
-    def send(status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+    def respond(status: int, headers: object, body: bytes) -> None:
         events.extend((f"sent {status}", f"sent {body.decode()}"))
 
-    headers = SimpleNamespace(get=lambda name: None, get_all=lambda name: [], items=lambda: [])
-    request = SimpleNamespace(proto="http", http_version="1.1", method="GET", path="/", query_string="", headers=headers)
-    await app.__rsgi__(cast("object", request), cast("object", SimpleNamespace(response_bytes=send)))  # pyright: ignore[reportArgumentType]: just what is needed
+    await rsgi(app, response_bytes=respond)
     events.append("server has it back")
+
+
+def rsgi(app: Velo, **protocol: object) -> Awaitable[None]:
+    """A request for `/` by the smallest RSGI server there can be."""
+
+    def no_value(name: str) -> None: ...
+
+    def no_values(name: str) -> list[str]:
+        return []
+
+    headers = SimpleNamespace(get=no_value, get_all=no_values, items=list)
+    scope = SimpleNamespace(proto="http", http_version="1.1", method="GET", path="/", query_string="", headers=headers)
+    return app.__rsgi__(cast("Any", scope), cast("Any", SimpleNamespace(**protocol)))

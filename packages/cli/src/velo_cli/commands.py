@@ -78,7 +78,7 @@ def _load(name: str, points: list[EntryPoint]) -> click.Command:
 
 def _command(found: object) -> click.Command:
     if not isinstance(found, click.Command):
-        raise TypeError(f"it is a {type(found).__qualname__}, not a click command")
+        raise TypeError(f"an object of type {type(found).__qualname__} is not a click command")
     return found
 
 

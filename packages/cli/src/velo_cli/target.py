@@ -206,4 +206,4 @@ def _described(value: object) -> str:
         return f"the class {value.__qualname__}"
     name = getattr(value, "__qualname__", None)
     kind = type(value).__qualname__
-    return f"the {kind} {name}" if name else f"a {kind}"
+    return f"the {kind} {name}" if name else f"an object of type {kind}"

@@ -164,10 +164,11 @@ _LOGGING = {
     "filters": {"as_sent": {"()": _AsSent}},
     "handlers": {
         "server": {"formatter": "server", "class": "logging.StreamHandler", "stream": "ext://sys.stderr"},
-        "access": {"formatter": "access", "class": "logging.StreamHandler", "stream": "ext://sys.stdout"},
+        # Not on the logger: a forked worker has the parent's loggers, and would encode twice.
+        "access": {"formatter": "access", "filters": ["as_sent"], "class": "logging.StreamHandler", "stream": "ext://sys.stdout"},
     },
     "loggers": {
         "_granian": {"handlers": ["server"], "level": "INFO", "propagate": False},
-        "granian.access": {"handlers": ["access"], "filters": ["as_sent"], "level": "INFO", "propagate": False},
+        "granian.access": {"handlers": ["access"], "level": "INFO", "propagate": False},
     },
 }

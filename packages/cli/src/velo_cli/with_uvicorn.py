@@ -100,7 +100,7 @@ class _NotCancelled(logging.Filter):
 def _logging(settings: Settings) -> dict[str, object]:
     config = copy.deepcopy(uvicorn.config.LOGGING_CONFIG)
     config["filters"] = {"not_cancelled": {"()": _NotCancelled}}
-    config["loggers"]["uvicorn.error"]["filters"] = ["not_cancelled"]
+    config["handlers"]["default"]["filters"] = ["not_cancelled"]
     for name in ("uvicorn", "uvicorn.error"):
         config["loggers"][name]["level"] = "INFO" if settings.verbose else "WARNING"
     return config

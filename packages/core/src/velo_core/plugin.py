@@ -167,7 +167,9 @@ def _load(installation: Installation, name: str) -> object:
         message = f"no installed distribution offers the plugin {name!r} ({installation.place}); installed are: {known}. Try: pip install velo-{name}"
         return Problem("VELO_PLUGIN_UNKNOWN", message)
     if len(distributions) > 1:
-        message = f"the plugin {name!r} ({installation.place}) is offered by {' and '.join(distributions)}; uninstall one, or install an instance"
+        message = (
+            f"the plugin {name!r} ({installation.place}) is offered by {' and '.join(distributions)}; uninstall one, or install an instance"
+        )
         return Problem("VELO_PLUGIN_AMBIGUOUS", message)
     try:
         factory = cast("Callable[..., object]", found[0].load())
@@ -197,9 +199,14 @@ def _holds(level: tuple[int, ...], clause: str) -> bool:
             bound = _numbers(clause[len(operator) :])
             size = max(len(level), len(bound))
             left, right = level + (0,) * (size - len(level)), bound + (0,) * (size - len(bound))
-            return {">=": left >= right, "<=": left <= right, "==": left == right, "!=": left != right, ">": left > right, "<": left < right}[
-                operator
-            ]
+            return {
+                ">=": left >= right,
+                "<=": left <= right,
+                "==": left == right,
+                "!=": left != right,
+                ">": left > right,
+                "<": left < right,
+            }[operator]
     raise ValueError(f"{clause!r} has no operator")
 
 
@@ -315,7 +322,9 @@ def _duplicate(plugin: Ready, others: Iterable[Ready]) -> Problem | None:
         same = first.manifest.name == plugin.manifest.name and first.installation.router is plugin.installation.router
         if same and not plugin.manifest.multi:
             places = f"{first.installation.place} and {plugin.installation.place}"
-            message = f"the plugin {plugin.manifest.name!r} is installed twice on one router, at {places}; remove one, or use another router"
+            message = (
+                f"the plugin {plugin.manifest.name!r} is installed twice on one router, at {places}; remove one, or use another router"
+            )
             return Problem("VELO_PLUGIN_DUPLICATE", message)
     return None
 

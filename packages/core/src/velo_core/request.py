@@ -294,6 +294,8 @@ class Request:
         allowed = self.route.max_content_length if limit is None else limit
         check_declared_length(self.headers.get("content-length"), allowed)
         if self._body is not None:
+            if len(self._body) > allowed:
+                raise too_large(allowed)
             yield self._body
             return
         self._take()

@@ -221,9 +221,13 @@ class Router:
             SetupError: `methods` is empty, or one text; the application has already started.
         """
         if isinstance(methods, str):
-            raise SetupError("VELO_ROUTE_METHOD", f"the methods of {path!r} are the text {methods!r}; write a tuple: methods=({methods!r},)")
+            raise SetupError(
+                "VELO_ROUTE_METHOD", f"the methods of {path!r} are the text {methods!r}; write a tuple: methods=({methods!r},)"
+            )
         if not methods:
-            raise SetupError("VELO_ROUTE_METHOD", f"the route {path!r} has no method, so nothing would be served; leave `methods` out for GET")
+            raise SetupError(
+                "VELO_ROUTE_METHOD", f"the route {path!r} has no method, so nothing would be served; leave `methods` out for GET"
+            )
 
         def register(handler: Handler) -> Handler:
             self._open_for(f"route {path}")
@@ -352,7 +356,9 @@ class Router:
         self._open_for(f"converter {name}")
         known = self.own_converters.get(name)
         if known is not None and known != converter:
-            raise SetupError("VELO_CONVERTER_DUPLICATE", f"a converter {name!r} is already on this router: {known!r}; give {converter!r} another name")
+            raise SetupError(
+                "VELO_CONVERTER_DUPLICATE", f"a converter {name!r} is already on this router: {known!r}; give {converter!r} another name"
+            )
         self.own_converters[name] = converter
 
     def install(self, plugin: Plugin | str, **options: object) -> None:
@@ -369,7 +375,9 @@ class Router:
         self._open_for("plugin")
         frame = sys._getframe(1)
         if isinstance(plugin, Plugin) and options:
-            raise SetupError("VELO_PLUGIN_OPTIONS", f"options are for plugins installed by name; give them to {type(plugin).__qualname__}(...) itself")
+            raise SetupError(
+                "VELO_PLUGIN_OPTIONS", f"options are for plugins installed by name; give them to {type(plugin).__qualname__}(...) itself"
+            )
         self.installations.append(Installation(plugin, options, self, f"{frame.f_code.co_filename}:{frame.f_lineno}"))
 
     # The tree.
@@ -387,7 +395,9 @@ class Router:
 
     def _open_for(self, thing: str) -> None:
         if self._closed:
-            raise SetupError("VELO_FROZEN", f"the application has started; this {thing} comes too late. Register everything before the first request.")
+            raise SetupError(
+                "VELO_FROZEN", f"the application has started; this {thing} comes too late. Register everything before the first request."
+            )
 
 
 def _dependency(value: object) -> Dependency:
@@ -400,4 +410,3 @@ def _locals_of_caller() -> Mapping[str, object]:
     """Names that are local to the function in which a decorator is used; nothing at module level, where annotations find them anyway."""
     frame = sys._getframe(2)
     return {} if frame.f_code.co_name == "<module>" else dict(frame.f_locals)
-

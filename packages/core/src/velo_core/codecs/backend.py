@@ -7,7 +7,7 @@ from typing import Final, Protocol, TypeAlias
 
 from velo_core.errors import InvalidValue
 
-__all__ = ["MAX_ERRORS", "Backend", "Convert", "Decode", "DoesNotFit", "Encode", "does_not_fit"]
+__all__ = ["MAX_ERRORS", "Backend", "Convert", "Decode", "DoesNotFit", "Encode", "does_not_fit", "spelled"]
 
 MAX_ERRORS: Final = 100
 """Errors listed for one value: enough for any form, and no way to make us write a long answer to a short question."""
@@ -31,6 +31,11 @@ class DoesNotFit(Exception):
 def does_not_fit(message: str) -> DoesNotFit:
     """One error, about the value itself."""
     return DoesNotFit([InvalidValue((), message, "type")])
+
+
+def spelled(annotation: object) -> str:
+    """The type as messages name it."""
+    return annotation.__qualname__ if isinstance(annotation, type) else str(annotation)
 
 
 class Backend(Protocol):

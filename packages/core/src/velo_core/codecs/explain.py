@@ -2,14 +2,14 @@
 
 msgspec stops at the first value that does not fit. That is what makes it fast, and it is not what a person who sent three wrong fields wants
 to hear; so a body that does not fit is gone over once more, part by part. Only refused requests pay for it, and never much: parts that fit are
-passed over by msgspec itself, hundreds of items at a time, and only `MAX_DEPTH` levels are opened, since each costs a look at all below it.
+passed over by msgspec itself, hundreds of items at a time, and only so many levels are opened, since each costs a look at all below it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, Final, cast, get_args, get_origin
+from typing import Any, Final, TypeAlias, TypeVar, cast, get_args, get_origin
 
 import msgspec
 
@@ -21,16 +21,24 @@ from velo_core.hints import expand, is_union, peel
 
 __all__ = ["explain"]
 
-MAX_DEPTH: Final = 16
-"""Deeper than any form, and a bound on the work: a body is looked at this many times at most."""
+_WORK: Final = 4_194_304
+"""Bytes that are looked at, all levels together: about a fifth of a second."""
+_MIN_DEPTH, _MAX_DEPTH = 6, 16
+"""Levels that are opened in any body, large as it may be, and in the smallest one. Below them, msgspec's first reason has to do."""
 _ITEMS_AT_ONCE = 256
 
-Loc = tuple[str | int, ...]
+Loc: TypeAlias = "tuple[str | int, ...]"
+Item = TypeVar("Item")
 
 
-def explain(value: object, annotation: object) -> list[InvalidValue]:
-    """Everything in `value`, plain data, that does not fit `annotation`; at most `MAX_ERRORS`. Empty if it fits."""
-    return list(islice(_misfits(value, annotation, (), MAX_DEPTH), MAX_ERRORS))
+def explain(value: object, annotation: object, size: int) -> list[InvalidValue]:
+    """Everything in `value`, plain data, that does not fit `annotation`; at most `MAX_ERRORS`. Empty if it fits.
+
+    Args:
+        size: Bytes that the value had as JSON.
+    """
+    depth = min(max(_WORK // max(size, 1), _MIN_DEPTH), _MAX_DEPTH)
+    return list(islice(_misfits(value, annotation, (), depth), MAX_ERRORS))
 
 
 def _reason(value: object, annotation: object) -> str | None:
@@ -102,20 +110,26 @@ def _in_list(value: list[object], kind: object, loc: Loc, depth: int) -> Iterato
 
 
 def _in_mapping(given: Mapping[str, object], key_type: object, value_type: object, loc: Loc, depth: int) -> Iterator[InvalidValue]:
-    for key in given:
-        reason = _reason({key: None}, dict[key_type, Any])  # type: ignore[valid-type]
-        if reason is not None:
-            yield InvalidValue((*loc, key), reason, "type")
-    yield from _among(list(given), list(given.values()), value_type, loc, depth)
+    keys = list(given)
+    for some in _pieces(keys):
+        if _reason(dict.fromkeys(some), dict[key_type, Any]) is not None:  # type: ignore[valid-type]
+            for key in some:
+                reason = _reason({key: None}, dict[key_type, Any])  # type: ignore[valid-type]
+                if reason is not None:
+                    yield InvalidValue((*loc, key), reason, "type")
+    yield from _among(keys, list(given.values()), value_type, loc, depth)
 
 
 def _among(keys: Sequence[str | int], values: list[object], annotation: object, loc: Loc, depth: int) -> Iterator[InvalidValue]:
     """What does not fit among values of one type."""
-    for start in range(0, len(values), _ITEMS_AT_ONCE):
-        some = values[start : start + _ITEMS_AT_ONCE]
-        if _reason(some, list[annotation]) is not None:  # type: ignore[valid-type]
-            for key, value in zip(keys[start : start + _ITEMS_AT_ONCE], some, strict=True):
+    for some, their_keys in zip(_pieces(values), _pieces(keys), strict=True):
+        if len(some) == 1 or _reason(some, list[annotation]) is not None:  # type: ignore[valid-type]
+            for key, value in zip(their_keys, some, strict=True):
                 yield from _misfits(value, annotation, (*loc, key), depth)
+
+
+def _pieces(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    return (items[start : start + _ITEMS_AT_ONCE] for start in range(0, len(items), _ITEMS_AT_ONCE))
 
 
 def _in_model(given: Mapping[str, object], kind: object, loc: Loc, depth: int) -> Iterator[InvalidValue]:

@@ -8,7 +8,7 @@ from typing import cast
 import msgspec
 from msgspec import inspect
 
-from velo_core.codecs.backend import Convert, Decode, DoesNotFit, Encode, does_not_fit
+from velo_core.codecs.backend import Convert, Decode, DoesNotFit, Encode, does_not_fit, spelled
 from velo_core.codecs.exact import exactly
 from velo_core.codecs.explain import explain
 from velo_core.codecs.fields import everything_in, is_namedtuple, model_class
@@ -69,7 +69,7 @@ class MsgspecBackend:
 def _refusal(body: bytes, annotation: object, error: msgspec.ValidationError) -> Exception:
     """What answers a body that does not fit. That was found before the rest of it was read, which may still not be JSON: then this is a 400."""
     try:
-        return DoesNotFit(explain(_plain.decode(body), annotation) or does_not_fit(str(error)).errors)
+        return DoesNotFit(explain(_plain.decode(body), annotation, len(body)) or does_not_fit(str(error)).errors)
     except RecursionError:
         return malformed("it nests too deep")
 
@@ -91,7 +91,7 @@ def _converted(value: object, annotation: object, fits: Convert) -> object:
     try:
         return msgspec.convert(msgspec.to_builtins(value, enc_hook=to_builtins), target)
     except msgspec.ValidationError as error:
-        raise TypeError(f"the result is not {getattr(annotation, '__name__', annotation)}: {error}") from error
+        raise TypeError(f"the result is not {spelled(annotation)}: {error}") from error
 
 
 # Types that would fail only when a request comes.

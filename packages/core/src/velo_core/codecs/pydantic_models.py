@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast, get_args, get_origin
 import pydantic
 from pydantic_core import PydanticSerializationError
 
-from velo_core.codecs.backend import MAX_ERRORS, Convert, Decode, DoesNotFit, Encode
+from velo_core.codecs.backend import MAX_ERRORS, Convert, Decode, DoesNotFit, Encode, spelled
 from velo_core.errors import InvalidValue
 from velo_core.hints import peel
 from velo_core.json import MsgspecJSON, malformed
@@ -94,7 +94,7 @@ class PydanticBackend:
                     value = validate(value, from_attributes=True)
                 return dump(value, by_alias=True, warnings="error")
             except (pydantic.ValidationError, PydanticSerializationError) as error:
-                raise TypeError(f"the result is not {getattr(annotation, '__name__', annotation)}: {error}") from error
+                raise TypeError(f"the result is not {spelled(annotation)}: {error}") from error
 
         return encode
 

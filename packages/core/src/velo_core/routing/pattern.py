@@ -71,7 +71,7 @@ class Segment:
 
     @property
     def converters(self) -> tuple[Converter, ...]:
-        """The converters of the parameters. Segments with equal `literals` and `converters` match the same texts."""
+        """The converters of the parameters. Segments with equal `literals` and `converters` are alike: they match the same texts."""
         return tuple(parameter.converter for parameter in self.parameters)
 
     @property
@@ -81,19 +81,17 @@ class Segment:
 
     @property
     def order(self) -> tuple[object, ...]:
-        """Sorts the segments that may stand at one place, the most specific first.
+        """Sorts the segments with parameters that may stand at one place, the most specific first.
 
-        Literal text, then compound segments, then single parameters by the rank of their converter. Among compound segments more
-        literal text wins, then a longer beginning, then a longer end, then the ranks. What is left is decided by the literal text, so
-        that the order in which routes were added never matters. Equal keys of segments that are not equal mean that only different
-        converters of the same rank tell them apart.
+        Compound segments come before single parameters, and those by the rank of their converter. Among compound segments more literal
+        text wins, then a longer beginning, then a longer end, then the ranks. What is left is decided by the literal text, so that the
+        order in which routes were added never matters. Segments that are not alike and have equal keys are told apart by converters of
+        the same rank, and nothing else.
         """
-        if self.is_static:
-            return (0, self.literals)
         ranks = tuple(converter.rank for converter in self.converters)
         if not self.is_compound:
-            return (2, ranks)
-        return (1, *(-length for length in self.literal_lengths), ranks, self.literals)
+            return (1, ranks)
+        return (0, *(-length for length in self.literal_lengths), ranks, self.literals)
 
     def match(self, text: str) -> tuple[object, ...] | None:
         """The values of the parameters if `text`, percent-decoded, is an instance of this segment.
@@ -294,7 +292,7 @@ def _divide(segment: Segment, body: str) -> tuple[object, ...] | None:
 
     Each parameter ends as late as leaves room for what is to come; when one does not fit, it is made shorter, and when it cannot be, the
     one before it is. So a text without typed parameters is divided at once, and for others `_MAX_ATTEMPTS` sees to it that a text made
-    to be taken back often costs little. It is one loop because the obvious recursion took twice as long.
+    to be taken back often costs little. One loop, because recursion took half as long again.
     """
     parameters, literals = segment.parameters, segment.literals
     last = len(parameters) - 1

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final, Generic, TypeVar
 from urllib.parse import quote, unquote_to_bytes
 
 from velo_core.errors import SetupError
-from velo_core.routing.pattern import PCHAR, Pattern, Segment, is_text
 from velo_core.routing.converters import NO_MATCH
-from velo_core.routing.tree import Clash, Step, Tree, Values
+from velo_core.routing.pattern import PCHAR, Pattern, Segment, is_text
+from velo_core.routing.tree import Answers, Clash, Parse, Tree, Values
 
 __all__ = ["Fallback", "Row", "Table", "TrailingSlash"]
 
@@ -67,9 +66,14 @@ class Row(Generic[T]):
 class Table(Generic[T]):
     """What serves each method and path. Add everything, `freeze`, then look up, from any number of threads.
 
-    Theory of operation: a static path is two look-ups in dictionaries, path and method. All else is for the tree, which knows the static
-    paths as well: the dictionaries are a short cut, and what they do not have is not yet known to be missing (`POST /users/me` is static,
-    and `GET /users/me` may be `/users/{id}`). What the tree does not find is answered by the fallback of the longest prefix.
+    Theory of operation: the tree knows every route. Before it stand two short cuts, which find what it would find, or nothing:
+
+    1. Static paths in a dictionary, and for each its methods in another: two look-ups. A path that is there without the method is not
+       missing yet: with `POST /users/me` and `GET /users/{id}`, `GET /users/me` is the second.
+    2. Literal text and one parameter at the end, as in `/users/{id}`: one look-up for the text before the last slash. Most routes that
+       are not static look like this: 0.50 us instead of 0.89 for them, and 0.15 more for the others (CPython 3.13.0, as in `tree`).
+
+    What the tree does not find either is answered by the fallback of the longest prefix.
 
     Args:
         trailing_slash: See `TrailingSlash`.
@@ -79,8 +83,8 @@ class Table(Generic[T]):
         self._trailing_slash = trailing_slash
         self._tree: Tree[T] = Tree(ignore_trailing_slash=trailing_slash is TrailingSlash.IGNORE)
         self._fallbacks: Tree[Fallback[T]] = Tree()
-        self._static: dict[str, Mapping[str, tuple[T, tuple[()]]]] = {}
-        self._heads: dict[str, Step[T]] = {}
+        self._static: dict[str, Answers[T]] = {}
+        self._last_places: dict[str, tuple[Parse, Answers[T]]] = {}
         self._rows: list[Row[T]] = []
         self._splits = 0
         self._allow_anywhere = ""
@@ -138,7 +142,7 @@ class Table(Generic[T]):
         """
         if self._clashes is None:
             self._clashes = self._tree.freeze()
-            self._heads = self._tree.heads()
+            self._last_places = self._tree.last_places()
             for clash in self._fallbacks.freeze():
                 message = f"the prefixes {clash.patterns[0].text!r} and {clash.patterns[1].text!r} cover the same paths"
                 values = (clash.values[0].not_found, clash.values[1].not_found)
@@ -166,18 +170,17 @@ class Table(Generic[T]):
                 return answer
         if "\0" in path or not (path.isascii() or is_text(path)):
             return self._fallback(path.split("/", self._splits)).not_found, ()
-        head, _, text = path.rpartition("/")
-        step = self._heads.get(head)
-        if step is not None and text:
-            value = step.parse(text)
-            if value is not NO_MATCH:
-                answer = step.node.answers.get(method)
-                if answer is not None:
-                    return answer[0], (value,)
+        beginning, _, text = path.rpartition("/")
+        place = self._last_places.get(beginning)
+        if place is not None and text:
+            parse, answers = place
+            value = parse(text)
+            answer = answers.get(method)
+            if value is not NO_MATCH and answer is not None:
+                return answer[0], (value,)
         segments = path.split("/", self._splits)
-        if True:
-            found = self._tree.find(method, segments)
-            return found or self._miss(method, path, segments, other_methods=found is not None)
+        found = self._tree.find(method, segments)
+        return found or self._miss(method, path, segments, other_methods=found is not None)
 
     def find_raw(self, method: str, raw_path: str) -> tuple[T, Values]:
         """The same for a path as it was sent. Each segment is decoded alone, so that a `%2F` does not end it.

@@ -1,0 +1,502 @@
+"""The source of plans: what is in it, what is left out, and that no name of the user's gets in its way."""
+
+import ast
+import keyword
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
+from textwrap import dedent
+from typing import Annotated, Any, cast
+
+import msgspec
+import pytest
+
+from velo_core import Body, CallNext, Cookie, Depends, Header, HTTPError, Middleware, Query, Request, Response, Router, Velo
+from velo_testing import TestClient
+
+Serve = Callable[..., TestClient]
+
+
+class Item(msgspec.Struct):
+    name: str
+
+
+async def current_user(authorization: Annotated[str, Header()]) -> str:
+    return authorization
+
+
+def settings() -> dict[str, str]:
+    return {"theme": "dark"}
+
+
+async def session() -> AsyncIterator[str]:
+    yield "session"
+
+
+def transaction() -> Iterator[str]:
+    yield "transaction"
+
+
+async def timing(request: Request, call_next: CallNext) -> Response:
+    return await call_next(request)
+
+
+async def root() -> str:
+    return "root"
+
+
+def blocking() -> str:
+    return "blocking"
+
+
+async def show_item(
+    item_id: int, page: int = 1, tag: Annotated[list[str], Query()] = [], seen: Annotated[str | None, Cookie()] = None
+) -> Item:
+    return Item(f"{item_id} {page} {tag} {seen}")
+
+
+async def create_item(item: Item, user: Annotated[str, Depends(current_user)]) -> Item:
+    return item
+
+
+def show_settings(settings: Annotated[dict[str, str], Depends(settings)], page: int = 1) -> dict[str, str]:
+    return settings
+
+
+async def show_session(first: Annotated[str, Depends(session)], second: Annotated[str, Depends(transaction)]) -> str:
+    return first + second
+
+
+async def timed() -> str:
+    return "timed"
+
+
+async def bare(request: Request) -> Response:
+    return Response(request.path)
+
+
+async def nothing() -> None: ...
+
+
+SENT = """\
+    if content is None:
+        await send_response(result, scope, receive, send, None)
+        return
+    await send({{"type": "http.response.start", "status": {status}, "headers": [{kind}, LENGTHS[len(content)]]}})
+    await send({{"type": "http.response.body", "body": {body}}})
+"""
+"""The end of a plan that has nothing but content to send."""
+
+
+def sent(status: int, kind: str, *, head: bool = True) -> str:
+    return SENT.format(status=status, kind=kind, body='b"" if scope["method"] == "HEAD" else content' if head else "content")
+
+
+# What is written.
+
+
+def source(
+    handler: Callable[..., object],
+    path: str = "/",
+    *,
+    method: str = "GET",
+    middleware: tuple[Middleware, ...] = (),
+    status: int | None = None,
+) -> str:
+    """The plan of one route."""
+    app = Velo()
+    app.route(path, methods=[method], middleware=middleware, status_code=status)(handler)
+    return app.plan(method, path).source
+
+
+def test_the_plan_of_a_handler_without_parameters_calls_it_and_sends() -> None:
+    expected = '''\
+    async def plan(scope, receive, send, values):
+        """GET / -> MODULE.root"""
+        try:
+            result = await root()
+            content = None if isinstance(result, Response) else encode(result)
+        except Exception as error:
+            result, content = await answer_error(open_request(scope, receive, values), error), None
+    '''
+
+    assert source(root) == dedent(expected).replace("MODULE", __name__) + sent(200, "TEXT")
+
+
+def test_the_plan_of_a_plain_handler_visits_a_thread() -> None:
+    lines = source(blocking).splitlines()
+
+    assert [line.strip() for line in lines if "blocking()" in line or "in_thread" in line] == [
+        "result = blocking()",
+        "result = await in_thread(hop)",
+    ]
+
+
+def test_the_plan_reads_each_source_once_and_each_value_by_itself() -> None:
+    expected = '''\
+    async def plan(scope, receive, send, values):
+        """GET /items/{item_id:int} -> MODULE.show_item"""
+        try:
+            errors = []
+            query = parse_query(query_string(scope))
+            headers = raw_headers(scope)
+            cookies = parse_cookies(find_all_headers(headers, COOKIE))
+            item_id = values[0]
+            page = query.get("page")
+            page = 1 if page is None else to_page(page, errors)
+            tag = query.get_all("tag")
+            tag = deepcopy(tag_default) if not tag else to_tag(tag, errors)
+            seen = cookies.get("seen")
+            if errors:
+                raise ValidationError(errors)
+            result = await show_item(item_id, page, tag, seen)
+            content = None if isinstance(result, Response) else encode(result)
+        except Exception as error:
+            result, content = await answer_error(open_request(scope, receive, values), error), None
+    '''
+
+    assert source(show_item, "/items/{item_id:int}") == dedent(expected).replace("MODULE", __name__) + sent(200, "JSON")
+
+
+def test_the_plan_authenticates_before_it_reads_the_body() -> None:
+    lines = [line.strip() for line in source(create_item, method="POST", status=201).splitlines()]
+    order = [
+        "authorization = to_authorization(find_header(headers, AUTHORIZATION), errors)",
+        "user = INVALID",
+        "if authorization is not INVALID:",
+        "user = await current_user(authorization)",
+        "body = await read_body(scope, receive, headers, 1048576)",
+        "if errors:",
+        "raise ValidationError(errors)",
+        "result = await create_item(item, user)",
+    ]
+
+    assert [line for line in lines if line in order] == order
+
+
+def test_the_plan_puts_neighbouring_plain_functions_into_one_visit() -> None:
+    expected = """\
+        page = query.get("page")
+        page = 1 if page is None else to_page(page, errors)
+        def hop():
+            settings_2 = settings()
+            if errors:
+                raise ValidationError(errors)
+            result = show_settings(settings_2, page)
+            return settings_2, result
+        settings_2, result = await in_thread(hop)
+"""
+
+    assert expected in source(show_settings)
+
+
+def test_the_plan_with_a_tear_down_closes_whatever_happens() -> None:
+    expected = '''\
+    async def plan(scope, receive, send, values):
+        """GET / -> MODULE.show_session"""
+        request = open_request(scope, receive, values)
+        teardown = Teardown()
+        try:
+            first = await teardown.enter(session())
+            second = await teardown.enter_in_thread(transaction())
+            result = await show_session(first, second)
+            response = result if isinstance(result, Response) else ready(200, TEXT, encode(result))
+        except Exception as error:
+            response = await answer_error(request, await teardown.fail(error))
+        except BaseException as error:
+            await teardown.finish(error)
+            raise
+        await send_response(with_response_headers(request, response), scope, receive, send, teardown)
+    '''
+
+    assert source(show_session) == dedent(expected).replace("MODULE", __name__)
+
+
+def test_the_plan_with_middleware_is_one_function_in_the_other() -> None:
+    expected = '''\
+    async def endpoint(request):
+        scope, receive, values = request.parts
+        try:
+            result = await timed()
+            response = result if isinstance(result, Response) else ready(200, TEXT, encode(result))
+        except Exception as error:
+            response = await answer_error(request, error)
+        return response
+
+
+    async def call_2(request):
+        try:
+            return check_response(await timing(request, endpoint), timing)
+        except Exception as error:
+            return await answer_error(request, error)
+
+
+    async def call_1(request):
+        try:
+            return check_response(await timing(request, call_2), timing)
+        except Exception as error:
+            return await answer_error(request, error)
+
+
+    async def plan(scope, receive, send, values):
+        """GET / -> MODULE.timed"""
+        request = open_request(scope, receive, values)
+        response = await call_1(request)
+        await send_response(with_response_headers(request, response), scope, receive, send, None)
+    '''
+
+    assert source(timed, middleware=(timing, timing)) == dedent(expected).replace("MODULE", __name__)
+
+
+def test_the_plan_of_a_handler_that_returns_a_response_hands_it_on() -> None:
+    expected = '''\
+    async def plan(scope, receive, send, values):
+        """GET / -> MODULE.bare"""
+        request = open_request(scope, receive, values)
+        try:
+            result = await bare(request)
+            response = check_result(result)
+        except Exception as error:
+            response = await answer_error(request, error)
+        await send_response(with_response_headers(request, response), scope, receive, send, None)
+    '''
+
+    assert source(bare) == dedent(expected).replace("MODULE", __name__)
+
+
+def test_the_source_is_the_same_each_time_it_is_looked_at() -> None:
+    app = Velo()
+    app.route("/items/{item_id:int}", methods=["GET", "POST"])(show_item)
+    first = app.plan("GET", "/items/{item_id:int}").source
+
+    assert app.plan("GET", "/items/{item_id:int}").source == first
+    assert app.plan("POST", "/items/{item_id:int}").source.splitlines()[2:-1] == first.splitlines()[2:-1]
+
+
+@pytest.mark.parametrize(
+    ("handler", "absent"),
+    [
+        (root, ["errors", "raw_headers", "query", "cookies", "read_body", "teardown", "hop", "request = ", "ready("]),
+        (nothing, ["encode", "errors"]),
+        (bare, ["encode", "errors", "ready(", "teardown"]),
+        (show_item, ["teardown", "in_thread", "read_body"]),
+        (show_session, ["errors", "headers = ", "query", "in_thread(hop"]),
+    ],
+)
+def test_what_a_route_does_not_use_leaves_no_trace(handler: Callable[..., object], absent: list[str]) -> None:
+    written = source(handler, "/{item_id:int}" if handler is show_item else "/")
+
+    assert [word for word in absent if word in written] == []
+
+
+def test_what_is_registered_elsewhere_leaves_no_trace() -> None:
+    """Exception handlers, other routers, their middleware and their dependencies."""
+
+    def application(busy: bool) -> Velo:
+        app = Velo()
+        app.get("/")(root)
+        if busy:
+            other = Router("/other", middleware=[timing], dependencies=[Depends(session)])
+            other.get("/{item_id:int}")(show_item)
+            app.include(other)
+            app.add_exception_handler(HTTPError, lambda request, error: None)
+        return app
+
+    assert application(busy=True).plan("GET", "/").source == application(busy=False).plan("GET", "/").source
+
+
+# Names.
+
+
+def source_names() -> list[str]:
+    """Every name that some plan uses for itself, and those that it may believe to be Python's."""
+    written = [
+        source(show_item, "/{item_id:int}"),
+        source(create_item, method="POST"),
+        source(show_settings),
+        source(show_session, middleware=(timing, timing)),
+        source(bare),
+        source(nothing),
+        source(untyped),
+    ]
+    found: set[str] = {"self", "cls", "args", "list", "dict", "type", "id", "print", "__name__", "__builtins__", "async_", "_"}
+    for text in written:
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Name):
+                found.add(node.id)
+            elif isinstance(node, ast.AsyncFunctionDef | ast.FunctionDef):
+                found |= {node.name, *(argument.arg for argument in node.args.args)}
+    return sorted(name for name in found if not keyword.iskeyword(name))
+
+
+async def untyped(page=1):  # type: ignore[no-untyped-def]  # pyright: ignore[reportMissingParameterType]: so that its result is of any type
+    return page
+
+
+def made(code: str, name: str) -> Callable[..., object]:
+    """A function written with a name that is only known here."""
+    namespace: dict[str, object] = {"Annotated": Annotated, "Depends": Depends, "Query": Query, "Body": Body}
+    exec(dedent(code).replace("NAME", name), namespace)
+    return cast("Callable[..., object]", namespace["made"])
+
+
+PARAMETERS = """
+async def made(NAME: Annotated[int, Query()], *, beside: str = "") -> int:
+    return NAME + 1
+"""
+KEYWORD_ONLY = """
+def made(*, NAME: Annotated[list[int], Query()]) -> list[int]:
+    return [*NAME, 1]
+"""
+BODIES = """
+async def made(NAME: Annotated[dict[str, int], Body()], beside: int = 1) -> int:
+    return NAME["x"] + beside
+"""
+
+
+@pytest.mark.parametrize("around", [False, True], ids=["bare", "in middleware"])
+def test_no_name_of_a_parameter_gets_in_the_way(serve: Serve, around: bool) -> None:
+    app = Velo(middleware=[timing] if around else ())
+    names = source_names()
+    assert {"errors", "request", "values", "query", "response", "encode", "plan", "hop", "content", "call_1", "LENGTHS"} <= set(names)
+    for name in names:
+        app.get(f"/value/{name}")(made(PARAMETERS, name))
+        app.get(f"/keyword/{name}")(made(KEYWORD_ONLY, name))
+        app.post(f"/body/{name}")(made(BODIES, name))
+    client = serve(app)
+
+    for name in names:
+        assert (name, client.get(f"/value/{name}?{name}=1").text) == (name, "2")
+        assert (name, client.get(f"/value/{name}?{name}=x").status_code) == (name, 422)
+        assert (name, client.get(f"/keyword/{name}?{name}=1&{name}=2").text) == (name, "[1,2,1]")
+        assert (name, client.post(f"/body/{name}?beside=2", json={"x": 1}).text) == (name, "3")
+
+
+@pytest.mark.parametrize("kind", ["handler", "dependency", "middleware"])
+def test_no_name_of_a_function_gets_in_the_way(serve: Serve, kind: str) -> None:
+    app = Velo()
+    names = source_names()
+
+    def renamed(function: Callable[..., object], name: str) -> Callable[..., object]:
+        function.__name__ = name
+        return function
+
+    for name in names:
+
+        async def dependency(page: int = 1) -> int:
+            return page
+
+        async def around(request: Request, call_next: CallNext) -> Response:
+            response = await call_next(request)
+            response.headers.add("x-around", "1")
+            return response
+
+        async def handler(
+            value: Annotated[int, Depends(renamed(dependency, name if kind == "dependency" else "dependency"))], page: int = 1
+        ) -> int:
+            return value + page
+
+        app.get(f"/{name}", middleware=[cast("Middleware", renamed(around, name if kind == "middleware" else "around"))] * 2)(
+            renamed(handler, name if kind == "handler" else "handler")
+        )
+    client = serve(app)
+
+    for name in names:
+        response = client.get(f"/{name}?page=2")
+        assert (name, response.text, response.headers.get_list("x-around")) == (name, "4", ["1", "1"])
+
+
+def test_functions_can_have_any_name_or_none(serve: Serve) -> None:
+    app = Velo()
+
+    class CallableObject:
+        def __call__(self, page: int = 1) -> int:
+            return page + 1
+
+    async def ordinary(page: int = 1) -> int:
+        return page + 1
+
+    functions: list[Callable[..., object]] = [lambda: 3, CallableObject(), partial(ordinary), partial(ordinary, page=2)]
+    for name in ("class", "async", "żółw", "two words", "1st", "a-b", 'quo"te', "line\nbreak", "", "return", "None"):
+
+        async def handler(page: int = 1) -> int:
+            return page + 1
+
+        handler.__name__ = name
+        handler.__qualname__ = name
+        functions.append(handler)
+    for number, function in enumerate(functions):
+        app.get(f"/{number}", response_model=int)(function)
+    client = serve(app)
+
+    assert [client.get(f"/{number}?page=2").json() for number in range(len(functions))] == [3] * len(functions)
+
+
+def test_parameters_can_be_positional_only_keyword_only_and_open(serve: Serve) -> None:
+    app = Velo()
+
+    @app.get("/{first}")
+    async def show(first: str, /, second: int, third: int = 3, *rest: str, fourth: int, fifth: int = 5, **more: str) -> list[object]:
+        return [first, second, third, rest, fourth, fifth, more]
+
+    assert serve(app).get("/1?second=2&fourth=4&rest=x&more=y&other=z").json() == ["1", 2, 3, [], 4, 5, {}]
+
+
+def test_parameters_can_have_names_that_are_not_ascii(serve: Serve) -> None:
+    app = Velo()
+
+    @app.get("/")
+    async def show(größe: int, grobe: int, *, größer: int) -> list[int]:
+        return [größe, grobe, größer]
+
+    assert serve(app).get("/", params={"größe": 1, "grobe": 2, "größer": 3}).json() == [1, 2, 3]
+
+
+def test_texts_of_the_user_stay_texts(serve: Serve) -> None:
+    """Aliases and defaults go into the source; none of them is ever code."""
+    app = Velo()
+    hostile = '"); import os; os._exit(1) #\\\n'
+
+    @app.get("/")
+    async def show(
+        a: Annotated[str, Query(alias=hostile)], b: str = hostile, c: Annotated[str | None, Query(alias="it's")] = None
+    ) -> list[str | None]:
+        return [a, b, c]
+
+    @app.get('/"""/{name}')
+    async def quotes(name: str) -> str:
+        return name
+
+    client = serve(app)
+
+    assert client.get("/", params={hostile: "1", "it's": "2"}).json() == ["1", hostile, "2"]
+    assert client.get('/"""/x').text == "x"
+
+
+@pytest.mark.parametrize("default", [[], {}, [1], {"a": [1]}, {1}], ids=str)
+def test_a_default_that_can_be_changed_is_new_for_each_request(serve: Serve, default: object) -> None:
+    app = Velo()
+
+    @app.get("/")
+    async def show(value: Annotated[list[int], Query()] = cast("list[int]", default)) -> int:
+        grow: dict[type, Callable[[Any], object]] = {
+            list: lambda grown: grown.append(1),
+            dict: lambda grown: grown.setdefault("a", []).append(1),
+            set: lambda grown: grown.add(len(grown) + 100),
+        }
+        grow[type(cast("object", value))](value)
+        return len(str(value))
+
+    client = serve(app)
+
+    assert len({client.get("/").text for _ in range(3)}) == 1
+
+
+def test_more_parameters_than_anyone_needs_are_read_in_order(serve: Serve) -> None:
+    names = [f"p{number}" for number in range(200)]
+    app = Velo()
+    app.get("/")(
+        made(f"async def made({', '.join(f'{name}: int = 0' for name in names)}) -> list[int]:\n    return [{', '.join(names)}]\n", "NAME")
+    )
+    client = serve(app)
+
+    assert client.get("/", params={name: str(number) for number, name in enumerate(names)}).json() == list(range(200))
