@@ -49,7 +49,10 @@ def blocking() -> str:
 
 
 async def show_item(
-    item_id: int, page: int = 1, tag: Annotated[list[str], Query()] = [], seen: Annotated[str | None, Cookie()] = None
+    item_id: int,
+    page: int = 1,
+    tag: Annotated[list[str], Query()] = [],  # noqa: B006 - copied for each request
+    seen: Annotated[str | None, Cookie()] = None,
 ) -> Item:
     return Item(f"{item_id} {page} {tag} {seen}")
 
@@ -335,7 +338,7 @@ async def untyped(page=1):  # type: ignore[no-untyped-def]  # pyright: ignore[re
 def made(code: str, name: str) -> Callable[..., object]:
     """A function written with a name that is only known here."""
     namespace: dict[str, object] = {"Annotated": Annotated, "Depends": Depends, "Query": Query, "Body": Body}
-    exec(dedent(code).replace("NAME", name), namespace)
+    exec(dedent(code).replace("NAME", name), namespace)  # noqa: S102 - names found in plans
     return cast("Callable[..., object]", namespace["made"])
 
 
@@ -445,7 +448,7 @@ def test_parameters_can_have_names_that_are_not_ascii(serve: Serve) -> None:
     app = Velo()
 
     @app.get("/")
-    async def show(größe: int, grobe: int, *, größer: int) -> list[int]:
+    async def show(größe: int, grobe: int, *, größer: int) -> list[int]:  # noqa: PLC2401 - the point of it
         return [größe, grobe, größer]
 
     assert serve(app).get("/", params={"größe": 1, "grobe": 2, "größer": 3}).json() == [1, 2, 3]
@@ -477,7 +480,7 @@ def test_a_default_that_can_be_changed_is_new_for_each_request(serve: Serve, def
     app = Velo()
 
     @app.get("/")
-    async def show(value: Annotated[list[int], Query()] = cast("list[int]", default)) -> int:
+    async def show(value: Annotated[list[int], Query()] = cast("list[int]", default)) -> int:  # noqa: B008 - the same object for all
         grow: dict[type, Callable[[Any], object]] = {
             list: lambda grown: grown.append(1),
             dict: lambda grown: grown.setdefault("a", []).append(1),

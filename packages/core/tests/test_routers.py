@@ -578,7 +578,9 @@ def test_everything_that_is_wrong_is_told_in_one_error() -> None:
     app.install("surely-not-installed")
 
     @app.get("/unresolved")
-    async def unresolved(value: "Nowhere") -> None: ...  # type: ignore[name-defined]
+    async def unresolved(value: str) -> None: ...
+
+    unresolved.__annotations__["value"] = "Nowhere"
 
     @app.get("/hidden")
     async def result() -> Callable[[], None]: ...  # type: ignore[empty-body]

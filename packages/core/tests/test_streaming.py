@@ -383,12 +383,13 @@ def test_a_blocking_step_is_waited_for_when_the_client_leaves(serve: Serve) -> N
     """A generator cannot be closed while a thread runs it."""
     app = Velo()
     events: list[str] = []
-    go_on = threading.Event()
+    stepping, never_set = threading.Event(), threading.Event()
 
     def chunks() -> Iterator[bytes]:
         try:
             yield b"chunk"
-            go_on.wait(0.05)  # longer than it takes the client to leave
+            stepping.set()
+            never_set.wait(0.05)  # longer than it takes the client to leave
             events.append("stepped")
             yield b"chunk"
         finally:
@@ -400,6 +401,7 @@ def test_a_blocking_step_is_waited_for_when_the_client_leaves(serve: Serve) -> N
 
     with serve(app).stream("GET", "/") as response:
         next(response.iter_raw())
+        assert stepping.wait(5)
 
     assert events == ["stepped", "closed"]
 
@@ -530,8 +532,7 @@ def test_a_request_body_arrives_piece_by_piece(serve: Serve) -> None:
 
     @app.post("/")
     async def measure(request: Request) -> int:
-        async for chunk in request.stream():
-            sizes.append(len(chunk))
+        sizes.extend([len(chunk) async for chunk in request.stream()])
         return sum(sizes)
 
     assert serve(app).post("/", content=iter([b"a" * 10, b"b" * 20, b""])).json() == 30
