@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
-from typing import TypeAlias, cast
+from typing import Final, TypeAlias, cast
 
 from velo_core.answers import AnswerError, answers
 from velo_core.binding import bind
@@ -24,8 +25,12 @@ from velo_core.response import RedirectResponse, Response, check_status
 from velo_core.results import result_of
 from velo_core.router import Included, Inherited, Route, Router, inherit
 from velo_core.routing import CONVERTERS, Fallback, Pattern, Table, join, parse
+from velo_core.watch import OnDisconnect, shielded
 
 __all__ = ["Velo"]
+
+SHUTDOWN_SECONDS: Final = 10
+"""How long handlers that must be finished may keep the server from stopping; as long as container platforms usually wait, less a margin."""
 
 Lifespan: TypeAlias = "Callable[[Velo], AbstractAsyncContextManager[None]]"
 
@@ -90,6 +95,8 @@ class Velo(ASGI, RSGI, Router):
         dependencies: `Depends(...)` to run before every handler.
         middleware: Around everything, outermost first.
         max_content_length: Bytes of request body that are accepted.
+        timeout_seconds: What a handler and its dependencies may take; no limit if `None`.
+        on_disconnect: What becomes of a handler whose client has left: `"cancel"`, `"shield"` or `"ignore"`.
     """
 
     is_application = True
@@ -105,8 +112,18 @@ class Velo(ASGI, RSGI, Router):
         dependencies: Sequence[object] = (),
         middleware: Sequence[Middleware] = (),
         max_content_length: int = DEFAULT_LIMIT,
+        timeout_seconds: float | None = None,
+        on_disconnect: OnDisconnect = "cancel",
     ) -> None:
-        super().__init__(name=name, tags=tags, dependencies=dependencies, middleware=middleware, max_content_length=max_content_length)
+        super().__init__(
+            name=name,
+            tags=tags,
+            dependencies=dependencies,
+            middleware=middleware,
+            max_content_length=max_content_length,
+            timeout_seconds=timeout_seconds,
+            on_disconnect=on_disconnect,
+        )
         self.debug = debug
         self.interpreted = interpreted
         self.dependency_overrides: dict[Callable[..., object], Callable[..., object]] = {}
@@ -114,6 +131,7 @@ class Velo(ASGI, RSGI, Router):
         self._frozen: Frozen | None = None
         self._problems: Sequence[Problem] = ()
         self._running: AsyncExitStack | None = None
+        self._shielded: set[asyncio.Task[None]] = set()
         self._json: JSONCodec = MsgspecJSON()
 
     def __repr__(self) -> str:
@@ -148,7 +166,8 @@ class Velo(ASGI, RSGI, Router):
 
         def run(plan: Plan) -> Run:
             if id(plan) not in runs:
-                runs[id(plan)] = interpreter(plan, adapter) if self.interpreted else compiled(plan, adapter)
+                made = interpreter(plan, adapter) if self.interpreted else compiled(plan, adapter)
+                runs[id(plan)] = shielded(made, self._shielded) if plan.on_disconnect == "shield" else made
             return runs[id(plan)]
 
         table: Table[Run] = Table()
@@ -190,6 +209,10 @@ class Velo(ASGI, RSGI, Router):
 
     async def shutdown(self) -> None:
         """Leaves the lifespans in reverse order."""
+        if self._shielded:
+            _, late = await asyncio.wait(self._shielded, timeout=SHUTDOWN_SECONDS)
+            for task in late:
+                task.cancel()
         running, self._running = self._running, None
         if running is not None:
             await running.aclose()
@@ -345,6 +368,8 @@ class _Freezer:
                 answer_error=self.answer_error(inherited),
                 route=Info(pattern.text, mounted.name, parameters, limit, self.app.url_for, self.json_codec),
                 max_content_length=limit,
+                timeout_seconds=inherited.timeout_seconds if route.timeout_seconds is None else route.timeout_seconds,
+                on_disconnect=route.on_disconnect or inherited.on_disconnect,
             )
             plans.append((method, pattern, plan))
 

@@ -30,6 +30,7 @@ from velo_core.errors import Problem, where
 from velo_core.markers import Body, Cookie, Dependency, Header, Marker, Path, Query
 from velo_core.names import Names
 from velo_core.request import Request
+from velo_core.watch import may_wait
 
 __all__ = ["MISSING", "Binding", "Call", "Check", "Hop", "Kind", "Read", "ReadBody", "Step", "bind"]
 
@@ -175,6 +176,18 @@ class Binding:
     def can_fail(self) -> bool:
         """Whether the request can have values that do not fit."""
         return any(isinstance(step, Check) or (isinstance(step, Hop) and Check() in step.steps) for step in self.steps)
+
+    @property
+    def watched_from(self) -> int | None:
+        """Index of the step from which on it is worth to know whether the client is still there; `None` if nothing waits.
+
+        Not before the body has been read: whoever reads it hears of the end of the connection as well.
+        """
+        first = 0 if self.body is None else self.steps.index(self.body) + 1
+        for index, step in enumerate(self.steps[first:], first):
+            if isinstance(step, Call) and (step.kind is Kind.ASYNC_GENERATOR or (step.kind is Kind.COROUTINE and may_wait(step.function))):
+                return index
+        return None
 
     @property
     def opens(self) -> bool:

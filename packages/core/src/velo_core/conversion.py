@@ -33,9 +33,7 @@ _SPELLED = (str, int, float, UUID)
 _OF_THE_WHOLE = ("min_length", "max_length")
 
 
-def parameter_conversion(
-    loc: tuple[str, str], annotation: Annotation, *, required: bool, made: type = str
-) -> ParameterConvert | None:
+def parameter_conversion(loc: tuple[str, str], annotation: Annotation, *, required: bool, made: type = str) -> ParameterConvert | None:
     """How a path, query, header or cookie value becomes what is declared; `None` if the text itself is it.
 
     Args:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import linecache
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from copy import deepcopy
 from types import CodeType
 from typing import cast
@@ -30,6 +31,7 @@ from velo_core.results import Result, Shape, encode_any
 from velo_core.teardown import Teardown
 from velo_core.threads import in_thread
 from velo_core.types import INVALID
+from velo_core.watch import Deadline, Watch
 
 __all__ = ["compiled", "source_of"]
 
@@ -98,6 +100,7 @@ class _Writer:
             "send_response": adapter.send_response,
             "open_request": self.plan.open_request(adapter),
             "answer_error": self.plan.answer_error,
+            "watch": lambda scope, receive: Watch(partial(adapter.client_leaves, scope, receive)),
             **self.constants,
             **content_types,
             **keys,
@@ -190,8 +193,15 @@ class _Writer:
         if binding.can_fail:
             self.line(2, "errors = []")
         self._sources(binding)
-        for step in binding.steps:
-            self._step(2, step)
+        depth = 2
+        if self.plan.timeout_seconds is not None:
+            self.line(depth, f"async with Deadline({self.plan.timeout_seconds}):")
+            depth += 1
+        for index, step in enumerate(binding.steps):
+            if index == self.plan.watched_from:
+                self.line(depth, "with watch(scope, receive):")
+                depth += 1
+            self._step(depth, step)
         self._result(endpoint.result, binding.handler.variable)
         self.line(1, "except Exception as error:")
         if self.light:
@@ -404,6 +414,7 @@ def check_result(result: object) -> Response:
 
 
 _SHARED: dict[str, object] = {
+    "Deadline": Deadline,
     "INVALID": INVALID,
     "Response": Response,
     "Teardown": Teardown,

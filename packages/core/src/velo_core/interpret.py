@@ -7,7 +7,7 @@ takes no short cuts, so there is always a `Request`, always a `Response`, and ea
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from copy import deepcopy
 from functools import partial
 from typing import TypeVar
@@ -23,6 +23,7 @@ from velo_core.results import Result, Shape, encode_any
 from velo_core.teardown import Teardown
 from velo_core.threads import in_thread
 from velo_core.types import INVALID
+from velo_core.watch import Deadline, Watch
 
 __all__ = ["interpreter"]
 
@@ -83,8 +84,13 @@ class _Steps:
 
     async def run(self) -> Response:
         """The response of the handler."""
-        for step in self.served.binding.steps:
-            await self.step(step)
+        async with AsyncExitStack() as stack:
+            if self.plan.timeout_seconds is not None:
+                await stack.enter_async_context(Deadline(self.plan.timeout_seconds))
+            for index, step in enumerate(self.served.binding.steps):
+                if index == self.plan.watched_from:
+                    stack.enter_context(Watch(self.request.client_leaves))
+                await self.step(step)
         return written(self.served.result, self.values[self.served.binding.handler.variable])
 
     async def step(self, step: Step) -> None:

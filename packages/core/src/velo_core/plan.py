@@ -7,7 +7,7 @@ definition of the same meaning, which the tests hold against it.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -17,6 +17,7 @@ from velo_core.errors import HTTPError
 from velo_core.request import Adapter, Request, RouteInfo
 from velo_core.response import Response
 from velo_core.results import Result
+from velo_core.watch import OnDisconnect
 
 __all__ = ["CallNext", "Endpoint", "Middleware", "Plan", "Refusal", "Run", "Served"]
 
@@ -25,7 +26,7 @@ CallNext: TypeAlias = Callable[[Request], Awaitable[Response]]
 Middleware: TypeAlias = Callable[[Request, CallNext], Awaitable[Response]]
 """Around middleware: `async def timing(request, call_next): ...`."""
 
-Run: TypeAlias = Callable[[Any, Any, Any, tuple[object, ...]], Awaitable[None]]
+Run: TypeAlias = Callable[[Any, Any, Any, tuple[object, ...]], Coroutine[Any, Any, None]]
 """(scope, receive, send, path values): serves one request, to the last byte and the last tear-down."""
 
 
@@ -71,6 +72,8 @@ class Plan:
         answer_error: Answers exceptions.
         route: What requests tell of their route.
         max_content_length: Bytes of body that are accepted.
+        timeout_seconds: What steps and handler may take together, without sending; no limit if `None`.
+        on_disconnect: What becomes of the handler when the client leaves.
     """
 
     label: str
@@ -79,6 +82,13 @@ class Plan:
     answer_error: AnswerError
     route: RouteInfo
     max_content_length: int
+    timeout_seconds: float | None = None
+    on_disconnect: OnDisconnect = "cancel"
+
+    @property
+    def watched_from(self) -> int | None:
+        """Index of the step from which on the client is watched; `None` if it is not."""
+        return self.endpoint.binding.watched_from if isinstance(self.endpoint, Served) and self.on_disconnect == "cancel" else None
 
     def open_request(self, adapter: Adapter) -> Callable[..., Request]:
         """Makes this route's requests from what the protocol gives, and from the body, or why there is none, if it has been read."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from velo_core.body import check_declared_length, too_large
+from velo_core.body import check_declared_length, collect, too_large
 from velo_core.headers import Headers, MutableHeaders
 from velo_core.json import JSONCodec
 from velo_core.parsing import QueryParams, parse_cookies, parse_query
@@ -49,6 +49,7 @@ class Adapter:
         server: Our own end of the connection, if the server knows it.
         stream: The body, piece by piece. Can be read once.
         read_body: The whole body, from scope, receive, raw headers and the number of bytes that are accepted.
+        client_leaves: Returns when the client has gone, or never.
         capabilities: What this connection can do beyond the common ground.
         send_response: Sends a whole response, from response, scope, receive, send and what is to be closed afterwards, if anything.
         send_ready: Writes the last lines of a plan that has all parts at hand and needs no `Response`: from the status, the name of the
@@ -74,6 +75,7 @@ class Adapter:
     server: Callable[[Any], Address | None]
     stream: Callable[[Any, Any], AsyncIterator[bytes]]
     read_body: Callable[[Any, Any, Any, int], Awaitable[bytes]]
+    client_leaves: Callable[[Any, Any], Awaitable[None]]
     capabilities: Callable[[Any], frozenset[str]]
     send_response: Callable[[Response, Any, Any, Any, Teardown | None], Awaitable[None]]
     send_ready: Callable[[int, str, str, bool], list[str]]
@@ -264,9 +266,10 @@ class Request:
         """
         if self._body is None:
             self._take()
-            headers = self._adapter.raw_headers(self._scope)
+            limit = self.route.max_content_length
             try:
-                self._body = await self._adapter.read_body(self._scope, self._receive, headers, self.route.max_content_length)
+                check_declared_length(self.headers.get("content-length"), limit)
+                self._body = await collect(self._adapter.stream(self._scope, self._receive), limit)
             except Exception as error:
                 self._taken = error
                 raise
@@ -310,6 +313,10 @@ class Request:
         if self._taken is not None:  # servers have nothing more to give, and some wait for ever to give it
             raise self._taken
         self._taken = RuntimeError("the body of this request has been streamed already and is not kept; use body(), or stream() once")
+
+    async def client_leaves(self) -> None:
+        """Returns when the client has gone, which may be never: cancel it when you do not care any more."""
+        await self._adapter.client_leaves(self._scope, self._receive)
 
     def url_for(self, name: str, /, **values: object) -> str:
         """Path of the route called `name` (see `Velo.url_for`), below the place where the application is mounted."""

@@ -14,6 +14,7 @@ from velo_core.markers import Dependency
 from velo_core.plan import Middleware
 from velo_core.plugin import Installation, Plugin
 from velo_core.routing import Converter, join
+from velo_core.watch import OnDisconnect
 
 __all__ = ["Inherited", "Route", "Router", "inherit"]
 
@@ -32,6 +33,8 @@ class RouteOptions(TypedDict, total=False):
     dependencies: Sequence[object]
     middleware: Sequence[Middleware]
     max_content_length: int | None
+    timeout_seconds: float | None
+    on_disconnect: OnDisconnect | None
     inline: bool
     summary: str | None
     description: str | None
@@ -55,6 +58,8 @@ class Route:
         dependencies: Run before the handler, for their effect.
         middleware: Around this route alone.
         max_content_length: Bytes of body accepted; the router's if `None`.
+        timeout_seconds: What the handler and its dependencies may take; the router's if `None`.
+        on_disconnect: What becomes of the handler when the client leaves; the router's if `None`.
         inline: Whether a plain function runs on the event loop.
         summary: For documentation.
         description: For documentation.
@@ -74,6 +79,8 @@ class Route:
     dependencies: tuple[Dependency, ...] = ()
     middleware: tuple[Middleware, ...] = ()
     max_content_length: int | None = None
+    timeout_seconds: float | None = None
+    on_disconnect: OnDisconnect | None = None
     inline: bool = False
     summary: str | None = None
     description: str | None = None
@@ -95,6 +102,8 @@ class Inherited:
         dependencies: Before every handler.
         converters: For patterns, by name.
         max_content_length: Bytes of body accepted.
+        timeout_seconds: What handlers and their dependencies may take.
+        on_disconnect: What becomes of handlers when the client leaves.
     """
 
     prefix: str = ""
@@ -105,6 +114,8 @@ class Inherited:
     dependencies: tuple[Dependency, ...] = ()
     converters: Mapping[str, Converter] = field(default_factory=dict[str, Converter])
     max_content_length: int = 0
+    timeout_seconds: float | None = None
+    on_disconnect: OnDisconnect = "cancel"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +149,8 @@ def inherit(parent: Inherited, child: Included) -> Inherited:
         dependencies=(*parent.dependencies, *router.own_dependencies),
         converters={**parent.converters, **router.own_converters},
         max_content_length=parent.max_content_length if router.max_content_length is None else router.max_content_length,
+        timeout_seconds=parent.timeout_seconds if router.timeout_seconds is None else router.timeout_seconds,
+        on_disconnect=router.on_disconnect or parent.on_disconnect,
     )
 
 
@@ -151,6 +164,10 @@ class Router:
         dependencies: `Depends(...)` to run before every handler.
         middleware: Around every route, outermost first.
         max_content_length: Bytes of request body that are accepted; the parent's if `None`.
+        timeout_seconds: What a handler and its dependencies may take together before the request is answered with 503; the parent's if
+            `None`, and at the root no limit.
+        on_disconnect: What becomes of a handler whose client has left: `"cancel"` (the default at the root), `"shield"` finishes it even if
+            the server cancels it, `"ignore"` does nothing about it; the parent's if `None`.
     """
 
     is_application: ClassVar[bool] = False
@@ -165,11 +182,15 @@ class Router:
         dependencies: Sequence[object] = (),
         middleware: Sequence[Middleware] = (),
         max_content_length: int | None = None,
+        timeout_seconds: float | None = None,
+        on_disconnect: OnDisconnect | None = None,
     ) -> None:
         self.prefix = prefix
         self.name = name
         self.tags = tuple(tags)
         self.max_content_length = max_content_length
+        self.timeout_seconds = timeout_seconds
+        self.on_disconnect = on_disconnect
         self.own_routes: list[Route] = []
         self.own_middleware: list[Middleware] = list(middleware)
         self.own_exception_handlers: dict[type[Exception], ExceptionHandler] = {}
@@ -193,6 +214,8 @@ class Router:
         dependencies: Sequence[object] = (),
         middleware: Sequence[Middleware] = (),
         max_content_length: int | None = None,
+        timeout_seconds: float | None = None,
+        on_disconnect: OnDisconnect | None = None,
         inline: bool = False,
         summary: str | None = None,
         description: str | None = None,
@@ -211,6 +234,8 @@ class Router:
             dependencies: `Depends(...)` to run before the handler, for their effect.
             middleware: Around this route alone, inside that of the router.
             max_content_length: Bytes of request body that are accepted.
+            timeout_seconds: What the handler and its dependencies may take together before the request is answered with 503.
+            on_disconnect: What becomes of the handler when the client leaves; see `Router`.
             inline: Whether a plain function runs on the event loop; the default is the thread pool.
             summary: For documentation.
             description: For documentation; the function's docstring if not given.
@@ -244,6 +269,8 @@ class Router:
                     dependencies=tuple(_dependency(one) for one in dependencies),
                     middleware=tuple(middleware),
                     max_content_length=max_content_length,
+                    timeout_seconds=timeout_seconds,
+                    on_disconnect=on_disconnect,
                     inline=inline,
                     summary=summary,
                     description=description,

@@ -63,7 +63,9 @@ def fields_of(annotation: object) -> Sequence[Field]:
             return [Field(field.encode_name, field.name, expand(field.type), field.required) for field in found]
         hints = get_type_hints(kind, include_extras=True)
     except NameError as error:
-        raise TypeError(f"{kind.__qualname__} names {error.name!r}, which cannot be found; define it in the module of {kind.__qualname__}") from error
+        raise TypeError(
+            f"{kind.__qualname__} names {error.name!r}, which cannot be found; define it in the module of {kind.__qualname__}"
+        ) from error
     variables = cast("tuple[TypeVar, ...]", getattr(kind, "__parameters__", ()))
     arguments = cast("Mapping[object, object]", dict(zip(variables, get_args(annotation), strict=False)))
     required = _required(kind, hints)

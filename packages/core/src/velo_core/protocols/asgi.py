@@ -119,6 +119,7 @@ def _address(value: tuple[str, int | str | None] | None) -> Address | None:
 
 
 async def _read_body(scope: Scope, receive: Receive, headers: RawHeaders, limit: int) -> bytes:
+    # For plans, which read before anybody watches; so there is no need for an inbox.
     check_declared_length(_find_header(headers, b"content-length"), limit)
     message = await receive()
     if message["type"] == "http.request" and not message.get("more_body"):  # all of it in one message, as nearly always
@@ -130,11 +131,20 @@ async def _read_body(scope: Scope, receive: Receive, headers: RawHeaders, limit:
 
 
 async def _stream(scope: Scope, receive: Receive) -> AsyncIterator[bytes]:
-    inbox = scope.get("velo.inbox")
-    if inbox is not None:  # two readers of `receive` would take messages from each other
-        receive = inbox.receive
+    receive = _inbox(scope, receive).receive
     async for chunk in _chunks(await receive(), receive):
         yield chunk
+
+
+def _inbox(scope: Scope, receive: Receive) -> _Inbox:
+    if "velo.inbox" not in scope:
+        scope["velo.inbox"] = _Inbox(receive)
+    inbox: _Inbox = scope["velo.inbox"]
+    return inbox
+
+
+async def _client_leaves(scope: Scope, receive: Receive) -> None:
+    await _inbox(scope, receive).watch()
 
 
 async def _chunks(message: Message, receive: Receive) -> AsyncIterator[bytes]:
@@ -274,7 +284,7 @@ async def _send_stream(response: StreamingResponse, scope: Scope, receive: Recei
     if scope["method"] == "HEAD" or has_no_body(response.status_code):
         await close_content(response.content)
     else:
-        inbox = scope["velo.inbox"] = _Inbox(receive)
+        inbox = _inbox(scope, receive)
         await send_chunks(
             response.content,
             lambda chunk: _send(send, {"type": "http.response.body", "body": chunk, "more_body": True}),
@@ -291,26 +301,41 @@ async def _send(send: Send, message: Message) -> None:
 
 
 class _Inbox:
-    """What the client sends while it is answered: watched for the end of the connection, and kept for a handler that reads its body late.
+    """What the client sends, for two who want it: whoever reads the body, and whoever watches for the end of the connection.
 
-    One message is kept, so that a body that nobody reads does not pile up here.
+    Only one of them may call the server's `receive` at a time, or they would take messages from each other. While somebody watches, readers
+    are given what the watcher finds. One message is kept for them, so that a body that nobody reads does not pile up here.
     """
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
         self._messages: asyncio.Queue[Message] = asyncio.Queue(1)
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._watched = False
+
+    async def receive(self) -> Message:
+        """The next message, for a reader."""
+        if self._watched or not self._messages.empty():
+            return await self._messages.get()
+        self._idle.clear()
+        try:
+            return await self._receive()
+        finally:
+            self._idle.set()
 
     async def watch(self) -> None:
         """Returns when the client has gone."""
-        while True:
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                return
-            await self._messages.put(message)
-
-    async def receive(self) -> Message:
-        """The next message of the body."""
-        return await self._messages.get()
+        while not self._idle.is_set():
+            await self._idle.wait()
+        self._watched = True
+        try:
+            while (message := await self._receive())["type"] != "http.disconnect":
+                await self._messages.put(message)
+            if self._messages.empty():
+                self._messages.put_nowait(message)
+        finally:
+            self._watched = False
 
 
 async def _refuse_websocket(scope: Scope, receive: Receive, send: Send) -> None:
@@ -343,6 +368,7 @@ ADAPTER = Adapter(
     server=_server,
     stream=_stream,
     read_body=_read_body,
+    client_leaves=_client_leaves,
     capabilities=_capabilities,
     send_response=_send_response,
     send_ready=_send_ready,

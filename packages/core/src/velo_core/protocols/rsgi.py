@@ -150,6 +150,10 @@ async def _read_body(scope: Scope, protocol: HTTP, headers: Headers, limit: int)
         raise ClientDisconnect("the client left before it had sent the whole body") from error
 
 
+async def _client_leaves(scope: Scope, protocol: HTTP) -> None:
+    await protocol.client_disconnect()
+
+
 async def _stream(scope: Scope, protocol: HTTP) -> AsyncIterator[bytes]:
     empty = 0
     async for chunk in protocol:
@@ -261,6 +265,7 @@ ADAPTER = Adapter(
     server=_server,
     stream=_stream,
     read_body=_read_body,
+    client_leaves=_client_leaves,
     capabilities=_capabilities,
     send_response=_send_response,
     send_ready=_send_ready,
