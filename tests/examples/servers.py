@@ -53,14 +53,19 @@ class Server:
 
 
 @contextmanager
-def serving(name: str, module: str) -> Iterator[Server]:
-    """Runs `examples/<module>.py` under the server called `name` until the block ends."""
+def serving(name: str, module: str, folder: Path = EXAMPLES) -> Iterator[Server]:
+    """Runs `<module>.py` in `folder` under the server called `name` until the block ends."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", *(part.format(port=port, module=module) for part in SERVERS[name])]
     process = subprocess.Popen(
-        command, cwd=EXAMPLES, env={**os.environ, "PYTHONPATH": str(EXAMPLES)}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), *sys.path])},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     try:
         wait_until_open(process, port)

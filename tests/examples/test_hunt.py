@@ -70,7 +70,9 @@ def places(answer: Answer) -> list[tuple[object, ...]]:
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-def test_every_server_gives_the_same_status_and_bytes(name: str, answers: dict[str, Answer], transcripts: dict[str, tuple[int, bytes]]) -> None:
+def test_every_server_gives_the_same_status_and_bytes(
+    name: str, answers: dict[str, Answer], transcripts: dict[str, tuple[int, bytes]]
+) -> None:
     answer = answers[name]
 
     assert transcripts.setdefault(name, (answer.status, answer.body)) == (answer.status, answer.body)
@@ -79,7 +81,10 @@ def test_every_server_gives_the_same_status_and_bytes(name: str, answers: dict[s
 def test_good_requests_are_served(answers: dict[str, Answer]) -> None:
     assert json.loads(answers["index"].body) == {"name": "hunt", "items": "/items"}
     assert [item["id"] for item in json.loads(answers["first page"].body)] == list(range(1, 21))
-    assert json.loads(answers["another page"].body) == [{"id": 5, "name": "Item 5", "price": 7.5}, {"id": 6, "name": "Item 6", "price": 9.0}]
+    assert json.loads(answers["another page"].body) == [
+        {"id": 5, "name": "Item 5", "price": 7.5},
+        {"id": 6, "name": "Item 6", "price": 9.0},
+    ]
     assert json.loads(answers["user"].body) == {"id": 42, "name": "User 42"}
     assert (answers["new item"].status, json.loads(answers["new item"].body)) == (201, {"name": "lamp", "price": 12.5, "tags": ["new"]})
 

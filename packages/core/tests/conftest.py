@@ -13,9 +13,15 @@ WAYS: list[tuple[ProtocolName, bool]] = [("asgi", False), ("asgi", True), ("rsgi
 
 
 @pytest.fixture(params=WAYS, ids=lambda way: f"{way[0]}-{'interpreted' if way[1] else 'generated'}")
-def serve(request: pytest.FixtureRequest) -> Iterator[Serve]:
+def way(request: pytest.FixtureRequest) -> tuple[ProtocolName, bool]:
+    """A protocol, and whether plans are interpreted, for tests that make their own client."""
+    return request.param
+
+
+@pytest.fixture
+def serve(way: tuple[ProtocolName, bool]) -> Iterator[Serve]:
     """Starts an application and gives a client for it; `serve(app, raise_app_exceptions=False)` to see its 500s."""
-    protocol, interpreted = request.param
+    protocol, interpreted = way
     with ExitStack() as stack:
 
         def start(app: Velo, *, raise_app_exceptions: bool = True) -> TestClient:

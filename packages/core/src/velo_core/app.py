@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
-from typing import Final, TypeAlias, cast
+from typing import Final, TypeAlias, cast, get_args
 
 from velo_core.answers import AnswerError, answers
 from velo_core.binding import bind
@@ -336,6 +336,9 @@ class _Freezer:
             return
         mounted = Mounted(route, pattern, inherited, inherited.name + route.name)
         routes.append(mounted)
+        timeout_seconds = inherited.timeout_seconds if route.timeout_seconds is None else route.timeout_seconds
+        on_disconnect = route.on_disconnect or inherited.on_disconnect
+        self.check_options(f"{route.name} ({where(route.handler)})", timeout_seconds, on_disconnect)
         parameters = tuple(parameter.name for parameter in pattern.parameters)
         binding, problems = bind(
             route.handler,
@@ -368,10 +371,21 @@ class _Freezer:
                 answer_error=self.answer_error(inherited),
                 route=Info(pattern.text, mounted.name, parameters, limit, self.app.url_for, self.json_codec),
                 max_content_length=limit,
-                timeout_seconds=inherited.timeout_seconds if route.timeout_seconds is None else route.timeout_seconds,
-                on_disconnect=route.on_disconnect or inherited.on_disconnect,
+                timeout_seconds=timeout_seconds,
+                on_disconnect=on_disconnect,
             )
             plans.append((method, pattern, plan))
+
+    def check_options(self, place: str, timeout_seconds: float | None, on_disconnect: str) -> None:
+        """Reports options of a route that have no meaning."""
+        if timeout_seconds is not None and not timeout_seconds > 0:
+            message = f"the timeout_seconds of {place} is {timeout_seconds!r}; it has to be more than 0, or None for no limit"
+            self.problems.append(Problem("VELO_ROUTE_OPTION", message))
+        if on_disconnect not in get_args(OnDisconnect):
+            known = ", ".join(map(repr, get_args(OnDisconnect)))
+            self.problems.append(
+                Problem("VELO_ROUTE_OPTION", f"the on_disconnect of {place} is {on_disconnect!r}; it has to be one of {known}")
+            )
 
     def answer_error(self, inherited: Inherited) -> AnswerError:
         """What answers exceptions below a router."""

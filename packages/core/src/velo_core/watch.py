@@ -1,8 +1,8 @@
 """Ending a handler that nobody waits for any more: the client has left, or it has taken too long.
 
-A handler that never waits cannot be ended and is never watched; `may_wait` tells which is which when the plan is made, so that what does not
-wait does not pay either. One that waits is watched from the moment it has run for `PATIENCE_SECONDS`: most are done by then, and starting a
-timer costs a tenth of starting a task.
+A handler that never waits cannot be ended and is never watched; `may_wait` tells which is which when the plan is made, so that what does
+not wait does not pay either. One that waits is watched from the moment it has run for `PATIENCE_SECONDS`: most are done by then, and
+starting a timer costs a tenth of starting a task.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from velo_core.errors import ClientDisconnect, HTTPError
 __all__ = ["PATIENCE_SECONDS", "Deadline", "OnDisconnect", "Watch", "may_wait", "shielded"]
 
 OnDisconnect: TypeAlias = Literal["cancel", "shield", "ignore"]
-"""What becomes of a handler whose client has left: it is cancelled; it is finished even if the server cancels it; nothing is done about it."""
+"""What becomes of a handler whose client has left: cancelled; finished even if the server cancels it; nothing is done about it."""
 
 PATIENCE_SECONDS: Final = 0.1
 """Arbitrary, as long as it is well below a second and well above what most handlers need."""
