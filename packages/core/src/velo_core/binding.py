@@ -185,7 +185,7 @@ class Binding:
         """
         first = 0 if self.body is None else self.steps.index(self.body) + 1
         for index, step in enumerate(self.steps[first:], first):
-            if isinstance(step, Call) and (step.kind is Kind.ASYNC_GENERATOR or (step.kind is Kind.COROUTINE and may_wait(step.function))):
+            if isinstance(step, Call) and step.kind in (Kind.COROUTINE, Kind.ASYNC_GENERATOR) and may_wait(step.function):
                 return index
         return None
 
