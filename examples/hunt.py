@@ -4,6 +4,7 @@ from typing import Annotated, TypedDict
 
 import msgspec
 from pydantic import BaseModel
+
 from velo_core import Depends, Header, Query, Velo
 from velo_limiter import Limiter, MemoryStorage, RateLimitAlgorithm, RateLimitRule, rate_limit
 

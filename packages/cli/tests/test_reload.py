@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Callable
 from http.client import HTTPException
@@ -62,6 +64,16 @@ def test_a_change_is_served_and_a_broken_one_waits_for_the_next(serve: Serve, wr
 
     running.press_control_c()
     assert running.result().status == 0
+
+
+def test_a_server_that_was_killed_is_told(serve: Serve, write: Write) -> None:
+    write("shop.py", APP.replace('"{text}"', "os.getpid()").replace("-> str", "-> int").replace("from", "import os\nfrom"))
+    running = serve("shop", "--server", "uvicorn", "--reload")
+
+    os.kill(int(running.get()), signal.SIGKILL)
+
+    result = running.result()
+    assert (result.status, result.err) == (1, "Error: the server was ended by signal 9\n")
 
 
 def test_what_is_broken_from_the_start_ends_the_command(velo: Run, write: Write) -> None:

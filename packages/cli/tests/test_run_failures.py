@@ -94,6 +94,21 @@ def test_a_worker_that_dies_ends_the_command(serve: Serve, write: Write, name: s
     assert (result.status, result.err) == (1, f"Error: a worker of {server} ended unexpectedly, and all others were ended\n")
 
 
+@pytest.mark.parametrize(
+    ("failure", "line"),
+    [
+        ('raise ExceptionGroup("tasks", [OSError("no database")])', "OSError: no database"),
+        ("raise asyncio.CancelledError", "CancelledError (shop.py:7)"),
+    ],
+)
+def test_the_reason_is_found_whatever_it_is_wrapped_in(velo: Run, write: Write, failure: str, line: str) -> None:
+    write("shop.py", "import asyncio" + LIFESPAN.format(before=failure, after="pass"))
+
+    result = velo("run", "shop", "--port", "0", "--server", "uvicorn")
+
+    assert (result.status, result.err) == (1, f"Error: shop:app does not start: {line}\n")
+
+
 def test_setup_errors_are_listed(velo: Run, write: Write) -> None:
     write("shop.py", APP + '\n@app.get("/{a")\nasync def one() -> str: ...\n\n@app.get("/{b")\nasync def two() -> str: ...\n')
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
+
 from velo_core import Velo
 from velo_testing import ProtocolName, TestClient
 

@@ -8,6 +8,7 @@ import httpx2
 import msgspec
 import pydantic
 import pytest
+
 from velo_core import Body, Depends, HTTPError, Query, Request, Router, Velo
 from velo_testing import TestClient
 
@@ -27,7 +28,13 @@ class PydanticItem(pydantic.BaseModel):
 
 
 JSON = {"content-type": "application/json"}
-KINDS: dict[str, object] = {"struct": Item, "pydantic": PydanticItem, "untyped": Any, "list": list[Item], "pydantic list": list[PydanticItem]}
+KINDS: dict[str, object] = {
+    "struct": Item,
+    "pydantic": PydanticItem,
+    "untyped": Any,
+    "list": list[Item],
+    "pydantic list": list[PydanticItem],
+}
 
 
 def taking(annotation: object) -> Callable[..., object]:
@@ -44,7 +51,7 @@ def app_for(*annotations: object, max_content_length: int = 1_000_000) -> Velo:
     """`POST /{number}` for each annotation."""
     app = Velo(max_content_length=max_content_length)
     for number, annotation in enumerate(annotations):
-        app.post(f"/{number}")(taking(Annotated[annotation, Body()]))  # pyright: ignore[reportInvalidTypeForm] - built at run time
+        app.post(f"/{number}")(taking(Annotated[annotation, Body()]))
     return app
 
 
@@ -384,7 +391,13 @@ def test_optional_bodies_and_bodies_with_a_default(serve: Serve) -> None:
         return repr(number)
 
     client = serve(app)
-    for path, nothing in [("optional", "None"), ("pydantic", "None"), ("default", "Item(name='z', price=0.0)"), ("raw", "b'none'"), ("number", "None")]:
+    for path, nothing in [
+        ("optional", "None"),
+        ("pydantic", "None"),
+        ("default", "Item(name='z', price=0.0)"),
+        ("raw", "b'none'"),
+        ("number", "None"),
+    ]:
         assert client.post(f"/{path}").text == nothing
     for path in ("optional", "pydantic", "number"):
         assert client.post(f"/{path}", json=None, content=b"null", headers=JSON).text == "None", path

@@ -218,10 +218,12 @@ def test_without_caching_everyone_gets_a_result_of_their_own(serve: Serve) -> No
         first: Annotated[int, Depends(count, cached=False)],
         second: Annotated[int, Depends(count, cached=False)],
         third: Annotated[int, Depends(nested)],
+        shared: Annotated[int, Depends(count)],
+        again: Annotated[int, Depends(count)],
     ) -> list[int]:
-        return [first, second, third]
+        return [first, second, third, shared, again]
 
-    assert serve(app).get("/").json() == [1, 2, 3]
+    assert serve(app).get("/").json() == [1, 2, 3, 4, 4]
 
 
 def test_a_result_that_was_not_wanted_first_is_there_for_who_wants_it_later(serve: Serve) -> None:

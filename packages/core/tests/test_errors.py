@@ -434,6 +434,23 @@ def test_a_handler_that_fails_is_a_500_logged_once_with_both_exceptions(
     assert "second" in text
 
 
+def test_a_handler_for_all_mistakes_leaves_http_errors_alone(serve: Serve) -> None:
+    app = Velo()
+
+    @app.exception_handler(Exception)
+    async def page(request: Request, error: Exception) -> Response:
+        return PlainTextResponse("We are sorry.", 500)
+
+    @app.get("/{number}")
+    async def show(number: int) -> None:
+        raise HTTPError(409)
+
+    client = serve(app)
+
+    assert [client.get(path).status_code for path in ("/1", "/word", "/nothing/here")] == [409, 422, 404]
+    assert client.post("/1").status_code == 405
+
+
 def test_the_last_resort_can_be_replaced(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
     """Then nothing is logged: who answers knows what to do with it."""
     app = raising(ValueError("broken"))

@@ -1,12 +1,13 @@
 """Models as bodies: every family of them, what is read, and that a refusal tells all that is wrong, in the same place for each family."""
 
 import dataclasses
+import importlib.util
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
-from typing import Annotated, Any, Generic, Literal, NamedTuple, NewType, Protocol, TypeVar
+from typing import Annotated, Any, Generic, Literal, NamedTuple, NewType, NotRequired, Protocol, TypeVar
 from uuid import UUID
 
 import annotated_types
@@ -16,11 +17,13 @@ import pydantic
 import pydantic_core
 import pytest
 import typing_extensions
-from typing_extensions import NotRequired, TypeAliasType, TypedDict
+from typing_extensions import TypeAliasType, TypedDict
+
 from velo_core import Body, SetupError, Velo
 from velo_testing import TestClient
 
 T = TypeVar("T")
+EMPTY: dict[str, object] = {}
 
 
 class Serve(Protocol):
@@ -35,9 +38,14 @@ def app_for(*annotations: object) -> Velo:
         async def show(body: object) -> object:
             return body
 
-        show.__annotations__ = {"body": Annotated[annotation, Body()], "return": object}  # pyright: ignore[reportInvalidTypeForm]
+        show.__annotations__ = {"body": Annotated[annotation, Body()], "return": object}
         app.post(f"/{number}")(show)
     return app
+
+
+def of(origin: Any, *arguments: Any) -> Any:
+    """`origin[arguments]`, for types that are made at run time."""
+    return origin[arguments[0] if len(arguments) == 1 else arguments]
 
 
 def locations(response: httpx2.Response) -> list[tuple[str | int, ...]]:
@@ -141,11 +149,8 @@ FAMILIES: dict[str, type] = {
     "pydantic": PydanticPerson,
     "pydantic dataclass": PydanticDataclassPerson,
 }
-try:
+if importlib.util.find_spec("attrs") is not None:  # no dependency of ours
     import attrs
-except ImportError:  # no dependency of ours
-    attrs = None
-else:
 
     @attrs.define
     class AttrsAddress:
@@ -164,7 +169,7 @@ else:
 
     FAMILIES["attrs"] = AttrsPerson
 
-PERSON = {
+PERSON: dict[str, Any] = {
     "name": "Ada",
     "address": {"street": "A", "number": 1},
     "age": 36,
@@ -195,8 +200,8 @@ def test_a_model_is_read_from_json(serve: Serve, kind: type) -> None:
     assert client.post("/", json={"name": "Ada", "address": {"street": "A", "number": 1}}).json().items() >= {"name": "Ada"}.items()
 
 
-WRONG: Mapping[str, tuple[object, list[tuple[str | int, ...]]]] = {
-    "nothing": ({}, [("name",), ("address",)]),
+WRONG: Mapping[str, tuple[Any, list[tuple[str | int, ...]]]] = {
+    "nothing": (EMPTY, [("name",), ("address",)]),
     "every field": (
         {"name": 1, "address": 2, "age": "x", "tags": 3, "friends": 4, "second": 5, "more": 6},
         [("name",), ("address",), ("age",), ("tags",), ("friends",), ("second",), ("more",)],
@@ -206,9 +211,9 @@ WRONG: Mapping[str, tuple[object, list[tuple[str | int, ...]]]] = {
             "name": "",
             "address": {"street": None},
             "tags": ["a", 1, None, "b"],
-            "friends": {"a": {}, "b": 1, "c": {"street": "s", "number": 1}},
+            "friends": {"a": EMPTY, "b": 1, "c": {"street": "s", "number": 1}},
             "second": {"number": 0},
-            "more": [{"street": "s", "number": 1}, {"street": "s"}, []],
+            "more": [{"street": "s", "number": 1}, {"street": "s"}, list[object]()],
         },
         [
             ("name",),
@@ -225,7 +230,7 @@ WRONG: Mapping[str, tuple[object, list[tuple[str | int, ...]]]] = {
             ("more", 2),
         ],
     ),
-    "a list": ([], [()]),
+    "a list": (list[object](), [()]),
     "a number": (5, [()]),
     "text": ("x", [()]),
     "null": (None, [()]),
@@ -235,7 +240,7 @@ WRONG: Mapping[str, tuple[object, list[tuple[str | int, ...]]]] = {
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_all_that_is_wrong_is_told_in_the_same_places_by_every_family(serve: Serve, name: str) -> None:
-    client = serve(app_for(FAMILIES[name], list[FAMILIES[name]], dict[str, FAMILIES[name]]))  # type: ignore[misc]
+    client = serve(app_for(FAMILIES[name], of(list, FAMILIES[name]), of(dict, str, FAMILIES[name])))
     for case, (value, expected) in WRONG.items():
         assert locations(client.post("/0", content=msgspec.json.encode(value), headers=JSON)) == expected, case
         assert locations(client.post("/1", json=[PERSON, value])) == [(1, *place) for place in expected], case
@@ -460,7 +465,10 @@ def test_generic_models(serve: Serve) -> None:
         response = client.post(f"/{number}", json={"items": [PERSON["address"], {"street": 1}], "first": {}})
         expected = [("items", 1, "street"), ("items", 1, "number"), ("first", "street"), ("first", "number")]
         assert locations(response) == expected, kinds[number]
-    assert locations(client.post("/4", json={"items": [{"items": [{}]}]})) == [("items", 0, "items", 0, "street"), ("items", 0, "items", 0, "number")]
+    assert locations(client.post("/4", json={"items": [{"items": [EMPTY]}]})) == [
+        ("items", 0, "items", 0, "street"),
+        ("items", 0, "items", 0, "number"),
+    ]
 
 
 class Closed(msgspec.Struct, forbid_unknown_fields=True):
@@ -478,8 +486,8 @@ def test_unknown_fields_are_told_where_they_are_forbidden(serve: Serve) -> None:
     client = serve(app_for(Closed, PydanticClosed))
     for number in (0, 1):
         response = client.post(f"/{number}", json={"name": 1, "x": 1, "inner": {"name": "a", "y": 2}})
-        assert sorted(codes(response), key=str)[0] == ("inner", "y", "extra")
-        assert {place for place in locations(response)} == {("name",), ("x",), ("inner", "y")}
+        assert set(locations(response)) == {("name",), ("x",), ("inner", "y")}
+        assert {("x", "extra"), ("inner", "y", "extra")} <= set(codes(response))
 
 
 class Renamed(msgspec.Struct, rename="camel"):
@@ -547,7 +555,7 @@ def test_dataclasses_and_typed_dictionaries_with_pydantic_models_inside(serve: S
     assert client.post("/1", json={"item": address}).json() == {"item": address}
     assert locations(client.post("/0", json={"item": {}, "size": "x"})) == [("item", "street"), ("item", "number"), ("size",)]
     assert locations(client.post("/2", json=[{"item": {"street": "A", "number": 0}}])) == [(0, "item", "number")]
-    assert locations(client.post("/3", json={"a": [address, {}]})) == [("a", 1, "street"), ("a", 1, "number")]
+    assert locations(client.post("/3", json={"a": [address, EMPTY]})) == [("a", 1, "street"), ("a", 1, "number")]
 
 
 class Email(str):
@@ -589,11 +597,11 @@ def test_aliases_stand_for_what_they_name(serve: Serve) -> None:
     client = serve(app_for(dict[str, Identifier], Addresses, Models, Pair[StructAddress], list[UserId], dict[str, Models | None]))
 
     assert client.post("/0", json={"a": 1}).json() == {"a": 1}
-    assert locations(client.post("/1", json=[{}])) == [(0, "street"), (0, "number")]
-    assert locations(client.post("/2", json=[{}])) == [(0, "street"), (0, "number")]
+    assert locations(client.post("/1", json=[EMPTY])) == [(0, "street"), (0, "number")]
+    assert locations(client.post("/2", json=[EMPTY])) == [(0, "street"), (0, "number")]
     assert locations(client.post("/3", json=[PERSON["address"], {"street": "s"}])) == [(1, "number")]
     assert locations(client.post("/4", json=[1, "2"])) == [(1,)]
-    assert locations(client.post("/5", json={"a": None, "b": [{}]})) == [("b", 0, "street"), ("b", 0, "number")]
+    assert locations(client.post("/5", json={"a": None, "b": [EMPTY]})) == [("b", 0, "street"), ("b", 0, "number")]
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="the statement `type` is new in Python 3.12")
@@ -616,9 +624,9 @@ class PydanticHolder(pydantic.BaseModel):
     )
     client = serve(app_for(namespace["Addresses"], namespace["PairOf"][StructAddress], namespace["Holder"], namespace["PydanticHolder"]))
 
-    assert locations(client.post("/0", json=[{}])) == [(0, "street"), (0, "number")]
+    assert locations(client.post("/0", json=[EMPTY])) == [(0, "street"), (0, "number")]
     assert locations(client.post("/1", json=[PERSON["address"], {"street": "s"}])) == [(1, "number")]
-    assert locations(client.post("/2", json={"addresses": [{}]})) == [("addresses", 0, "street"), ("addresses", 0, "number")]
+    assert locations(client.post("/2", json={"addresses": [EMPTY]})) == [("addresses", 0, "street"), ("addresses", 0, "number")]
     assert client.post("/3", json={"tree": {"a": {"b": 1}}}).json() == {"tree": {"a": {"b": 1}}}
     assert locations(client.post("/3", json={"tree": {"a": {"b": "x"}}}))[0][:2] == ("tree", "a")
     with pytest.raises(SetupError, match="alias that contains itself"):
@@ -630,9 +638,9 @@ class PydanticHolder(pydantic.BaseModel):
 
 @pytest.mark.parametrize("item", [StructAddress, PydanticAddress])
 def test_at_most_a_hundred_errors_are_told(serve: Serve, item: type) -> None:
-    client = serve(app_for(list[item], dict[str, list[int]], list[int]))  # type: ignore[valid-type]
+    client = serve(app_for(of(list, item), dict[str, list[int]], list[int]))
 
-    assert len(locations(client.post("/0", json=[{}] * 200))) == 100
+    assert len(locations(client.post("/0", json=[EMPTY] * 200))) == 100
     assert len(locations(client.post("/1", json={"a": ["x"] * 60, "b": ["x"] * 60}))) == 100
     assert locations(client.post("/2", json=["x"] * 30_000)) == [(number,) for number in range(100)]
 
@@ -703,16 +711,16 @@ class PydanticOpaque(pydantic.BaseModel):
 
 
 class NamesNothing(msgspec.Struct):
-    value: "Nowhere"  # type: ignore[name-defined]  # noqa: F821  # pyright: ignore
+    value: "Nowhere"  # type: ignore[name-defined]  # noqa: F821  # pyright: ignore[reportUndefinedVariable]
 
 
 @dataclasses.dataclass
 class DataclassNamesNothing:
-    value: "Nowhere"  # type: ignore[name-defined]  # noqa: F821  # pyright: ignore
+    value: "Nowhere"  # type: ignore[name-defined]  # noqa: F821  # pyright: ignore[reportUndefinedVariable]
 
 
 class PydanticNamesNothing(pydantic.BaseModel):
-    value: "Nowhere"  # type: ignore[name-defined]  # noqa: F821  # pyright: ignore
+    value: "Nowhere"  # type: ignore[name-defined]  # noqa: F821  # pyright: ignore[reportUndefinedVariable]
 
 
 MISTAKES: list[tuple[object, str]] = [
@@ -748,7 +756,7 @@ def test_typed_dictionaries_of_both_modules(serve: Serve) -> None:
     """`typing_extensions` has its own before Python 3.13."""
     import typing
 
-    makers: list[Callable[..., Any]] = [typing.TypedDict, typing_extensions.TypedDict]
+    makers: list[Any] = [typing.TypedDict, typing_extensions.TypedDict]
     client = serve(app_for(*[make("Made", {"a": int, "b": typing_extensions.NotRequired[str]}) for make in makers]))
     for number in range(2):
         assert client.post(f"/{number}", json={"a": 1}).json() == {"a": 1}

@@ -1,6 +1,7 @@
 """The source of plans: what is in it, what is left out, and that no name of the user's gets in its way."""
 
 import ast
+import asyncio
 import keyword
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
@@ -80,6 +81,11 @@ async def bare(request: Request) -> Response:
 async def nothing() -> None: ...
 
 
+async def patient() -> str:
+    await nothing()
+    return "patient"
+
+
 SENT = """\
     if content is None:
         await send_response(result, scope, receive, send, None)
@@ -104,9 +110,10 @@ def source(
     method: str = "GET",
     middleware: tuple[Middleware, ...] = (),
     status: int | None = None,
+    timeout_seconds: float | None = None,
 ) -> str:
     """The plan of one route."""
-    app = Velo()
+    app = Velo(timeout_seconds=timeout_seconds)
     app.route(path, methods=[method], middleware=middleware, status_code=status)(handler)
     return app.plan(method, path).source
 
@@ -250,6 +257,16 @@ def test_the_plan_with_middleware_is_one_function_in_the_other() -> None:
     assert source(timed, middleware=(timing, timing)) == dedent(expected).replace("MODULE", __name__)
 
 
+def test_the_plan_of_a_handler_that_waits_watches_over_the_client_and_the_time() -> None:
+    expected = """\
+        async with Deadline(5):
+            with watch(scope, receive):
+                result = await patient()
+"""
+
+    assert expected in source(patient, timeout_seconds=5)
+
+
 def test_the_plan_of_a_handler_that_returns_a_response_hands_it_on() -> None:
     expected = '''\
     async def plan(scope, receive, send, values):
@@ -278,7 +295,7 @@ def test_the_source_is_the_same_each_time_it_is_looked_at() -> None:
 @pytest.mark.parametrize(
     ("handler", "absent"),
     [
-        (root, ["errors", "raw_headers", "query", "cookies", "read_body", "teardown", "hop", "request = ", "ready("]),
+        (root, ["watch", "Deadline", "errors", "raw_headers", "query", "cookies", "read_body", "teardown", "hop", "request = ", "ready("]),
         (nothing, ["encode", "errors"]),
         (bare, ["encode", "errors", "ready(", "teardown"]),
         (show_item, ["teardown", "in_thread", "read_body"]),
@@ -320,6 +337,7 @@ def source_names() -> list[str]:
         source(bare),
         source(nothing),
         source(untyped),
+        source(patient, timeout_seconds=5),
     ]
     found: set[str] = {"self", "cls", "args", "list", "dict", "type", "id", "print", "__name__", "__builtins__", "async_", "_"}
     for text in written:
@@ -337,13 +355,14 @@ async def untyped(page=1):  # type: ignore[no-untyped-def]  # pyright: ignore[re
 
 def made(code: str, name: str) -> Callable[..., object]:
     """A function written with a name that is only known here."""
-    namespace: dict[str, object] = {"Annotated": Annotated, "Depends": Depends, "Query": Query, "Body": Body}
+    namespace: dict[str, object] = {"asyncio": asyncio, "Annotated": Annotated, "Depends": Depends, "Query": Query, "Body": Body}
     exec(dedent(code).replace("NAME", name), namespace)  # noqa: S102 - names found in plans
     return cast("Callable[..., object]", namespace["made"])
 
 
 PARAMETERS = """
 async def made(NAME: Annotated[int, Query()], *, beside: str = "") -> int:
+    await asyncio.sleep(0)
     return NAME + 1
 """
 KEYWORD_ONLY = """
@@ -356,14 +375,15 @@ async def made(NAME: Annotated[dict[str, int], Body()], beside: int = 1) -> int:
 """
 
 
-@pytest.mark.parametrize("around", [False, True], ids=["bare", "in middleware"])
-def test_no_name_of_a_parameter_gets_in_the_way(serve: Serve, around: bool) -> None:
-    app = Velo(middleware=[timing] if around else ())
+def test_no_name_of_a_parameter_gets_in_the_way(serve: Serve) -> None:
+    app = Velo(timeout_seconds=5)
     names = source_names()
-    assert {"errors", "request", "values", "query", "response", "encode", "plan", "hop", "content", "call_1", "LENGTHS"} <= set(names)
+    assert {"errors", "request", "values", "query", "response", "encode", "plan", "hop", "content", "call_1", "LENGTHS", "watch"} <= set(
+        names
+    )
     for name in names:
         app.get(f"/value/{name}")(made(PARAMETERS, name))
-        app.get(f"/keyword/{name}")(made(KEYWORD_ONLY, name))
+        app.get(f"/keyword/{name}", middleware=[timing])(made(KEYWORD_ONLY, name))
         app.post(f"/body/{name}")(made(BODIES, name))
     client = serve(app)
 
@@ -376,7 +396,7 @@ def test_no_name_of_a_parameter_gets_in_the_way(serve: Serve, around: bool) -> N
 
 @pytest.mark.parametrize("kind", ["handler", "dependency", "middleware"])
 def test_no_name_of_a_function_gets_in_the_way(serve: Serve, kind: str) -> None:
-    app = Velo()
+    app = Velo(timeout_seconds=5)
     names = source_names()
 
     def renamed(function: Callable[..., object], name: str) -> Callable[..., object]:
@@ -396,6 +416,7 @@ def test_no_name_of_a_function_gets_in_the_way(serve: Serve, kind: str) -> None:
         async def handler(
             value: Annotated[int, Depends(renamed(dependency, name if kind == "dependency" else "dependency"))], page: int = 1
         ) -> int:
+            await asyncio.sleep(0)
             return value + page
 
         app.get(f"/{name}", middleware=[cast("Middleware", renamed(around, name if kind == "middleware" else "around"))] * 2)(

@@ -231,10 +231,11 @@ def test_a_plugin_can_install_plugins(serve: Serve) -> None:
 
 
 def test_what_is_required_may_come_from_a_plugin_that_is_installed_later() -> None:
-    """The one that requires it waits."""
+    """The one that requires it waits, and with it those that come after it."""
     bundle = plugin("bundle", brings=[plugin("store", provides=["storage"])])
+    given = [plugin("user", requires=["storage"]), plugin("later", after=["user"]), plugin("free"), bundle]
 
-    assert order_of(plugin("user", requires=["storage"]), bundle, plugin("other", after=["user"])) == ["bundle", "store", "user", "other"]
+    assert order_of(*given) == ["free", "bundle", "store", "user", "later"]
 
 
 def test_a_wish_that_came_too_late_is_reported() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Protocol
 
 import pytest
+
 from velo_core import Address, Body, Depends, Headers, HTTPError, Request, Response, Router, Velo
 from velo_testing import TestClient
 
@@ -159,10 +160,11 @@ def test_url_for(serve: Serve) -> None:
 
     assert client.get("/users/1/x").json() == ["/users/2/%C3%A4%20b/c%3F%23", "/"]
     assert app.url_for("users.show", user_id=1, rest="x") == "/users/1/x"
-    for wrong in (lambda: app.url_for("nothing"), lambda: app.url_for("show", user_id=1, rest="x")):
+    for name in ("nothing", "show"):
         with pytest.raises(LookupError):
-            wrong()
-    for values in ({"user_id": 1}, {"user_id": "x", "rest": "x"}, {"user_id": 1, "rest": "x", "more": 1}, {"user_id": 1, "rest": ""}):
+            app.url_for(name, user_id=1, rest="x")
+    wrong: list[dict[str, object]] = [{"user_id": 1}, {"user_id": "x", "rest": "x"}, {"user_id": 1, "rest": "x", "more": 1}]
+    for values in wrong:
         with pytest.raises(ValueError, match=r"."):
             app.url_for("users.show", **values)
 

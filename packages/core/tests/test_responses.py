@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, Protocol
 
 import pytest
+
 from velo_core import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Request, Response, StreamingResponse, Velo
 from velo_testing import TestClient
 
@@ -121,7 +122,9 @@ def test_streams_of_every_kind(serve: Serve) -> None:
         yield b""
         yield "é".encode()
 
-    client = serve(sending(lambda: StreamingResponse(asynchronous()), lambda: StreamingResponse(plain()), lambda: StreamingResponse(["a", "é"])))
+    client = serve(
+        sending(lambda: StreamingResponse(asynchronous()), lambda: StreamingResponse(plain()), lambda: StreamingResponse(["a", "é"]))
+    )
     for number in range(3):
         assert client.get(f"/{number}").content == "aé".encode()
 

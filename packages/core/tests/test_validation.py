@@ -21,6 +21,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from typing_extensions import TypedDict
+
 from velo_core import Body, Cookie, Depends, Header, Path, Query, Request, Response, Router, SetupError, Velo
 from velo_testing import ProtocolName, TestClient
 
@@ -72,10 +73,10 @@ def test_names_of_the_module_and_of_the_function_around_are_found(serve: Serve) 
     class Tuple(NamedTuple):
         a: int
 
-    class Model(pydantic.BaseModel):
+    class LocalModel(pydantic.BaseModel):
         a: int
 
-    class Colour(Enum):
+    class LocalColour(Enum):
         RED = "red"
 
     LocalId = NewType("LocalId", int)
@@ -97,7 +98,7 @@ def test_names_of_the_module_and_of_the_function_around_are_found(serve: Serve) 
         return body
 
     @app.post("/model")
-    async def model(body: Model) -> Model:
+    async def model(body: LocalModel) -> LocalModel:
         return body
 
     @app.post("/many")
@@ -109,7 +110,7 @@ def test_names_of_the_module_and_of_the_function_around_are_found(serve: Serve) 
         return body
 
     @app.get("/text")
-    async def text(colour: Colour, number: LocalId, when: Annotated[date | None, Query()] = None) -> list[Any]:
+    async def text(colour: LocalColour, number: LocalId, when: Annotated[date | None, Query()] = None) -> list[Any]:
         return [colour, number, when]
 
     client = serve(app)
@@ -131,10 +132,8 @@ def test_dependencies_find_the_names_around_them(serve: Serve) -> None:
     def user_of(name: str) -> User:
         return User(name)
 
-    CurrentUser = Annotated[User, Depends(user_of)]
-
     @app.get("/")
-    async def show(user: CurrentUser) -> User:
+    async def show(user: Annotated[User, Depends(user_of)]) -> User:
         return user
 
     assert serve(app).get("/?name=a").json() == {"name": "a"}
@@ -329,24 +328,27 @@ def test_unreadable_annotations_of_every_kind() -> None:
     """Of a parameter, a result, a dependency, a dependency of a dependency; and text that is no type at all."""
     app = Velo()
 
-    def inner(value: Missing2) -> int:  # type: ignore[name-defined]  # noqa: F821  # pyright: ignore
-        return value
+    def inner(value: object) -> int:
+        return 1
 
     def outer(value: Annotated[int, Depends(inner)]) -> int:
         return value
 
     @app.get("/1")
-    async def result() -> Missing1: ...  # type: ignore[name-defined]  # noqa: F821  # pyright: ignore
+    async def result() -> None: ...
 
     @app.get("/2", dependencies=[Depends(outer)])
     async def dependency() -> None: ...
 
     @app.get("/3")
-    async def attribute(value: datetime.missing3) -> None: ...  # type: ignore[name-defined]  # pyright: ignore
+    async def attribute(value: object) -> None: ...
 
     @app.get("/4")
     async def syntax(value: object) -> None: ...
 
+    result.__annotations__["return"] = "Missing1"
+    inner.__annotations__["value"] = "Missing2"
+    attribute.__annotations__["value"] = "datetime.missing3"
     syntax.__annotations__["value"] = "list[missing4"
 
     found = problems_of(app)
@@ -392,7 +394,8 @@ def test_all_mistakes_of_an_application_are_told_together() -> None:
     async def bound(value: Annotated[str, Query(ge=1)]) -> None: ...
 
     @router.get("/result")
-    async def result() -> complex: ...
+    async def result() -> complex:
+        return 1j
 
     @router.get("/default")
     async def default(value: int = Query()) -> None: ...  # type: ignore[assignment]  # pyright: ignore[reportArgumentType]
@@ -474,7 +477,7 @@ KINDS: list[object] = [
     Annotated[str, pydantic.AfterValidator(str.strip)],
     pydantic.PositiveInt,
 ]
-MANY: list[object] = [list[kind] for kind in KINDS] + [set[int], tuple[int, str], tuple[float, ...]]  # type: ignore[valid-type]
+MANY: list[object] = [*(types.GenericAlias(list, (kind,)) for kind in KINDS), set[int], tuple[int, str], tuple[float, ...]]
 
 
 def fuzzed() -> Velo:
@@ -489,13 +492,13 @@ def fuzzed() -> Velo:
         app.route(path, methods=(method,))(show)
 
     for number, kind in enumerate(KINDS):
-        give(f"/path/{number}/{{value}}", Annotated[kind, Path()])  # pyright: ignore[reportInvalidTypeForm]
-        give(f"/cookie/{number}", Annotated[kind, Cookie()])  # pyright: ignore[reportInvalidTypeForm]
+        give(f"/path/{number}/{{value}}", Annotated[kind, Path()])
+        give(f"/cookie/{number}", Annotated[kind, Cookie()])
     for number, kind in enumerate([*KINDS, *MANY]):
-        give(f"/query/{number}", Annotated[kind, Query()])  # pyright: ignore[reportInvalidTypeForm]
-        give(f"/header/{number}", Annotated[kind, Header()])  # pyright: ignore[reportInvalidTypeForm]
+        give(f"/query/{number}", Annotated[kind, Query()])
+        give(f"/header/{number}", Annotated[kind, Header()])
     for number, kind in enumerate(BODIES):
-        give(f"/body/{number}", Annotated[kind, Body()], "POST")  # pyright: ignore[reportInvalidTypeForm]
+        give(f"/body/{number}", Annotated[kind, Body()], "POST")
     return app
 
 
@@ -515,7 +518,15 @@ class Model(pydantic.BaseModel):
     children: list[Model] = []
 
 
-BODIES: list[object] = [Any, Node, Model, list[int], dict[int, float], list[Node | int], Annotated[list[Decimal], msgspec.Meta(max_length=3)]]
+BODIES: list[object] = [
+    Any,
+    Node,
+    Model,
+    list[int],
+    dict[int, float],
+    list[Node | int],
+    Annotated[list[Decimal], msgspec.Meta(max_length=3)],
+]
 WAYS: list[tuple[ProtocolName, bool]] = [("asgi", False), ("asgi", True), ("rsgi", False), ("rsgi", True)]
 
 
@@ -541,7 +552,25 @@ def agreed(clients: list[TestClient], method: str, target: str, **how: Any) -> t
     return answers[0].status_code, answers[0].content
 
 
-SEEDS = ["１２", "1_000", " 7 ", "+5", "1e3", "1.0", "0x1", "nan", "inf", "9" * 5000, "", "\0", "2024-05-01T10:00:00Z", "PT1H", "1e-400", "NaN", "sNaN"]
+SEEDS = [
+    "１２",
+    "1_000",
+    " 7 ",
+    "+5",
+    "1e3",
+    "1.0",
+    "0x1",
+    "nan",
+    "inf",
+    "9" * 5000,
+    "",
+    "\0",
+    "2024-05-01T10:00:00Z",
+    "PT1H",
+    "1e-400",
+    "NaN",
+    "sNaN",
+]
 numbers = st.from_regex(r"[-+]?[0-9_]{0,5}\.?[0-9]{0,5}([eE][-+]?[0-9]{1,12})?", fullmatch=True)
 durations = st.from_regex(r"-?P([0-9]{1,12}[DWYM])?(T([0-9]{1,9}(\.[0-9]{1,9})?[HMS]){0,3})?", fullmatch=True)
 texts = st.one_of(
@@ -586,7 +615,9 @@ def test_any_query_string_is_answered_alike_by_all_ways(every_way: list[TestClie
 
 
 visible = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=20)
-sendable = st.one_of(visible, numbers, durations, st.sampled_from([text for text in SEEDS if text.isascii() and text.isprintable()])).map(str.strip)
+sendable = st.one_of(visible, numbers, durations, st.sampled_from([text for text in SEEDS if text.isascii() and text.isprintable()])).map(
+    str.strip
+)
 """What all servers let through in a header; what else they do differs."""
 
 
@@ -617,7 +648,12 @@ json_values = st.recursive(
 
 
 @many
-@given(number=st.integers(0, len(BODIES) - 1), value=json_values, cut=st.integers(0, 400), junk=st.sampled_from([b"", b"", b"x", b"\xff", b"]"]))
+@given(
+    number=st.integers(0, len(BODIES) - 1),
+    value=json_values,
+    cut=st.integers(0, 400),
+    junk=st.sampled_from([b"", b"", b"x", b"\xff", b"]"]),
+)
 def test_any_body_is_answered_alike_by_all_ways(every_way: list[TestClient], number: int, value: object, cut: int, junk: bytes) -> None:
     content = json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")
     content = content if cut > 300 else content[:cut] + junk
@@ -627,7 +663,9 @@ def test_any_body_is_answered_alike_by_all_ways(every_way: list[TestClient], num
 
 
 @many
-@given(media_type=st.one_of(sendable, st.from_regex(r"application/[a-z.+]{0,10}json ?;? ?(charset=\"?[a-zA-Z0-9-]{0,9}\"?)?", fullmatch=True)))
+@given(
+    media_type=st.one_of(sendable, st.from_regex(r"application/[a-z.+]{0,10}json ?;? ?(charset=\"?[a-zA-Z0-9-]{0,9}\"?)?", fullmatch=True))
+)
 def test_any_content_type_is_answered_alike_by_all_ways(every_way: list[TestClient], media_type: str) -> None:
     status, _ = agreed(every_way, "POST", "/body/0", content=b"[1]", headers={"content-type": media_type.strip()})
 

@@ -7,7 +7,7 @@ of them can make it slow or break it.
 from __future__ import annotations
 
 import importlib
-from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING
 
 import click
 from click.shell_completion import CompletionItem
@@ -15,6 +15,9 @@ from click.shell_completion import CompletionItem
 from velo_cli import __version__
 from velo_cli.errors import Failure, details, reason
 from velo_cli.options import VERBOSE
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 __all__ = ["velo"]
 
@@ -37,29 +40,34 @@ class _Commands(click.Group):
             raise click.ClickException(failure.line) from failure
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted({*OWN, *entry_points(group=GROUP).names})
+        return sorted({*OWN, *_points()})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in OWN:
             return _command(getattr(importlib.import_module(f"velo_cli.{cmd_name}"), cmd_name))
-        points = _points(cmd_name)
+        points = _points().get(cmd_name)
         return _load(cmd_name, points) if points else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        plugins = [(name, _origin(_points(name))) for name in self.list_commands(ctx) if name not in OWN]
-        with formatter.section("Commands"):
-            formatter.write_dl(list(OWN.items()))
-        if plugins:
-            with formatter.section("Commands of plugins"):
-                formatter.write_dl(plugins)
+        plugins = [(name, _origin(points)) for name, points in sorted(_points().items()) if name not in OWN]
+        for title, rows in (("Commands", list(OWN.items())), ("Commands of plugins", plugins)):
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         names = [CompletionItem(name, help=OWN.get(name)) for name in self.list_commands(ctx) if name.startswith(incomplete)]
         return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
 
 
-def _points(name: str) -> list[EntryPoint]:
-    return list(entry_points(group=GROUP, name=name))
+def _points() -> dict[str, list[EntryPoint]]:
+    """What plugins offer, by the name of the command."""
+    from importlib.metadata import entry_points  # which reads the metadata of every distribution: not for commands of our own
+
+    found: dict[str, list[EntryPoint]] = {}
+    for point in entry_points(group=GROUP):
+        found.setdefault(point.name, []).append(point)
+    return found
 
 
 def _origin(points: list[EntryPoint]) -> str:

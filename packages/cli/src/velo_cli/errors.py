@@ -6,6 +6,7 @@ import sys
 import traceback
 from pathlib import Path
 from types import FrameType
+from typing import cast
 
 __all__ = ["Failure", "Signalled", "details", "reason"]
 
@@ -33,9 +34,18 @@ class Signalled(SystemExit):
 
 def reason(error: BaseException) -> str:
     """`RuntimeError: no database (shop.py:12)`: an exception of the user's code in one line, with the place to look at."""
+    error = _unwrapped(error)
     message = " ".join((error.msg if isinstance(error, SyntaxError) else str(error)).split())
     place = _place(error)
     return type(error).__name__ + (f": {message}" if message else "") + (f" ({place})" if place else "")
+
+
+def _unwrapped(error: BaseException) -> BaseException:
+    """The one exception that task groups wrap."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    inner = cast("BaseExceptionGroup[BaseException]", error).exceptions
+    return _unwrapped(inner[0]) if len(inner) == 1 else error
 
 
 def details(error: BaseException) -> str:

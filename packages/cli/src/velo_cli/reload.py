@@ -10,7 +10,7 @@ from multiprocessing.context import SpawnProcess
 from watchfiles import PythonFilter, watch
 
 from velo_cli.errors import Failure
-from velo_cli.process import signals_held, spawn, stop
+from velo_cli.process import ENDING, signals_held, spawn, stop
 from velo_cli.serving import serve
 from velo_cli.settings import Settings
 
@@ -29,7 +29,7 @@ def serve_and_reload(settings: Settings) -> None:
         SystemExit: the first start failed, and its reason is told.
     """
     ending = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in ENDING:
         signal.signal(number, lambda number, frame: ending.set())
     process, changed, waiting = _start(settings), False, False
     try:
@@ -45,8 +45,9 @@ def serve_and_reload(settings: Settings) -> None:
                 stop([process], settings.shutdown_timeout)
                 process, changed, waiting = _start(settings), True, False
             elif process.exitcode is not None and not waiting:
+                _tell(process.exitcode)
                 if not changed:
-                    _end_like(process)
+                    raise SystemExit(1 if process.exitcode else 0)
                 waiting = True
                 sys.stderr.write("Waiting for a change.\n")
     finally:
@@ -66,5 +67,7 @@ def _serve(settings: Settings) -> None:
         raise SystemExit(1) from failure
 
 
-def _end_like(process: SpawnProcess) -> None:
-    raise SystemExit(1 if process.exitcode else 0)
+def _tell(exit_code: int) -> None:
+    """What a process that was killed could not tell itself."""
+    if exit_code < 0:
+        sys.stderr.write(f"Error: the server was ended by signal {-exit_code}\n")

@@ -65,14 +65,15 @@ class Reports:
     Args:
         workers: How many there are.
         in_process: Whether the worker is this process.
-        announce: Called with the label, in a thread, when all of them are ready.
+        announce: Called in a thread when all of them are ready, with the label, and an event that is set when it comes too late.
     """
 
-    def __init__(self, workers: int, *, in_process: bool, announce: Callable[[str], None]) -> None:
+    def __init__(self, workers: int, *, in_process: bool, announce: Callable[[str, threading.Event], None]) -> None:
         self.failure: Failure | None = None
         self._awaited = workers
         self._announce = announce
         self._queue: Queue = queue.SimpleQueue() if in_process else multiprocessing.get_context("spawn").SimpleQueue()
+        self._closing = threading.Event()
         self._reader = threading.Thread(target=self._read, daemon=True)
 
     @property
@@ -86,6 +87,7 @@ class Reports:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self._closing.set()
         self._queue.put(None)
         self._reader.join()
 
@@ -96,4 +98,4 @@ class Reports:
                 continue
             self._awaited -= 1
             if not self._awaited and self.failure is None:
-                self._announce(report.label)
+                self._announce(report.label, self._closing)

@@ -17,6 +17,8 @@ __all__ = ["run"]
 
 INTERFACES = {"granian": ("rsgi", "asgi"), "uvicorn": ("asgi",)}
 """What each server speaks, the default first."""
+BACKLOG = 2048
+"""Connections that may wait; the default of Uvicorn."""
 
 
 @click.command()
@@ -61,21 +63,26 @@ def run(
     _require(server, reload)
     found = Target.parse(target, factory=factory)
     endpoint, listener = bind(host, port)
-    if server == "granian":  # opens its own sockets, one in each worker
-        listener.close()
-    else:
-        listener.listen(2048)
-    settings = Settings(
-        target=found,
-        endpoint=endpoint,
-        listener=None if server == "granian" else listener,
-        server=server,
-        interface=interface,
-        workers=workers,
-        access_log=access_log,
-        verbose=verbose,
-        shutdown_timeout=shutdown_timeout or (1 if reload else 10),
-    )
+    with listener:
+        if server == "granian":  # opens its own sockets, one in each worker
+            listener.close()
+        else:
+            listener.listen(BACKLOG)  # from now on connections wait, for the first worker or, while it starts again, for the next
+        settings = Settings(
+            target=found,
+            endpoint=endpoint,
+            listener=None if server == "granian" else listener,
+            server=server,
+            interface=interface,
+            workers=workers,
+            access_log=access_log,
+            verbose=verbose,
+            shutdown_timeout=shutdown_timeout or (1 if reload else 10),
+        )
+        _serve(settings, reload)
+
+
+def _serve(settings: Settings, reload: bool) -> None:
     if reload:
         from velo_cli.reload import serve_and_reload
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,6 +18,7 @@ from velo_cli.settings import Settings
 __all__ = ["serve"]
 
 PROBE_SECONDS = 10
+"""How long to wait for a server that is ready to accept a connection, before saying that it serves all the same."""
 
 
 def serve(settings: Settings) -> None:
@@ -42,18 +44,19 @@ def _server(name: str) -> Callable[[Settings, Outbox], int]:
     return serve
 
 
-def _announce(settings: Settings, label: str) -> None:
+def _announce(settings: Settings, label: str, closing: threading.Event) -> None:
     if settings.listener is None:
-        _await(settings.endpoint)
-    sys.stdout.write(settings.announcement(label) + "\n")
-    sys.stdout.flush()
+        _wait_for(settings.endpoint, closing)
+    if not closing.is_set():
+        with suppress(OSError):  # nobody reads what we write
+            sys.stdout.write(settings.announcement(label) + "\n")
+            sys.stdout.flush()
 
 
-def _await(endpoint: Endpoint) -> None:
+def _wait_for(endpoint: Endpoint, closing: threading.Event) -> None:
     """Waits until a connection is accepted: Granian opens its sockets after the application has started."""
     address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(endpoint.address, endpoint.address)  # noqa: S104 - where to connect, not to listen
     deadline = time.monotonic() + PROBE_SECONDS
-    while time.monotonic() < deadline:
-        with suppress(OSError), socket.create_connection((address, endpoint.port), timeout=PROBE_SECONDS):
+    while not closing.wait(0.01) and time.monotonic() < deadline:
+        with suppress(OSError), socket.create_connection((address, endpoint.port), timeout=1):
             return
-        time.sleep(0.01)

@@ -66,13 +66,11 @@ class Life:
         Raises:
             Ended: the application does not start, or a signal came first.
         """
-        with _cancelled_by_signals():
+        with _cancelled_by_signals() as signals:
             try:
                 await self._app.startup()
-            except asyncio.CancelledError:
-                raise Ended(0) from None
-            except Exception as error:
-                raise self._failed(error, "does not start") from error
+            except (Exception, asyncio.CancelledError) as error:
+                raise Ended(0) if signals else self._failed(error, "does not start") from error
         self._outbox.put(Ready(self._label))
 
     async def stop(self) -> None:
@@ -86,7 +84,7 @@ class Life:
         except Exception as error:
             raise self._failed(error, "did not stop cleanly") from error
 
-    def _failed(self, error: Exception, what: str) -> Ended:
+    def _failed(self, error: BaseException, what: str) -> Ended:
         from velo_core import SetupError
 
         why = str(error) if isinstance(error, SetupError) else reason(error)
@@ -95,17 +93,20 @@ class Life:
 
 
 @contextmanager
-def _cancelled_by_signals() -> Generator[None]:
+def _cancelled_by_signals() -> Generator[list[int]]:
     """Turns a signal that ends this process into the cancellation of the current task.
 
     So a start that waits for a database can be given up, and what has been started before it is stopped. A signal that comes too late for
     that is passed on.
+
+    Yields:
+        The signals, as they come.
     """
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    if task is None or threading.current_thread() is not threading.main_thread():
-        yield
-        return
     seen: list[int] = []
+    if task is None or threading.current_thread() is not threading.main_thread():
+        yield seen
+        return
     over = False
 
     def cancel() -> None:
@@ -121,7 +122,7 @@ def _cancelled_by_signals() -> Generator[None]:
     previous = {number: signal.signal(number, handle) for number in ending}
     release_signals()
     try:
-        yield
+        yield seen
     finally:
         over = True
         for number, handler in previous.items():

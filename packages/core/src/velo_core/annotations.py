@@ -77,9 +77,9 @@ def resolve(
 
 
 def unwrap_callable(function: object) -> object:
-    """The function whose code runs: behind partials, decorators that tell of it, and callable objects. Of a class, what its signature is from."""
+    """The function whose code runs: behind partials, decorators that tell of it, callable objects. Of a class, what its signature is of."""
     while hasattr(function, "func") and hasattr(function, "keywords"):
-        function = cast("object", function.func)  # pyright: ignore[reportAttributeAccessIssue]: functools.partial, checked above
+        function = cast("object", function.func)
     if inspect.isclass(function):
         return _constructor(function)
     if not inspect.isroutine(function):
@@ -101,8 +101,8 @@ def _bound_names(function: object) -> set[str]:
     """The arguments that partials have given by name. A default that a client could replace is not what they mean."""
     bound: set[str] = set()
     while hasattr(function, "func") and hasattr(function, "keywords"):
-        bound |= cast("Mapping[str, object]", function.keywords).keys()  # pyright: ignore[reportAttributeAccessIssue]: checked above
-        function = cast("object", function.func)  # pyright: ignore[reportAttributeAccessIssue]: functools.partial, checked above
+        bound |= cast("Mapping[str, object]", function.keywords).keys()
+        function = cast("object", function.func)
     return bound
 
 
@@ -145,7 +145,7 @@ def read_annotation(hint: object) -> Annotation:
     markers = [item for item in peeled.metadata if isinstance(item, Marker)]
     dependencies = [item for item in peeled.metadata if isinstance(item, Dependency)]
     others = [item for item in peeled.metadata if not isinstance(item, Marker | Dependency)]
-    full = Annotated[peeled.type, *others] if others else peeled.type  # pyright: ignore[reportInvalidTypeForm]: built at run time
+    full = Annotated[peeled.type, *others] if others else peeled.type
     return Annotation(
         type=peeled.type,
         full=full,

@@ -49,6 +49,8 @@ def answers(handlers: Mapping[type[Exception], ExceptionHandler], *, debug: bool
                 except Exception as second:
                     error = second
                     break
+            if kind is HTTPError:  # answered below: who handles all of `Exception` means mistakes, not 404
+                break
         if isinstance(error, ClientDisconnect):  # nobody is there to read the answer, and it is no mistake of ours
             return problem(HTTPError(400, "The request ended before its body did."))
         try:
@@ -72,7 +74,7 @@ def unexpected(request: Request, error: Exception, *, debug: bool) -> Response:
 
 
 def as_response(value: object, error: Exception) -> Response:
-    """A response for what the handler of `error` returned. What is no response is still the answer to an error, so 500 unless that says more."""
+    """A response for what the handler of `error` returned. What is no response still answers an error: 500, unless that says more."""
     if isinstance(value, Response):
         return value
     headers, body = encode_any(value)

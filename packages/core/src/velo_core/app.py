@@ -393,7 +393,7 @@ class _Freezer:
 
     def fallback(self, prefix: Pattern, inherited: Inherited) -> Fallback[Plan]:
         """What answers below a router where no route does."""
-        watched = any(issubclass(HTTPError, kind) for kind in inherited.exception_handlers)
+        watched = HTTPError in inherited.exception_handlers
         answer_error = self.answer_error(inherited)
         info = Info(prefix.text, None, (), inherited.max_content_length, self.app.url_for, self.json_codec)
 

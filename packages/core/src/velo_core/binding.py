@@ -240,7 +240,7 @@ class _Binder:
         made: Mapping[str, type],
     ) -> None:
         self.path_parameters = list(path_parameters)
-        self.overrides: dict[object, Callable[..., object]] = {**overrides}
+        self.overrides: dict[object, Callable[..., object]] = dict(overrides.items())
         self.namespace = namespace
         self.made = made
         self.names = Names()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Context, Decimal
 from typing import TypeAlias, cast
 
@@ -13,6 +13,7 @@ __all__ = ["Test", "constraints_of", "tests"]
 
 Test: TypeAlias = "tuple[str, str, Callable[[object], bool]]"
 """Code, message, and whether a value fits."""
+Compare: TypeAlias = Callable[[object, object], bool]
 
 _MESSAGES = {
     "ge": "Should be at least {}",
@@ -27,7 +28,7 @@ _MESSAGES = {
 
 
 def constraints_of(metadata: Iterable[object]) -> dict[str, object]:
-    """The bounds that objects in `Annotated` have: markers, `msgspec.Meta`, those of `annotated_types`, `pydantic.Field`. The last one wins."""
+    """The bounds in `Annotated`: of markers, `msgspec.Meta`, the classes of `annotated_types`, `pydantic.Field`. The last one wins."""
     found: dict[str, object] = {}
     for item in metadata:
         for name in _MESSAGES:
@@ -54,7 +55,8 @@ def tests(constraints: Mapping[str, object], kind: object = None) -> list[Test]:
     for name, bound in constraints.items():
         fits = _pattern(bound) if name == "pattern" else _comparison(name, bound)
         _try_out(name, bound, kind)
-        found.append((name, _MESSAGES[name].format(bound.pattern if isinstance(bound, re.Pattern) else bound), fits))
+        told = cast("re.Pattern[str]", bound).pattern if isinstance(bound, re.Pattern) else bound
+        found.append((name, _MESSAGES[name].format(told), fits))
     return found
 
 
@@ -92,17 +94,17 @@ def _is_multiple(value: object, step: object) -> bool:
 _EXACT = Context(prec=700)
 """Enough digits for the quotient of any two floats. A quotient that needs more raises, and counts as no multiple."""
 
-_COMPARISONS: dict[str, Callable[[object, object], bool]] = {
-    "ge": operator.ge,
-    "gt": operator.gt,
-    "le": operator.le,
-    "lt": operator.lt,
+_COMPARISONS: dict[str, Compare] = {
+    "ge": cast("Compare", operator.ge),
+    "gt": cast("Compare", operator.gt),
+    "le": cast("Compare", operator.le),
+    "lt": cast("Compare", operator.lt),
     "multiple_of": _is_multiple,
     "min_length": lambda value, size: len(cast("Sized", value)) >= cast("int", size),
     "max_length": lambda value, size: len(cast("Sized", value)) <= cast("int", size),
 }
 
-_MOMENT = datetime(2000, 1, 1, tzinfo=timezone.utc)
+_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
 _SAMPLES: dict[object, Sequence[object]] = {
     int: (1,),
     float: (1.0,),

@@ -87,7 +87,7 @@ def body_conversion(annotation: Annotation, default: object, *, required: bool) 
     raw = annotation.type is bytes
     if raw and bounds is None and required:
         return None
-    declared = cast("object", Optional[annotation.full] if annotation.optional else annotation.full)  # noqa: UP045: not a literal type
+    declared: object = Optional[annotation.full] if annotation.optional else annotation.full  # noqa: UP045 - not a literal type
     decode = None if raw else backend_for(declared).decoder(declared)
     missing = InvalidValue(loc, "A request body is required", "missing")
     shared = can_share(default)

@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 error_reporter: ContextVar[Callable[[Exception], None] | None] = ContextVar("velo_error_reporter", default=None)
-"""Who is told of an exception that became a 500 in this context, besides the log. Test clients set it to raise the exception in the test."""
+"""Who is told of an exception that became a 500 in this context, besides the log. Test clients set it to raise it in the test."""
 
 
 class VeloError(Exception):

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import linecache
 from contextlib import asynccontextmanager, contextmanager
-from functools import partial
 from copy import deepcopy
+from functools import partial
 from types import CodeType
 from typing import cast
 

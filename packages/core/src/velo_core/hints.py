@@ -5,9 +5,9 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, NewType, TypeVar, Union, cast, get_args, get_origin
+from typing import Annotated, Any, Literal, NewType, Protocol, TypeVar, Union, cast, get_args, get_origin
 
-__all__ = ["Peeled", "expand", "is_union", "parts", "peel", "substitute"]
+__all__ = ["Peeled", "class_of", "expand", "is_union", "parts", "peel", "substitute"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,25 @@ class Peeled:
     metadata: tuple[object, ...]
 
 
+class _Alias(Protocol):
+    """What aliases of `typing` and of `typing_extensions` have."""
+
+    __value__: object
+    __type_params__: tuple[object, ...]
+
+
+class _TakesArguments(Protocol):
+    """What can be parametrised."""
+
+    def __getitem__(self, arguments: object, /) -> object: ...
+
+
+def class_of(hint: object) -> type[object] | None:
+    """The class that a hint is, or that it is a parametrised form of; `None` if it is no class."""
+    kind = get_origin(hint) or hint
+    return cast("type[object]", kind) if isinstance(kind, type) else None
+
+
 def expand(hint: object) -> object:
     """The hint with what aliases (PEP 695) and `NewType`s stand for in their places, at any depth, and `Any` for an `object` inside.
 
@@ -39,9 +58,9 @@ def _expand(hint: object, open_aliases: tuple[object, ...]) -> object:
     if _is_alias(alias):
         if any(alias is one for one in open_aliases):
             return hint
-        value = cast("object", alias.__value__)  # pyright: ignore[reportAttributeAccessIssue]: every alias has it
-        parameters = cast("tuple[object, ...]", alias.__type_params__)  # pyright: ignore[reportAttributeAccessIssue]: every alias has it
-        return _expand(substitute(value, dict(zip(parameters, arguments, strict=False))), (*open_aliases, alias))
+        known = cast("_Alias", alias)
+        value = substitute(known.__value__, dict(zip(known.__type_params__, arguments, strict=False)))
+        return _expand(value, (*open_aliases, alias))
     if isinstance(hint, NewType):
         return _expand(hint.__supertype__, open_aliases)
     if not arguments or origin in (Literal, Callable):
@@ -51,8 +70,8 @@ def _expand(hint: object, open_aliases: tuple[object, ...]) -> object:
     if all(new is old for new, old in zip(expanded, arguments, strict=True)):
         return hint
     if is_union(hint):
-        return cast("object", Union[expanded])  # noqa: UP007: a tuple of types cannot be written with |
-    return cast("object", origin[expanded if len(expanded) > 1 else expanded[0]])  # type: ignore[index]  # pyright: ignore: what has arguments takes arguments
+        return cast("object", Union[expanded])  # noqa: UP007 - a tuple of types cannot be written with |
+    return cast("_TakesArguments", origin)[expanded[0] if len(expanded) == 1 else expanded]
 
 
 def substitute(hint: object, arguments: Mapping[object, object]) -> object:
@@ -62,7 +81,7 @@ def substitute(hint: object, arguments: Mapping[object, object]) -> object:
     variables = () if isinstance(hint, type) else cast("tuple[object, ...]", getattr(hint, "__parameters__", ()))
     if not variables:
         return hint
-    return cast("object", hint[tuple(arguments.get(one, Any) for one in variables)])  # type: ignore[index]  # pyright: ignore: what has parameters takes them
+    return cast("_TakesArguments", hint)[tuple(arguments.get(one, Any) for one in variables)]
 
 
 def _is_alias(hint: object) -> bool:
@@ -85,7 +104,7 @@ def peel(hint: object) -> Peeled:
         elif is_union(hint) and type(None) in get_args(hint):
             optional = True
             rest = tuple(inner for inner in get_args(hint) if inner is not type(None))
-            hint = cast("object", Union[rest])  # noqa: UP007: a tuple of types cannot be written with |
+            hint = cast("object", Union[rest])  # noqa: UP007 - a tuple of types cannot be written with |
         else:
             return Peeled(hint, optional, tuple(metadata))
 

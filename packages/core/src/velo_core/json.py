@@ -7,7 +7,7 @@ msgspec does the work. What it leaves to us: bodies that nest too deep raise `Re
 from __future__ import annotations
 
 import sys
-from typing import Protocol
+from typing import Protocol, cast
 
 import msgspec
 
@@ -41,11 +41,17 @@ def malformed(reason: str) -> HTTPError:
     return HTTPError(400, f"The request body is not well-formed JSON: {reason}.")
 
 
+class _Dumps(Protocol):
+    """What is used of a pydantic model."""
+
+    def model_dump(self, *, mode: str, by_alias: bool) -> object: ...
+
+
 def to_builtins(value: object) -> object:
     """What msgspec should encode in place of `value`, which it does not know. Pydantic models are dumped; the rest has no JSON form."""
     pydantic = sys.modules.get("pydantic")  # a model exists only if pydantic has been imported
-    if pydantic is not None and isinstance(value, pydantic.BaseModel):
-        return value.model_dump(mode="json", by_alias=True)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]: module found at run time
+    if pydantic is not None and isinstance(value, cast("type[_Dumps]", pydantic.BaseModel)):
+        return value.model_dump(mode="json", by_alias=True)
     raise TypeError(f"{type(value).__module__}.{type(value).__qualname__} has no JSON form; return plain data, a model, or a Response")
 
 

@@ -164,7 +164,10 @@ def _load(installation: Installation, name: str) -> object:
     distributions = sorted({point.dist.name for point in found if point.dist is not None})
     if not found:
         known = ", ".join(sorted(entry_points(group=ENTRY_POINTS).names)) or "none"
-        message = f"no installed distribution offers the plugin {name!r} ({installation.place}); installed are: {known}. Try: pip install velo-{name}"
+        message = (
+            f"no installed distribution offers the plugin {name!r} ({installation.place}); installed are: {known}. "
+            f"Try: pip install velo-{name}"
+        )
         return Problem("VELO_PLUGIN_UNKNOWN", message)
     if len(distributions) > 1:
         message = (

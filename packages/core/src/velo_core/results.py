@@ -13,7 +13,7 @@ from typing import Annotated, Any, Union, cast, get_args, get_origin
 
 from velo_core.binding import MISSING
 from velo_core.codecs import backend_for
-from velo_core.hints import expand, is_union
+from velo_core.hints import class_of, expand, is_union
 from velo_core.json import encode_json
 from velo_core.response import Response, content_type
 from velo_core.status import has_no_body
@@ -87,7 +87,7 @@ def encode_any(value: object) -> tuple[HeaderPairs, bytes]:
     if isinstance(value, str):
         return TEXT, value.encode()
     if isinstance(value, bytes | bytearray | memoryview):
-        return BYTES, bytes(value)
+        return BYTES, _octets(cast("object", value))
     return JSON, encode_json(value)
 
 
@@ -97,7 +97,7 @@ def _nothing(value: object) -> bytes:
 
 def _octets(value: object) -> bytes:
     if isinstance(value, bytes | bytearray | memoryview):
-        return bytes(value)
+        return bytes(cast("bytes", value))
     raise TypeError(f"a handler that is annotated to return bytes returned {type(value).__name__}")  # bytes(5) would be five zeros
 
 
@@ -105,11 +105,11 @@ def _without_responses(declared: object) -> object:
     """The data type in `Item | JSONResponse`; `Response` if there are only responses in it."""
     declared = expand(declared)
     bare = _bare(declared)
-    members = get_args(bare) if is_union(bare) else (bare,)
-    data = tuple(member for member in members if not (isinstance(member, type) and issubclass(member, Response)))
+    members: tuple[object, ...] = get_args(bare) if is_union(bare) else (bare,)
+    data = tuple(member for member in members if not issubclass(class_of(member) or object, Response))
     if not data:
         return Response
-    return declared if len(data) == len(members) else cast("object", Union[data])  # noqa: UP007: a tuple of types cannot be written with |
+    return declared if len(data) == len(members) else cast("object", Union[data])  # noqa: UP007 - a tuple of types cannot be written with |
 
 
 def _bare(model: object) -> object:

@@ -128,7 +128,9 @@ class Included:
 
 
 def inherit(parent: Inherited, child: Included) -> Inherited:
-    """What holds below `child`. This is the whole rule of encapsulation:
+    """What holds below `child`.
+
+    This is the whole rule of encapsulation:
 
     | what | a child |
     |---|---|
@@ -261,7 +263,7 @@ class Router:
                     path=path,
                     methods=tuple(methods),
                     handler=handler,
-                    name=name or getattr(handler, "__name__", type(handler).__name__),
+                    name=name or str(getattr(handler, "__name__", type(handler).__name__)),
                     named=name is not None,
                     tags=tuple(tags),
                     status_code=status_code,
@@ -334,7 +336,7 @@ class Router:
         self.children.append(Included(router, prefix, tuple(tags)))
 
     def middleware(self, function: IsMiddleware) -> IsMiddleware:
-        """Puts the decorated `async def (request, call_next)` around all routes of this router, inside the middleware that is already there."""
+        """Puts the decorated `async def (request, call_next)` around all routes of this router, inside the middleware already there."""
         self.add_middleware(cast("Middleware", function))
         return function
 
@@ -365,7 +367,8 @@ class Router:
             raise SetupError("VELO_EXCEPTION_HANDLER", message)
         known = self.own_exception_handlers.get(kind)
         if known is not None:
-            message = f"{kind.__qualname__} is already handled on this router by {getattr(known, '__qualname__', known)!s} ({where(known)}); remove one"
+            name = getattr(known, "__qualname__", known)
+            message = f"{kind.__qualname__} is already handled on this router by {name!s} ({where(known)}); remove one"
             raise SetupError("VELO_EXCEPTION_HANDLER_DUPLICATE", message)
         self.own_exception_handlers[kind] = function
 

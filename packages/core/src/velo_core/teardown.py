@@ -1,7 +1,7 @@
 """What a request opened, and how it is closed again.
 
-A dependency that yields is open until the response has been sent; an error reaches it at its `yield`, before the error is answered, so that a
-transaction can be rolled back.
+A dependency that yields is open until the response has been sent; an error reaches it at its `yield`, before the error is answered, so
+that a transaction can be rolled back.
 
 `contextlib.AsyncExitStack` is not used for one reason: there, a manager that swallows an error hides it from those outside of it. Here the
 client is told of the error in any case, so what was opened before must not take it for a success.
@@ -68,8 +68,7 @@ class Teardown:
         ended = await self._close(error)
         if isinstance(ended, Exception):
             return ended
-        assert ended is not None  # there was an error to begin with
-        raise ended
+        raise ended or error
 
     async def finish(self, error: BaseException | None) -> None:
         """Closes everything after the response, or after `error` has kept it from being sent. What goes wrong now is logged."""

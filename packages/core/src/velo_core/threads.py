@@ -1,7 +1,7 @@
 """The thread pool for plain functions, which may block.
 
-One bounded pool for the whole process, made when first used. Its bound is a promise to the rest of the machine, not a tuning knob for speed:
-40 threads wait well for slow databases and still fit into a small container.
+One bounded pool for the whole process, made when first used. Its bound is a promise to the rest of the machine, not a tuning knob for
+speed: 40 threads wait well for slow databases and still fit into a small container.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _pool: ThreadPoolExecutor | None = None
 async def in_thread(function: Callable[[], T], context: Context | None = None) -> T:
     """What `function` returns, called in the pool.
 
-    A thread cannot be interrupted. If the caller is cancelled meanwhile, this waits until the function has ended (or takes it back, if it has
-    not begun), so that nothing is closed while the thread still works with it.
+    A thread cannot be interrupted. If the caller is cancelled meanwhile, this waits until the function has ended (or takes it back, if it
+    has not begun), so that nothing is closed while the thread still works with it.
 
     Args:
         context: Where `function` runs and leaves its changes of context variables; a copy of the caller's if `None`.
@@ -66,7 +66,7 @@ async def _end_of(job: Future[T]) -> None:
 
 
 def _threads() -> ThreadPoolExecutor:
-    global _pool
+    global _pool  # noqa: PLW0603 - one pool for the process is what a bound on threads means
     if _pool is None:
         from concurrent.futures import ThreadPoolExecutor
 

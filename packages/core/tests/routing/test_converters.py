@@ -147,6 +147,8 @@ def test_a_class_without_a_base_is_a_converter() -> None:
 
 SAFE = [
     r"",
+    r"a{0}",
+    r"(?x) a b  # spaced",
     r"a?",
     r"[a-z0-9]+(-[a-z0-9]+)*",
     r"jpg|jpeg|png",
@@ -185,6 +187,8 @@ DANGEROUS = [
     r"(?:a?){50}",
     r"(?:a(?:b?)?)*",
     r"(x+x+)+y",
+    r"(?:)*",
+    r"(?:^)*",
     # alternatives that overlap, in a repeat
     r"(a|aa)+",
     r"(a|b|ab)*",
@@ -228,6 +232,16 @@ def test_an_expression_that_could_take_very_long_is_refused(pattern: str) -> Non
         RegexConverter(pattern)
 
     assert raised.value.code == "VELO_ROUTE_REGEX"
+
+
+def test_an_expression_that_takes_long_to_judge_is_refused() -> None:
+    with pytest.raises(SetupError, match="too involved to be judged"):
+        RegexConverter("(?:a{20}b|a{21}c|a{22}d|a{23}e|a{24}f)+")
+
+
+def test_the_message_says_which_feature_is_not_known() -> None:
+    with pytest.raises(SetupError, match="uses ASSERT; a converter knows no backreferences, no conditions and no looking around"):
+        RegexConverter("(?=a)a")
 
 
 def test_an_expression_that_is_none_is_refused() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from velo_core.errors import SetupError, VeloError
-from velo_core.routing.converters import CONVERTERS, NO_MATCH, Converter, RegexConverter
+from velo_core.routing.converters import CONVERTERS, NO_MATCH, TYPED, Converter, RegexConverter
 from velo_core.routing.pattern import PathBuildError, Pattern, Segment, join, parse
 
 
@@ -28,6 +28,21 @@ class Counting:
     def parse(self, text: str, /) -> object:
         self.calls += 1
         return int(text) if text in set("0123456789") else NO_MATCH
+
+    def format(self, value: object, /) -> str:
+        return str(value)
+
+
+class Anything:
+    """Takes every text without a hyphen, and insists that there is one."""
+
+    name = "any"
+    rank = TYPED
+    makes = str
+
+    def parse(self, text: str, /) -> object:
+        assert text
+        return NO_MATCH if "-" in text else text
 
     def format(self, value: object, /) -> str:
         return str(value)
@@ -224,6 +239,14 @@ def test_a_segment_is_divided_as_by_trying_everything(between: list[str], names:
     assert segment.match(text) == divide_by_trial(segment.literals, segment.converters, text)
 
 
+@pytest.mark.parametrize("text", ["", "-", "x-", "-x", "--", "-x-y", "x-y-", "x--y", "abba", "aba", "a", "ab", "ba"])
+def test_no_converter_is_asked_about_an_empty_text(text: str) -> None:
+    for written in ("/{a:any}", "/{a:any}-{b:any}", "/{a:any}-{b:int}", "/{a:any}-{b:any}-{c:int}", "/ab{a:any}ba", "/a{a:any}"):
+        values = pattern(written, any=Anything()).segments[0].match(text)
+
+        assert "" not in (values or ())
+
+
 def test_a_segment_made_to_be_taken_back_costs_a_bounded_number_of_attempts() -> None:
     counting = Counting()
     segment = pattern("/{a}-{b:counting}-{c:counting}-{d:counting}", counting=counting).segments[0]
@@ -289,6 +312,11 @@ def test_values_that_would_not_come_back_build_no_path(text: str, values: Mappin
     assert message in str(raised.value)
     assert isinstance(raised.value, VeloError)
     assert isinstance(raised.value, ValueError)
+
+
+def test_an_empty_value_builds_no_path_whatever_the_converter() -> None:
+    with pytest.raises(PathBuildError, match="'' is no value for x"):
+        pattern("/{x:any}", any=Anything()).build({"x": ""})
 
 
 @given(st.text(), st.text(), st.text())

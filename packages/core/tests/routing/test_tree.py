@@ -32,6 +32,23 @@ class Word:
         return str(value)
 
 
+class Anything:
+    """Takes every text, and insists that there is one."""
+
+    name = "any"
+    makes = str
+
+    def __init__(self, rank: int = TYPED) -> None:
+        self.rank = rank
+
+    def parse(self, text: str, /) -> object:
+        assert text
+        return text
+
+    def format(self, value: object, /) -> str:
+        return str(value)
+
+
 MORE: dict[str, Converter] = {**CONVERTERS, "ab": Word("a", "b"), "bc": Word("b", "c"), "slug": RegexConverter("[a-z]+")}
 
 
@@ -237,12 +254,14 @@ def test_converters_of_one_rank_at_one_place_are_ambiguous(first: str, second: s
         ("GET /{x:ab}/x", "GET /{x:bc}/y"),
         ("GET /{x:ab}/x", "GET /{x:bc}/x/y"),
         ("GET /{x:ab}/{y:int}", "GET /{x:bc}/y"),
+        ("GET /{x:ab}/y", "GET /{x:bc}/{y:int}"),
         ("GET /{x:int}", "GET /{x:float}"),
         ("GET /a{x:ab}", "GET /b{x:bc}"),
     ],
 )
 def test_what_no_path_of_one_method_can_match_both_is_not_ambiguous(first: str, second: str) -> None:
     assert tree_of(first, second)[1] == []
+    assert tree_of(second, first)[1] == []
 
 
 def test_another_rank_settles_an_ambiguity() -> None:
@@ -270,6 +289,17 @@ def test_a_catch_all_may_be_a_converter_of_ones_own() -> None:
 
     assert find(tree, "GET", "/s/a/b") == ("two", ("a/b",))
     assert not find(tree, "GET", "/s/a/c")
+
+
+def test_nothing_but_literal_text_is_asked_about_an_empty_segment() -> None:
+    tree = Tree[str]()
+    tree.insert(parse("/a/{x:any}", {"any": Anything()}), "GET", "one")
+    tree.insert(parse("/{x:all}", {"all": Anything(rank=CATCH_ALL)}), "POST", "rest")
+    tree.freeze()
+
+    for path in ("/", "//", "//a", "/a/", "/a//", "/a//b"):
+        assert not find(tree, "GET", path)
+        assert tree.methods(path.split("/")) == ({"POST"} if path.startswith("/a") else set())
 
 
 def test_a_weak_value_gives_way_in_either_order() -> None:

@@ -1,8 +1,8 @@
 """Whether a result is no more than its declared type, so that it can be written as it is.
 
-A subclass has fields that its parent does not have, and a dictionary can have any keys; a type checker lets both pass for the declared type,
-and writing them would tell the client what nobody meant to tell. So a result is looked at before it is written, as deep as there are models in
-its type. The plain fields of a model are trusted: the type checker has seen them, and there is nothing to hide in them.
+A subclass has fields that its parent does not have, and a dictionary can have any keys; a type checker lets both pass for the declared
+type, and writing them would tell the client what nobody meant to tell. So a result is looked at before it is written, as deep as there are
+models in its type. The plain fields of a model are trusted: the type checker has seen them, and there is nothing to hide in them.
 """
 
 from __future__ import annotations
@@ -13,17 +13,19 @@ from enum import Enum
 from typing import Any, Literal, TypeAlias, TypeVar, cast, get_args, get_origin
 
 from velo_core.codecs.fields import Field, fields_of, is_namedtuple, is_typeddict, model_class
-from velo_core.hints import expand, is_union, parts, peel
+from velo_core.hints import class_of, expand, is_union, parts, peel
 
 __all__ = ["Check", "exactly"]
 
 Check: TypeAlias = Callable[[object], bool]
-_Fit: TypeAlias = "frozenset[type] | Check | None"
+_Fit: TypeAlias = "frozenset[type[object]] | Check | None"
 """Types that a value may have, or a function that looks deeper, or `None` if any value will do."""
 
+_NOT_OPENED = frozenset((Enum, str, bytes, bytearray, memoryview))
+"""Collections to Python, but not to JSON."""
 _LISTS = frozenset((list, tuple, set, frozenset))
 _DICTS = frozenset((dict, defaultdict, OrderedDict))
-_ALSO: Mapping[type, frozenset[type]] = {
+_ALSO: Mapping[type[object], frozenset[type[object]]] = {
     int: frozenset((int, bool)),
     float: frozenset((float, int, bool)),
     bytes: frozenset((bytes, bytearray, memoryview)),
@@ -58,27 +60,31 @@ class _Looker:
         if is_union(kind):
             return _either([self.fit(member) for member in get_args(kind)])
         if get_origin(kind) is Literal:
-            return frozenset(type(value) for value in get_args(kind))
+            return frozenset(type(value) for value in cast("tuple[object, ...]", get_args(kind)))
         if model_class(kind) is not None or is_namedtuple(kind):
             return self.model(kind)
-        origin = get_origin(kind) or kind
-        if not isinstance(origin, type) or issubclass(origin, Enum | str | bytes):
-            return _ALSO.get(origin, frozenset((origin,))) if isinstance(origin, type) else None
-        if issubclass(origin, Mapping):
-            return _mapping(self.fit(get_args(kind)[1]) if get_args(kind) else None)
-        if issubclass(origin, Collection):
-            return self.collection(origin, get_args(kind))
-        return _ALSO.get(origin, frozenset((origin,)))
+        return self.other(class_of(kind), get_args(kind))
 
-    def collection(self, origin: type, items: Sequence[object]) -> _Fit:
+    def other(self, kind: type[object] | None, arguments: Sequence[object]) -> _Fit:
+        if kind is None:
+            return None
+        bases = frozenset(kind.__mro__)
+        is_mapping, is_collection = issubclass(kind, Mapping), issubclass(kind, Collection)
+        if not is_collection or bases & _NOT_OPENED:
+            return _ALSO.get(kind, frozenset((kind,)))
+        if is_mapping:
+            return _mapping(self.fit(arguments[1]) if arguments else None)
+        return self.collection(kind, arguments)
+
+    def collection(self, origin: type[object], items: Sequence[object]) -> _Fit:
         if origin is tuple and items and items[-1] is not Ellipsis:
             return _fixed([_check(self.fit(item)) for item in items])
         return _items(self.fit(items[0]) if items else None)
 
     def model(self, kind: object) -> _Fit:
-        for known, checks in self.known:
-            if known == kind:  # a model inside of itself; its test will be in the list when it is needed
-                return lambda value: checks[0](value)
+        for known, found in self.known:
+            if known == kind:  # a model inside of itself: its test is not there yet, but will be when it is needed
+                return lambda value: all(check(value) for check in found)
         checks: list[Check] = []
         self.known.append((kind, checks))
         fields = fields_of(kind)
@@ -101,15 +107,20 @@ def _check(fit: _Fit) -> Check:
 def _either(fits: Sequence[_Fit]) -> _Fit:
     if any(fit is None for fit in fits):
         return None
-    types = frozenset(kind for fit in fits if isinstance(fit, frozenset) for kind in fit)
-    checks = [fit for fit in fits if fit is not None and not isinstance(fit, frozenset)]
+    types: set[type[object]] = set()
+    checks: list[Check] = []
+    for fit in fits:
+        if isinstance(fit, frozenset):
+            types |= fit
+        elif fit is not None:
+            checks.append(fit)
     if not checks:
-        return types
+        return frozenset(types)
     return lambda value: type(value) in types or any(check(value) for check in checks)
 
 
 def _instance(kind: object, deep: Sequence[tuple[str, Check]]) -> _Fit:
-    expected = kind if isinstance(kind, type) else cast("type", get_origin(kind))
+    expected = cast("type[object]", class_of(kind))
     if not deep:
         return frozenset((expected,))
     return lambda value: type(value) is expected and all(check(getattr(value, name)) for name, check in deep)

@@ -1,8 +1,8 @@
 """All the reasons why a body does not fit.
 
-msgspec stops at the first value that does not fit. That is what makes it fast, and it is not what a person who sent three wrong fields wants
-to hear; so a body that does not fit is gone over once more, part by part. Only refused requests pay for it, and never much: parts that fit are
-passed over by msgspec itself, hundreds of items at a time, and only so many levels are opened, since each costs a look at all below it.
+msgspec stops at the first value that does not fit. That is what makes it fast, and it is not what a person who sent three wrong fields
+wants to hear; so a body that does not fit is gone over once more, part by part. Only refused requests pay for it, and never much: parts
+that fit are passed over by msgspec itself, hundreds at a time, and only so many levels are opened, since each costs a look at all below.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from velo_core.codecs.backend import MAX_ERRORS
 from velo_core.codecs.fields import fields_of, is_namedtuple, model_class
 from velo_core.constraints import constraints_of, tests
 from velo_core.errors import InvalidValue
-from velo_core.hints import expand, is_union, peel
+from velo_core.hints import class_of, expand, is_union, peel
 
 __all__ = ["explain"]
 
@@ -172,10 +172,10 @@ def _has_tag(value: Mapping[str, object], member: object) -> bool:
 
 
 def _is_mapping(kind: object) -> bool:
-    origin = get_origin(kind) or kind
-    return isinstance(origin, type) and issubclass(origin, Mapping)
+    origin = class_of(kind)
+    return origin is not None and issubclass(origin, Mapping)
 
 
 def _is_list(kind: object) -> bool:
-    origin = get_origin(kind) or kind
-    return isinstance(origin, type) and issubclass(origin, Collection) and not issubclass(origin, str | bytes | Mapping)
+    origin = class_of(kind)
+    return origin is not None and issubclass(origin, Collection) and not issubclass(origin, str | bytes | Mapping)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Annotated, NotRequired, Required, TypeVar, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, NotRequired, Protocol, Required, TypeVar, cast, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from velo_core.hints import expand, parts, substitute
+from velo_core.hints import class_of, expand, parts, substitute
 
 __all__ = ["Field", "everything_in", "fields_of", "is_namedtuple", "is_typeddict", "model_class"]
 
@@ -31,20 +31,41 @@ class Field:
     required: bool
 
 
-def is_typeddict(kind: object) -> bool:
+class _TypedDictClass(Protocol):
+    __required_keys__: frozenset[str]
+
+
+class _NamedTupleClass(Protocol):
+    _fields: tuple[str, ...]
+    _field_defaults: Mapping[str, object]
+
+
+class _AttrsClass(Protocol):
+    __attrs_attrs__: Sequence[_AttrsAttribute]
+
+
+class _AttrsAttribute(Protocol):
+    name: str
+    default: object
+    init: bool
+
+
+def is_typeddict(annotation: object) -> bool:
     """Whether this is a `TypedDict`, that of `typing_extensions` included."""
-    return isinstance(kind, type) and issubclass(kind, dict) and hasattr(kind, "__required_keys__")
+    kind = class_of(annotation)
+    return kind is not None and dict in kind.__mro__ and hasattr(kind, "__required_keys__")
 
 
-def is_namedtuple(kind: object) -> bool:
+def is_namedtuple(annotation: object) -> bool:
     """Whether this is a class made by `typing.NamedTuple` or `collections.namedtuple`."""
-    return isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields")
+    kind = class_of(annotation)
+    return kind is not None and tuple in kind.__mro__ and hasattr(kind, "_fields")
 
 
-def model_class(annotation: object) -> type | None:
+def model_class(annotation: object) -> type[object] | None:
     """The class, if `annotation` is a model that is an object in JSON (or a parametrised one); `None` for all else."""
-    kind = annotation if isinstance(annotation, type) else get_origin(annotation)
-    if not isinstance(kind, type):
+    kind = class_of(annotation)
+    if kind is None:
         return None
     is_model = issubclass(kind, msgspec.Struct) or dataclasses.is_dataclass(kind) or hasattr(kind, "__attrs_attrs__") or is_typeddict(kind)
     return kind if is_model else None
@@ -56,7 +77,7 @@ def fields_of(annotation: object) -> Sequence[Field]:
     Raises:
         TypeError: the annotation of a field names something that cannot be found.
     """
-    kind = annotation if isinstance(annotation, type) else cast("type", get_origin(annotation))
+    kind = cast("type[object]", class_of(annotation))
     try:
         if issubclass(kind, msgspec.Struct):
             found = msgspec.structs.fields(cast("type[msgspec.Struct]", annotation))
@@ -75,29 +96,21 @@ def fields_of(annotation: object) -> Sequence[Field]:
     ]
 
 
-def _required(kind: type, hints: Mapping[str, object]) -> Mapping[str, bool]:
+def _required(kind: type[object], hints: Mapping[str, object]) -> Mapping[str, bool]:
     """The names of the fields, and whether each is required."""
     if is_typeddict(kind):
-        keys = cast("frozenset[str]", kind.__required_keys__)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+        keys = cast("_TypedDictClass", kind).__required_keys__
         return {name: _is_required(hint, name in keys) for name, hint in hints.items()}
     if is_namedtuple(kind):
-        defaults = cast("Mapping[str, object]", kind._field_defaults)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
-        return {name: name not in defaults for name in cast("tuple[str, ...]", kind._fields)}  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+        tuple_class = cast("_NamedTupleClass", kind)
+        return {name: name not in tuple_class._field_defaults for name in tuple_class._fields}  # pyright: ignore[reportPrivateUsage]: their public names
     if dataclasses.is_dataclass(kind):
         missing = dataclasses.MISSING
         given = [field for field in dataclasses.fields(kind) if field.init]
         return {field.name: field.default is missing and field.default_factory is missing for field in given}
     nothing = sys.modules["attr"].NOTHING
-    attributes = cast("Sequence[_AttrsAttribute]", kind.__attrs_attrs__)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+    attributes = cast("_AttrsClass", kind).__attrs_attrs__
     return {attribute.name: attribute.default is nothing for attribute in attributes if attribute.init}
-
-
-class _AttrsAttribute:
-    """What is used of attrs' own class."""
-
-    name: str
-    default: object
-    init: bool
 
 
 def _is_required(hint: object, by_class: bool) -> bool:

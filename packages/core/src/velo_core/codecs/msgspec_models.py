@@ -67,7 +67,7 @@ class MsgspecBackend:
 
 
 def _refusal(body: bytes, annotation: object, error: msgspec.ValidationError) -> Exception:
-    """What answers a body that does not fit. That was found before the rest of it was read, which may still not be JSON: then this is a 400."""
+    """What answers a body that does not fit. That was found before the rest of it was read, which may not be JSON: then it is a 400."""
     try:
         return DoesNotFit(explain(_plain.decode(body), annotation, len(body)) or does_not_fit(str(error)).errors)
     except RecursionError:

@@ -9,7 +9,7 @@ from pydantic_core import PydanticSerializationError
 
 from velo_core.codecs.backend import MAX_ERRORS, Convert, Decode, DoesNotFit, Encode, spelled
 from velo_core.errors import InvalidValue
-from velo_core.hints import peel
+from velo_core.hints import class_of, peel
 from velo_core.json import MsgspecJSON, malformed
 
 if TYPE_CHECKING:
@@ -51,8 +51,8 @@ class PydanticBackend:
 
     def is_model(self, annotation: object) -> bool:
         """`BaseModel`, also a parametrised generic one, or a pydantic dataclass."""
-        kind = annotation if isinstance(annotation, type) else get_origin(annotation)
-        return isinstance(kind, type) and (issubclass(kind, pydantic.BaseModel) or hasattr(kind, "__pydantic_validator__"))
+        kind = class_of(annotation)
+        return kind is not None and (issubclass(kind, pydantic.BaseModel) or hasattr(kind, "__pydantic_validator__"))
 
     def decoder(self, annotation: object) -> Decode:
         """See `Backend.decoder`."""
@@ -109,8 +109,7 @@ def _adapter(annotation: object) -> pydantic.TypeAdapter[object]:
 
 
 def _is_collection(annotation: object) -> bool:
-    kind = peel(annotation).type
-    return (get_origin(kind) or kind) in (list, set, frozenset, tuple)
+    return class_of(peel(annotation).type) in (list, set, frozenset, tuple)
 
 
 def _exact(annotation: object) -> Convert:

@@ -21,7 +21,7 @@ import msgspec
 from velo_core.codecs.backend import MAX_ERRORS, Convert, DoesNotFit, does_not_fit
 from velo_core.constraints import constraints_of, tests
 from velo_core.errors import InvalidValue
-from velo_core.hints import is_union, peel
+from velo_core.hints import class_of, is_union, peel
 
 __all__ = ["text_converter"]
 
@@ -51,8 +51,9 @@ def _one(annotation: object, target: object) -> Convert:
         return _literal(get_args(target))
     if is_union(target):
         return _union(target)
-    if isinstance(target, type) and issubclass(target, Enum):
-        return _enum(target)
+    kind = class_of(target)
+    if kind is not None and issubclass(kind, Enum):
+        return _enum(kind)
     if target in (datetime, date, time, timedelta, UUID):
         return _strict(annotation)
     raise TypeError(f"{getattr(target, '__name__', target)} cannot be read from text; declare it as the body, or ask for its parts")
@@ -154,9 +155,10 @@ def _literal(values: Sequence[object]) -> Convert:
     expected = f"Expected one of {', '.join(by_text)}"
 
     def convert(value: object) -> object:
-        if value not in by_text:
+        found = by_text.get(cast("str", value), by_text)
+        if found is by_text:
             raise does_not_fit(expected)
-        return by_text[cast("str", value)]
+        return found
 
     return convert
 
@@ -189,7 +191,8 @@ def _union(union: object) -> Convert:
 def _rank(member: object) -> int:
     """Text first, for what a value is must not depend on how it looks; then the types that take fewer texts before those that take more."""
     kind = peel(member).type
-    if kind is str or get_origin(kind) is Literal or (isinstance(kind, type) and issubclass(kind, Enum)):
+    named = class_of(kind)
+    if kind is str or get_origin(kind) is Literal or (named is not None and issubclass(named, Enum)):
         return 0 if kind is str else 1
     return _RANKED.index(kind) + 2 if kind in _RANKED else len(_RANKED) + 2
 

@@ -24,7 +24,7 @@ from velo_core.status import has_no_body
 from velo_core.teardown import Teardown
 from velo_core.types import Address, HeaderPairs
 
-__all__ = ["ASGI", "ADAPTER"]
+__all__ = ["ADAPTER", "ASGI"]
 
 # ASGI's own shapes. They stay inside this module, and a `cast` for each of their values would cost 40 ns where every request passes.
 Message: TypeAlias = MutableMapping[str, Any]

@@ -27,7 +27,7 @@ and 0.40, which is a few per cent of the shortest request, for a second implemen
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations, groupby, product, zip_longest
 from types import MappingProxyType
 from typing import Final, Generic, NamedTuple, TypeAlias, TypeVar
@@ -370,7 +370,8 @@ class _Step(Generic[T]):
     parse: Callable[[str], object]
     before: int = 0
     after: int = 0
-    targets: Mapping[tuple[str, str], _Step[T] | None] = _NO_TARGETS
+    # A factory only because Python 3.11 takes what has no hash for something that can be changed.
+    targets: Mapping[tuple[str, str], _Step[T] | None] = field(default_factory=lambda: _NO_TARGETS)
 
     def target(self, text: str) -> _Step[T] | None:
         """For a jump: the step to go on with."""
