@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +53,7 @@ class Server:
 
 
 @contextmanager
-def serving(name: str, module: str, folder: Path = EXAMPLES) -> Iterator[Server]:
+def serving(name: str, module: str, folder: Path = EXAMPLES) -> Generator[Server]:
     """Runs `<module>.py` in `folder` under the server called `name` until the block ends."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from typing import cast
 
 import pytest
 
@@ -64,8 +65,7 @@ def problem(answer: Answer) -> dict[str, object]:
 
 
 def places(answer: Answer) -> list[tuple[object, ...]]:
-    errors = problem(answer)["errors"]
-    assert isinstance(errors, list)
+    errors = cast("list[dict[str, list[object]]]", problem(answer)["errors"])
     return [(*error["loc"], error["code"]) for error in errors]
 
 
