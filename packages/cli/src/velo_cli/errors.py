@@ -42,10 +42,12 @@ def reason(error: BaseException) -> str:
 
 def _unwrapped(error: BaseException) -> BaseException:
     """The one exception that task groups wrap."""
-    if not isinstance(error, BaseExceptionGroup):
-        return error
-    inner = cast("BaseExceptionGroup[BaseException]", error).exceptions
+    inner = cast("tuple[BaseException, ...]", getattr(error, "exceptions", ())) if _is_group(error) else ()
     return _unwrapped(inner[0]) if len(inner) == 1 else error
+
+
+def _is_group(error: BaseException) -> bool:
+    return isinstance(error, BaseExceptionGroup)  # not in place: of what, is unknown, and so would be the type of all that comes of it
 
 
 def details(error: BaseException) -> str:

@@ -151,9 +151,10 @@ def instantiate(installation: Installation) -> Ready | Problem:
 
 
 def _why_not(thing: object, place: str) -> str:
+    kind = type(thing).__qualname__
     if isinstance(thing, type) and issubclass(thing, Plugin):
         return f"{thing.__qualname__}, installed at {place}, is a class; make an instance: {thing.__qualname__}()"
-    return f"{type(thing).__qualname__}, installed at {place}, is not a Plugin with a manifest = Manifest(name=...)"
+    return f"{kind}, installed at {place}, is not a Plugin with a manifest = Manifest(name=...)"
 
 
 def _load(installation: Installation, name: str) -> object:

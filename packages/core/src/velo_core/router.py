@@ -192,7 +192,7 @@ class Router:
         self.tags = tuple(tags)
         self.max_content_length = max_content_length
         self.timeout_seconds = timeout_seconds
-        self.on_disconnect = on_disconnect
+        self.on_disconnect: OnDisconnect | None = on_disconnect
         self.own_routes: list[Route] = []
         self.own_middleware: list[Middleware] = list(middleware)
         self.own_exception_handlers: dict[type[Exception], ExceptionHandler] = {}
@@ -403,7 +403,7 @@ class Router:
                 reported when the application starts, together with everything else.
         """
         self._open_for("plugin")
-        frame = sys._getframe(1)
+        frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]: documented, and in every implementation that matters here
         if isinstance(plugin, Plugin) and options:
             raise SetupError(
                 "VELO_PLUGIN_OPTIONS", f"options are for plugins installed by name; give them to {type(plugin).__qualname__}(...) itself"
@@ -438,5 +438,5 @@ def _dependency(value: object) -> Dependency:
 
 def _locals_of_caller() -> Mapping[str, object]:
     """Names that are local to the function in which a decorator is used; nothing at module level, where annotations find them anyway."""
-    frame = sys._getframe(2)
+    frame = sys._getframe(2)  # pyright: ignore[reportPrivateUsage]: as in `install`
     return {} if frame.f_code.co_name == "<module>" else dict(frame.f_locals)

@@ -125,6 +125,8 @@ class Tree(Generic[T]):
         clashes = list(self._clashes)
         for node in self._root.below():
             children = node.others()
+            if not children:
+                continue
             node.steps = _chain(children)
             for _, equals in groupby(children, key=lambda child: child.segment.order):
                 for one, other in combinations(equals, 2):
@@ -322,7 +324,10 @@ class _Node(Generic[T]):
     def child(self, segment: Segment) -> _Node[T]:
         """The node behind `segment`, new if need be."""
         if segment.is_static:
-            return self.literals.setdefault(segment.literals[0], _Node())
+            literal = self.literals.get(segment.literals[0])
+            if literal is None:
+                literal = self.literals[segment.literals[0]] = _Node()
+            return literal
         alike = self._others.setdefault(segment.literals, [])
         for child in alike:
             if child.segment.converters == segment.converters:
