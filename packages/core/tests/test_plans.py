@@ -207,7 +207,7 @@ def test_the_plan_with_a_tear_down_closes_whatever_happens() -> None:
         teardown = Teardown()
         try:
             first = await teardown.enter(session())
-            second = await teardown.enter_in_thread(transaction())
+            second = await teardown.enter_in_thread(transaction(), in_thread)
             result = await show_session(first, second)
             response = result if isinstance(result, Response) else ready(200, TEXT, encode(result))
         except Exception as error:
@@ -219,6 +219,23 @@ def test_the_plan_with_a_tear_down_closes_whatever_happens() -> None:
     '''
 
     assert source(show_session) == dedent(expected).replace("MODULE", __name__)
+
+
+def test_the_plan_with_a_tear_down_before_the_response_answers_what_it_raises() -> None:
+    """It is inside of the `try`, and after the result has been written."""
+
+    async def show(session: Annotated[str, Depends(session, lifetime="handler")]) -> str:
+        return session
+
+    expected = """\
+            session_2 = await teardown.enter(session(), early=True)
+            result = await show(session_2)
+            response = result if isinstance(result, Response) else ready(200, TEXT, encode(result))
+            await teardown.end_early()
+        except Exception as error:
+    """
+
+    assert dedent(expected).strip() in dedent("\n".join(line[4:] for line in source(show).splitlines()[5:]))
 
 
 def test_the_plan_with_middleware_is_one_function_in_the_other() -> None:

@@ -439,7 +439,7 @@ def test_a_dependency_that_does_not_yield_is_a_500(serve: Serve, caplog: pytest.
 # Threads and contexts.
 
 
-def test_a_plain_generator_is_entered_and_left_in_the_pool(serve: Serve) -> None:
+def test_a_plain_generator_is_entered_and_left_in_threads(serve: Serve) -> None:
     app = Velo()
     threads: list[str] = []
 
@@ -456,7 +456,7 @@ def test_a_plain_generator_is_entered_and_left_in_the_pool(serve: Serve) -> None
 
     enter, handler, leave = threads
     assert enter.startswith("velo_")
-    assert leave.startswith("velo_")
+    assert leave.startswith("velo-teardown_")
     assert not handler.startswith("velo_")
 
 

@@ -13,13 +13,15 @@ from velo_core.errors import (
     error_reporter,
 )
 from velo_core.headers import Headers, MutableHeaders
-from velo_core.markers import Body, Cookie, Depends, Header, Path, Query
+from velo_core.markers import Body, Cookie, Depends, Header, Lifetime, Path, Query
 from velo_core.plan import CallNext, Middleware
 from velo_core.plugin import PLUGIN_API, Manifest, Plugin
 from velo_core.request import Request
 from velo_core.response import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
 from velo_core.router import Router
 from velo_core.routing import NO_MATCH, Converter, RegexConverter
+from velo_core.scope import Scope
+from velo_core.threads import ThreadPool
 from velo_core.types import Address
 
 __version__ = "0.1.0"
@@ -40,6 +42,7 @@ __all__ = [
     "Headers",
     "InvalidValue",
     "JSONResponse",
+    "Lifetime",
     "Manifest",
     "Middleware",
     "MutableHeaders",
@@ -54,8 +57,10 @@ __all__ = [
     "Request",
     "Response",
     "Router",
+    "Scope",
     "SetupError",
     "StreamingResponse",
+    "ThreadPool",
     "ValidationError",
     "Velo",
     "VeloError",

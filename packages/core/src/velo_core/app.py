@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Final, TypeAlias, cast, get_args
 
 from velo_core.answers import AnswerError, answers
-from velo_core.binding import bind
+from velo_core.binding import Surroundings, bind
 from velo_core.body import DEFAULT_LIMIT
 from velo_core.errors import HTTPError, Problem, SetupError, not_found, where
 from velo_core.generate import compiled, source_of
@@ -25,6 +26,8 @@ from velo_core.response import RedirectResponse, Response, check_status
 from velo_core.results import result_of
 from velo_core.router import Included, Inherited, Route, Router, inherit
 from velo_core.routing import CONVERTERS, Fallback, Pattern, Table, join, parse
+from velo_core.scope import Container, Scope, not_started
+from velo_core.threads import SHARED_POOLS, ThreadPool, pools_of
 from velo_core.watch import OnDisconnect, shielded
 
 __all__ = ["Velo"]
@@ -74,6 +77,7 @@ class Frozen:
         fallbacks: For each prefix, what answers where no route does.
         plugins: In the order of installation.
         overrides: Those that the plans were made with.
+        container: What lives as long as the application.
     """
 
     routes: tuple[Mounted, ...]
@@ -81,6 +85,7 @@ class Frozen:
     fallbacks: tuple[tuple[Pattern, Fallback[Plan]], ...]
     plugins: tuple[Ready, ...]
     overrides: Mapping[Callable[..., object], Callable[..., object]]
+    container: Container
 
 
 class Velo(ASGI, RSGI, Router):
@@ -97,6 +102,11 @@ class Velo(ASGI, RSGI, Router):
         max_content_length: Bytes of request body that are accepted.
         timeout_seconds: What a handler and its dependencies may take; no limit if `None`.
         on_disconnect: What becomes of a handler whose client has left: `"cancel"`, `"shield"` or `"ignore"`.
+        pools: Threads at most, by the name of a pool: `{"cpu": 4}`, for `Depends(..., pool="cpu")` and `@app.get(..., pool="cpu")`. What
+            names no pool runs in `"handlers"`, whose 40 threads all applications of the process share unless it is given here.
+
+    Raises:
+        SetupError: a pool has no threads.
     """
 
     is_application = True
@@ -114,6 +124,7 @@ class Velo(ASGI, RSGI, Router):
         max_content_length: int = DEFAULT_LIMIT,
         timeout_seconds: float | None = None,
         on_disconnect: OnDisconnect = "cancel",
+        pools: Mapping[str, int] | None = None,
     ) -> None:
         super().__init__(
             name=name,
@@ -124,6 +135,12 @@ class Velo(ASGI, RSGI, Router):
             timeout_seconds=timeout_seconds,
             on_disconnect=on_disconnect,
         )
+        try:
+            self._own_pools = pools_of(pools or {})
+        except ValueError as error:
+            raise SetupError("VELO_POOL", str(error)) from error
+        self.pools: Mapping[str, ThreadPool] = MappingProxyType({**SHARED_POOLS, **self._own_pools})
+        """The threads for functions that may block; `app.pools["cpu"].waiting` is the number of functions that wait for one."""
         self.debug = debug
         self.interpreted = interpreted
         self.dependency_overrides: dict[Callable[..., object], Callable[..., object]] = {}
@@ -131,6 +148,7 @@ class Velo(ASGI, RSGI, Router):
         self._frozen: Frozen | None = None
         self._problems: Sequence[Problem] = ()
         self._running: AsyncExitStack | None = None
+        self._starting = False
         self._shielded: set[asyncio.Task[None]] = set()
         self._json: JSONCodec = MsgspecJSON()
 
@@ -166,6 +184,7 @@ class Velo(ASGI, RSGI, Router):
 
         def run(plan: Plan) -> Run:
             if id(plan) not in runs:
+                plan = _as_started(plan)
                 made = interpreter(plan, adapter) if self.interpreted else compiled(plan, adapter)
                 runs[id(plan)] = shielded(made, self._shielded) if plan.on_disconnect == "shield" else made
             return runs[id(plan)]
@@ -195,7 +214,16 @@ class Velo(ASGI, RSGI, Router):
             frozen, problems = _Freezer(self, self._json).freeze(frozen.plugins)
             if problems:
                 raise SetupError.of(problems)
-            self._frozen, self._asgi_table, self._rsgi_table = frozen, None, None
+            self._frozen = frozen
+            self._unbind()
+        self._starting = True
+        try:
+            self._running = await self._open(frozen)
+        finally:
+            self._starting = False
+
+    async def _open(self, frozen: Frozen) -> AsyncExitStack:
+        """Enters everything that lives as long as the application."""
         async with AsyncExitStack() as stack:
             for ready in frozen.plugins:
                 try:
@@ -203,9 +231,14 @@ class Velo(ASGI, RSGI, Router):
                 except Exception as error:
                     error.add_note(f"while the plugin {ready.installation.label} was started")
                     raise
+            if frozen.container.values:  # they are constants in the plans
+                stack.callback(self._unbind)
+            await stack.enter_async_context(frozen.container.lifetime())
+            if frozen.container.values:
+                self._unbind()
             if self._lifespan is not None:
                 await stack.enter_async_context(self._lifespan(self))
-            self._running = stack.pop_all()
+            return stack.pop_all()
 
     async def shutdown(self) -> None:
         """Leaves the lifespans in reverse order."""
@@ -214,8 +247,43 @@ class Velo(ASGI, RSGI, Router):
             for task in late:
                 task.cancel()
         running, self._running = self._running, None
-        if running is not None:
-            await running.aclose()
+        try:
+            if running is not None:
+                await running.aclose()
+        finally:
+            for pool in self._own_pools.values():
+                pool.close()
+
+    def _unbind(self) -> None:
+        """Lets each protocol make its plans anew when it needs them."""
+        self._asgi_table = self._rsgi_table = None
+
+    @asynccontextmanager
+    async def scope(self) -> AsyncGenerator[Scope]:
+        """Dependencies outside of any request, for commands and tasks.
+
+            async with app.scope() as scope:
+                session = await scope.get(Session)
+
+        Starts the application if it does not run yet, lifespans and all, and stops it at the end.
+
+        Raises:
+            SetupError: the application cannot start.
+        """
+        container = self._freeze().container
+        starts = not container.is_open
+        if starts and self._starting:
+            message = "a plugin wants a scope in its lifespan, which is entered before what lives as long as the application is made"
+            raise SetupError("VELO_NOT_STARTED", f"{message}; open it in a request, or in the application's own lifespan")
+        if starts:
+            await self.startup()
+            container = self._freeze().container  # the overrides may have changed
+        try:
+            async with Scope(container) as scope:
+                yield scope
+        finally:
+            if starts:
+                await self.shutdown()
 
     # Looking at it.
 
@@ -286,6 +354,7 @@ class _Freezer:
         self.app = app
         self.json_codec = json_codec
         self.problems: list[Problem] = []
+        self.surroundings = Surroundings(overrides=dict(app.dependency_overrides), pools=app.pools)
 
     def freeze(self, plugins: Sequence[Ready]) -> tuple[Frozen, list[Problem]]:
         """What runs, and what is wrong. Only without problems does the first mean anything."""
@@ -300,8 +369,9 @@ class _Freezer:
                 self.route(route, inherited, routes, plans)
         self.check_names(routes)
         self.check_table(plans, fallbacks)
-        overrides = dict(self.app.dependency_overrides)
-        return Frozen(tuple(routes), tuple(plans), tuple(fallbacks), tuple(plugins), overrides), self.problems
+        container = Container(replace(self.surroundings, providers=self.app.own_providers), self.app.pools)
+        frozen = Frozen(tuple(routes), tuple(plans), tuple(fallbacks), tuple(plugins), self.surroundings.overrides, container)
+        return frozen, self.problems
 
     # Routers and routes.
 
@@ -344,9 +414,10 @@ class _Freezer:
             route.handler,
             parameters,
             dependencies=(*inherited.dependencies, *route.dependencies),
-            overrides=self.app.dependency_overrides,
+            surroundings=replace(self.surroundings, providers=inherited.providers),
             namespace=route.namespace,
             inline=route.inline,
+            pool=route.pool,
             made={parameter.name: parameter.converter.makes for parameter in pattern.parameters},
         )
         label = f"{', '.join(route.methods)} {pattern.text}"
@@ -371,6 +442,7 @@ class _Freezer:
                 answer_error=self.answer_error(inherited),
                 route=Info(pattern.text, mounted.name, parameters, limit, self.app.url_for, self.json_codec),
                 max_content_length=limit,
+                pools=self.app.pools,
                 timeout_seconds=timeout_seconds,
                 on_disconnect=on_disconnect,
             )
@@ -398,7 +470,8 @@ class _Freezer:
         info = Info(prefix.text, None, (), inherited.max_content_length, self.app.url_for, self.json_codec)
 
         def plan(label: str, refusal: Refusal) -> Plan:
-            return Plan(f"{label} {prefix.text or '/'}", refusal, inherited.middleware, answer_error, info, inherited.max_content_length)
+            limit = inherited.max_content_length
+            return Plan(f"{label} {prefix.text or '/'}", refusal, inherited.middleware, answer_error, info, limit, self.app.pools)
 
         return Fallback(
             not_found=plan("404", Refusal("not_found", lambda values: not_found(), None if watched else not_found())),
@@ -439,6 +512,12 @@ class _Freezer:
                 continue
             places = " and ".join(f"{_served_by(plan)}" for plan in clash.values)
             self.problems.append(Problem(clash.code, f"{clash.message}: {places}; remove one or give it another path"))
+
+
+def _as_started(plan: Plan) -> Plan:
+    """The plan, or one that answers that the application has not been started, if it takes what is made then."""
+    missing = not_started(plan.endpoint.binding.constants) if isinstance(plan.endpoint, Served) else None
+    return plan if missing is None else replace(plan, endpoint=Refusal("not_started", lambda values: missing))
 
 
 def _served_by(plan: Plan) -> str:

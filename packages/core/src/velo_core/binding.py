@@ -12,27 +12,46 @@ The order of the steps is the order of a request:
 5. if anything did not fit, all of it is reported in one answer;
 6. the handler runs.
 
-Neighbouring plain functions (`def`) become one `Hop`: one visit to the thread pool for all of them.
+Neighbouring plain functions (`def`) of one pool become one `Hop`: one visit to its threads for all of them. What lives as long as the
+application is no step at all: it is a constant.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Final, TypeAlias, cast, get_origin
 
 from velo_core.annotations import Annotation, UnresolvedAnnotation, resolve
+from velo_core.callables import Kind, identity_of, kind_of, name_of
 from velo_core.codecs import is_model
 from velo_core.conversion import BodyConvert, ParameterConvert, body_conversion, parameter_conversion
 from velo_core.errors import Problem, where
-from velo_core.markers import Body, Cookie, Dependency, Header, Marker, Path, Query
+from velo_core.markers import Body, Cookie, Dependency, Header, Lifetime, Marker, Path, Query
 from velo_core.names import Names
 from velo_core.request import Request
+from velo_core.threads import HANDLERS
+from velo_core.types import INVALID
 from velo_core.watch import may_wait
 
-__all__ = ["MISSING", "Binding", "Call", "Check", "Hop", "Kind", "Read", "ReadBody", "Step", "bind"]
+__all__ = [
+    "MISSING",
+    "AppValue",
+    "Binder",
+    "Binding",
+    "Call",
+    "Check",
+    "Hop",
+    "Kind",
+    "Provider",
+    "Read",
+    "ReadBody",
+    "Step",
+    "Surroundings",
+    "bind",
+]
 
 
 class Missing(Enum):
@@ -43,16 +62,6 @@ class Missing(Enum):
 
 MISSING: Final = Missing.MISSING
 """Stands for a default that was not given."""
-
-
-class Kind(Enum):
-    """How a function is called."""
-
-    COROUTINE = "coroutine"
-    INLINE = "inline"
-    THREAD = "thread"
-    ASYNC_GENERATOR = "async generator"
-    GENERATOR = "generator"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +124,8 @@ class Call:
         guards: Variables that must be valid for the call to make sense.
         needs_body: Whether an argument comes from the body, directly or not.
         used: Whether anyone takes the result.
+        lifetime: How long the result is good: of what has no tear-down, as long as all that it was made from.
+        pool: Name of the threads it runs in, if it blocks.
     """
 
     variable: str
@@ -125,6 +136,65 @@ class Call:
     guards: tuple[str, ...] = ()
     needs_body: bool = False
     used: bool = True
+    lifetime: Lifetime = "request"
+    pool: str = HANDLERS
+
+    @property
+    def ends_early(self) -> bool:
+        """Whether there is a tear-down that has to run before the response starts."""
+        return self.kind.opens and self.lifetime == "handler"
+
+
+@dataclass(eq=False, slots=True)
+class AppValue:
+    """What a dependency gives that lives as long as the application. There is one for all who ask for the same.
+
+    Attributes:
+        call: How it is made.
+        arguments: What it is made from, by the variables of `call`.
+        value: What it is while the application runs, else `INVALID`.
+    """
+
+    call: Call
+    arguments: Mapping[str, AppValue]
+    value: object = INVALID
+
+    @property
+    def label(self) -> str:
+        """Name and place, for messages."""
+        return f"{name_of(self.call.function)} ({where(self.call.function)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """What a router provides for a type.
+
+    Attributes:
+        dependency: How values of the type are made.
+        place: File and line of the call of `provide`.
+    """
+
+    dependency: Dependency
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a function finds around it.
+
+    Attributes:
+        overrides: Functions to call in place of others, or of what a router provides for a type.
+        providers: By type.
+        pools: Names of the thread pools.
+        app_values: Those that have been asked for so far, in the order in which they can be made. Binding adds to them.
+    """
+
+    overrides: Mapping[Callable[..., object], Callable[..., object]] = field(
+        default_factory=dict[Callable[..., object], Callable[..., object]]
+    )
+    providers: Mapping[object, Provider] = field(default_factory=dict[object, Provider])
+    pools: Collection[str] = (HANDLERS,)
+    app_values: dict[object, AppValue] = field(default_factory=dict[object, AppValue])
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +204,15 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """Plain functions that run one after another in one visit to the thread pool."""
+    """Plain functions that run one after another in one visit to a thread pool.
+
+    Attributes:
+        steps: The functions, and perhaps the check between them.
+        pool: Name of the pool.
+    """
 
     steps: tuple[Call | Check, ...]
+    pool: str = HANDLERS
 
     @property
     def results(self) -> tuple[str, ...]:
@@ -158,6 +234,7 @@ class Binding:
         body: The value from the body, if any.
         result: Declared type of the result; `MISSING` if there is none.
         names: The names taken in the plan.
+        constants: Values that live as long as the application, by variable.
     """
 
     steps: tuple[Step, ...]
@@ -166,6 +243,7 @@ class Binding:
     body: ReadBody | None
     result: object
     names: Names
+    constants: Mapping[str, AppValue] = field(default_factory=dict[str, AppValue])
 
     @property
     def needs_request(self) -> bool:
@@ -185,14 +263,21 @@ class Binding:
         """
         first = 0 if self.body is None else self.steps.index(self.body) + 1
         for index, step in enumerate(self.steps[first:], first):
-            if isinstance(step, Call) and step.kind in (Kind.COROUTINE, Kind.ASYNC_GENERATOR) and may_wait(step.function):
+            if not isinstance(step, Call):
+                continue
+            if step.kind is Kind.ASYNC_MANAGER or (step.kind in (Kind.COROUTINE, Kind.ASYNC_GENERATOR) and may_wait(step.function)):
                 return index
         return None
 
     @property
     def opens(self) -> bool:
         """Whether a dependency has a tear-down."""
-        return any(isinstance(step, Call) and step.kind in (Kind.GENERATOR, Kind.ASYNC_GENERATOR) for step in self.steps)
+        return any(isinstance(step, Call) and step.kind.opens for step in self.steps)
+
+    @property
+    def ends_early(self) -> bool:
+        """Whether a dependency is torn down before the response starts."""
+        return any(isinstance(step, Call) and step.ends_early for step in self.steps)
 
 
 def bind(
@@ -200,9 +285,10 @@ def bind(
     path_parameters: Sequence[str],
     *,
     dependencies: Sequence[Dependency] = (),
-    overrides: Mapping[Callable[..., object], Callable[..., object]] | None = None,
+    surroundings: Surroundings | None = None,
     namespace: Mapping[str, object] | None = None,
     inline: bool = False,
+    pool: str | None = None,
     made: Mapping[str, type] | None = None,
 ) -> tuple[Binding | None, list[Problem]]:
     """The steps that serve a route, or the reasons why there can be none.
@@ -211,120 +297,217 @@ def bind(
         handler: The function of the route.
         path_parameters: Names in the path, in order.
         dependencies: Run before the handler; their results are dropped.
-        overrides: Functions to call in place of others, for tests.
+        surroundings: Providers, overrides, pools.
         namespace: Names visible where the handler was defined, beyond its module's, for annotations written as text.
         inline: Whether a plain handler runs on the event loop.
+        pool: The threads that a plain handler runs in.
         made: Types that the pattern's converters already make of path parameters; `object` if it is not known.
 
     Returns:
         The binding, and all problems found. Without problems there is a binding.
     """
-    binder = _Binder(path_parameters, overrides or {}, namespace or {}, made or {})
+    binder = Binder(surroundings or Surroundings(), path_parameters, namespace or {}, made or {})
     for dependency in dependencies:
         binder.dependency(dependency, used=False)
-    call = binder.call(handler, "result", inline=inline, is_handler=True)
+    call = binder.call(Dependency(handler, inline=inline, pool=pool), handler, "result", is_handler=True)
     binder.check_path(handler)
     if call is None or binder.problems:
         return None, binder.problems
     return binder.finish(call), []
 
 
-class _Binder:
-    """Collects the steps of one route. Lives as long as `bind` runs."""
+class Binder:
+    """Collects the steps of one route, or of one scope outside of any request.
+
+    Args:
+        surroundings: What functions find around them.
+        path_parameters: Names in the path, in order; `None` where there is no request.
+        namespace: Names for annotations written as text.
+        made: Types that the pattern's converters make.
+    """
 
     def __init__(
         self,
-        path_parameters: Sequence[str],
-        overrides: Mapping[Callable[..., object], Callable[..., object]],
+        surroundings: Surroundings,
+        path_parameters: Sequence[str] | None,
         namespace: Mapping[str, object],
         made: Mapping[str, type],
     ) -> None:
-        self.path_parameters = list(path_parameters)
-        self.overrides: dict[object, Callable[..., object]] = dict(overrides.items())
+        self.path_parameters = list(path_parameters or ())
+        self.surroundings = surroundings
+        self.overrides: dict[object, Callable[..., object]] = dict(surroundings.overrides.items())
         self.namespace = namespace
         self.made = made
         self.names = Names()
         self.problems: list[Problem] = []
         self.reads: list[Read] = []
         self.calls: list[Call] = []
+        self.constants: dict[str, AppValue] = {}
         self.body: ReadBody | None = None
         self.result: object = MISSING
         self.seen: dict[object, Call] = {}
         self.open: list[Callable[..., object]] = []
+        # Why nothing can be read from a request here, if nothing can: there is none, or what is bound outlives it.
+        self.no_request = "there is no request here" if path_parameters is None else ""
+        self.for_app: Callable[..., object] | None = None
 
     # What happens to one function.
 
-    def dependency(self, dependency: Dependency, name: str = "", *, used: bool = True) -> Call | None:
-        """The call for a dependency: the one there already is, or a new one. `name` is what the one who asks calls the result."""
-        identity = _identity(dependency.function)
-        key = (identity, dependency.inline)
+    def dependency(self, dependency: Dependency, name: str = "", *, used: bool = True) -> Call | AppValue | None:
+        """What a dependency gives: what is already there, or a new call. `name` is what the one who asks calls the result."""
+        identity = identity_of(dependency.function)
+        function = self.overrides.get(identity, dependency.function)
+        key = (identity, dependency.inline, dependency.lifetime, dependency.pool)
+        if self.for_app is not None and dependency.lifetime != "app":
+            self.problem(
+                "VELO_LIFETIME", f"{_outlives(self.for_app, 'the application', function, dependency.lifetime)}; make that one of 'app'"
+            )
+            return None
         if dependency.cached and key in self.seen:
             known = self.seen[key]
             if used and not known.used:
                 index = self.calls.index(known)
                 known = self.calls[index] = self.seen[key] = replace(known, used=True)
             return known
-        function = self.overrides.get(identity, dependency.function)
         if function in self.open:
-            path = " -> ".join(_name(one) for one in [*self.open[self.open.index(function) :], function])
+            path = " -> ".join(name_of(one) for one in [*self.open[self.open.index(function) :], function])
             self.problem(
                 "VELO_DEPENDENCY_CYCLE",
                 f"dependencies go round in a circle: {path} ({where(function)}); let one of them not ask for the next",
             )
             return None
         self.open.append(function)
-        call = self.call(function, name, inline=dependency.inline, used=used)
-        self.open.pop()
+        try:
+            if dependency.lifetime == "app":
+                return self.app_value(dependency, function, name, used=used)
+            call = self.call(dependency, function, name, used=used)
+        finally:
+            self.open.pop()
         if call is not None:
             self.calls.append(call)
             if dependency.cached:
                 self.seen[key] = call
         return call
 
-    def call(
-        self, function: Callable[..., object], wanted: str, *, inline: bool, used: bool = True, is_handler: bool = False
-    ) -> Call | None:
-        """Binds the parameters of a function."""
+    def app_value(self, dependency: Dependency, function: Callable[..., object], name: str, *, used: bool) -> AppValue | None:
+        """The value that lives as long as the application. All routes share it if they would make it of the same."""
+        outer = self.for_app, self.no_request
+        self.for_app, self.no_request = function, f"{name_of(function)} lives as long as the application"
         try:
-            signature, result = resolve(function, self.namespace)
+            signature = self.signature_of(function)
+            if signature is None:
+                return None
+            arguments = [
+                (parameter.name if parameter.kind is inspect.Parameter.KEYWORD_ONLY else None, parameter.name, bound)
+                for parameter, annotation in signature[0]
+                if isinstance(bound := self.parameter(function, parameter, annotation), AppValue)
+            ]
+        finally:
+            self.for_app, self.no_request = outer
+        kind = self.kind(dependency, function)
+        known = self.surroundings.app_values
+        key: object = (identity_of(function), kind, dependency.pool, *((parameter, bound) for _, parameter, bound in arguments))
+        value = known.get(key)
+        if value is None or not dependency.cached:
+            call = Call(
+                variable="value",
+                function=function,
+                name=name_of(function),
+                arguments=tuple((keyword, parameter) for keyword, parameter, _ in arguments),
+                kind=kind,
+                lifetime="app",
+                pool=dependency.pool or HANDLERS,
+            )
+            value = AppValue(call, {parameter: bound for _, parameter, bound in arguments})
+            known[key if dependency.cached else value] = value
+        if self.for_app is None and value not in self.constants.values():
+            self.constants[self.names.free(name or name_of(function))] = value
+        return value
+
+    def signature_of(self, function: Callable[..., object]) -> tuple[list[tuple[inspect.Parameter, Annotation]], Annotation | None] | None:
+        """Parameters and result of a function; `None` if there is a problem."""
+        try:
+            return resolve(function, self.namespace)
         except UnresolvedAnnotation as error:
             self.problem("VELO_ANNOTATION", str(error))
             return None
-        kind = kind_of(function, inline=inline)
+
+    def kind(self, dependency: Dependency, function: Callable[..., object]) -> Kind:
+        """How a function is called. Notes a problem if that does not agree with its pool."""
+        kind = kind_of(function, inline=dependency.inline, in_pool=dependency.pool is not None)
+        pool = dependency.pool
+        if pool is None:
+            return kind
+        if pool not in self.surroundings.pools:
+            known = ", ".join(repr(name) for name in self.surroundings.pools)
+            self.problem(
+                "VELO_POOL", f"{_label(function)} wants the pool {pool!r}, but there are {known}; add it: Velo(pools={{{pool!r}: 4}})"
+            )
+        elif not kind.blocks:
+            why = "inline=True keeps it on the event loop" if dependency.inline else f"as {kind.value} it runs on the event loop"
+            self.problem("VELO_POOL", f"{_label(function)} wants the pool {pool!r}, but {why}; leave one of the two away")
+        return kind
+
+    def call(
+        self, dependency: Dependency, function: Callable[..., object], wanted: str, *, used: bool = True, is_handler: bool = False
+    ) -> Call | None:
+        """Binds the parameters of a function."""
+        signature = self.signature_of(function)
+        if signature is None:
+            return None
+        parameters, result = signature
+        kind = self.kind(dependency, function)
         if is_handler:
             self.result = MISSING if result is None else result.type
-            if kind in (Kind.GENERATOR, Kind.ASYNC_GENERATOR):
-                message = f"the handler {_name(function)} ({where(function)}) yields; return a StreamingResponse of a generator instead"
-                self.problem("VELO_HANDLER", message)
-                return None
-        name = self.names.free(_name(function))
+        if is_handler and kind.opens:
+            message = f"the handler {name_of(function)} ({where(function)}) yields; return a StreamingResponse of a generator instead"
+            self.problem("VELO_HANDLER", message)
+            return None
+        name = self.names.free(name_of(function))
         arguments: list[tuple[str | None, str]] = []
         guards: list[str] = []
         needs_body = False
-        for parameter, annotation in signature:
+        lifetime = dependency.lifetime
+        for parameter, annotation in parameters:
             bound = self.parameter(function, parameter, annotation)
             if bound is None:
                 continue
             keyword = parameter.name if parameter.kind is inspect.Parameter.KEYWORD_ONLY else None
-            arguments.append((keyword, bound.variable))
+            arguments.append((keyword, self.variable_of(bound)))
             if isinstance(bound, Call):
                 guards += [bound.variable] if bound.guards else []
                 needs_body = needs_body or bound.needs_body
+                if bound.lifetime == "handler" and lifetime == "request" and not is_handler:
+                    lifetime = self.shortened(kind, function, bound)
             elif isinstance(bound, ReadBody):
                 guards.append(bound.variable)
                 needs_body = True
-            elif bound.can_fail:
+            elif isinstance(bound, Read) and bound.can_fail:
                 guards.append(bound.variable)
-        variable = self.names.free(wanted or f"{_name(function)}_result")
-        return Call(variable, function, name, tuple(arguments), kind, tuple(dict.fromkeys(guards)), needs_body, used)
+        variable = self.names.free(wanted or f"{name_of(function)}_result")
+        pool = dependency.pool or HANDLERS
+        return Call(variable, function, name, tuple(arguments), kind, tuple(dict.fromkeys(guards)), needs_body, used, lifetime, pool)
+
+    def shortened(self, kind: Kind, function: Callable[..., object], bound: Call) -> Lifetime:
+        """The lifetime of what asks for something that ends with the handler. What has a tear-down would still use it in there."""
+        if kind.opens:
+            message = _outlives(function, "the request", bound.function, "handler")
+            self.problem("VELO_LIFETIME", f"{message}; give both of them the same lifetime")
+        return "handler"
+
+    def variable_of(self, bound: Read | ReadBody | Call | AppValue) -> str:
+        """The name of a value in the plan."""
+        if isinstance(bound, AppValue):
+            return next(variable for variable, value in self.constants.items() if value is bound)
+        return bound.variable
 
     # What happens to one parameter.
 
     def parameter(
         self, function: Callable[..., object], parameter: inspect.Parameter, annotation: Annotation
-    ) -> Read | ReadBody | Call | None:
+    ) -> Read | ReadBody | Call | AppValue | None:
         """Where the value of a parameter comes from; `None` if it stays away, or if there is a problem."""
-        place = f"parameter {parameter.name!r} of {_name(function)} ({where(function)})"
+        place = f"parameter {parameter.name!r} of {_label(function)}"
         if isinstance(parameter.default, Dependency):
             return self.dependency(parameter.default, parameter.name)
         if isinstance(parameter.default, Marker):
@@ -336,6 +519,13 @@ class _Binder:
             return None
         if annotation.dependency is not None:
             return self.dependency(annotation.dependency, parameter.name)
+        provided = self.provided(parameter.name, annotation)
+        if provided is not None:
+            return self.dependency(provided, parameter.name)
+        if self.no_request:
+            if parameter.default is inspect.Parameter.empty or annotation.marker is not None:
+                self.problem("VELO_NO_REQUEST", f"{place} has no value, for {self.no_request}; {_advice(annotation)}")
+            return None
         default: object = MISSING if parameter.default is inspect.Parameter.empty else parameter.default
         if annotation.optional and default is MISSING:
             default = None
@@ -351,8 +541,26 @@ class _Binder:
                 return self.read_body(place, parameter.name, annotation, default)
             return self.read_parameter(place, parameter.name, annotation, marker, default)
         except TypeError as error:
+            if _is_service(annotation) and not annotation.constraints:
+                message = f"{place} is a {cast('type', target).__qualname__}, which nobody provides here and no request can be read as"
+                self.problem("VELO_NOT_PROVIDED", f"{message}; {_advice(annotation)}")
+                return None
             self.problem("VELO_TYPE", f"{place} has a type that cannot be read from a request: {error}")
             return None
+
+    def provided(self, name: str, annotation: Annotation) -> Dependency | None:
+        """What a router provides for the type of a parameter that does not say itself where it comes from."""
+        if annotation.marker is not None or name in self.path_parameters or not isinstance(annotation.type, Hashable):
+            return None
+        return self.provider_of(annotation.type)
+
+    def provider_of(self, kind: object) -> Dependency | None:
+        """What is provided for a type, or what takes its place in a test."""
+        provider = self.surroundings.providers.get(kind)
+        if provider is None:
+            return None
+        function = self.overrides.get(kind)
+        return provider.dependency if function is None else replace(provider.dependency, function=function)
 
     def _guess(self, name: str, target: object) -> Marker:
         if name in self.path_parameters:
@@ -414,7 +622,7 @@ class _Binder:
             names = ", ".join(f"{{{name}}}" for name in unused)
             self.problem(
                 "VELO_PATH_PARAMETER",
-                f"{_name(handler)} ({where(handler)}) does not take {names} of its path; add a parameter of that name",
+                f"{_label(handler)} does not take {names} of its path; add a parameter of that name",
             )
 
     def problem(self, code: str, message: str) -> None:
@@ -435,7 +643,7 @@ class _Binder:
         if any(read.can_fail for read in self.reads) or (self.body is not None and self.body.convert is not None):
             steps.append(Check())
         steps.append(handler)
-        return Binding(_hops(steps), handler, tuple(self.reads), self.body, self.result, self.names)
+        return Binding(_hops(steps), handler, tuple(self.reads), self.body, self.result, self.names, self.constants)
 
 
 def _hops(steps: Sequence[Step]) -> tuple[Step, ...]:
@@ -446,12 +654,16 @@ def _hops(steps: Sequence[Step]) -> tuple[Step, ...]:
     def close() -> None:
         trailing = [group.pop()] if group and isinstance(group[-1], Check) else []
         if group:
-            gathered.append(Hop(tuple(group)))
+            gathered.append(Hop(tuple(group), cast("Call", group[0]).pool))
         gathered.extend(trailing)
         group.clear()
 
     for step in steps:
-        if (isinstance(step, Call) and step.kind is Kind.THREAD) or (isinstance(step, Check) and group):
+        if isinstance(step, Call) and step.kind is Kind.THREAD:
+            if group and step.pool != cast("Call", group[0]).pool:
+                close()
+            group.append(step)
+        elif isinstance(step, Check) and group:
             group.append(step)
         else:
             close()
@@ -460,32 +672,26 @@ def _hops(steps: Sequence[Step]) -> tuple[Step, ...]:
     return tuple(gathered)
 
 
-def kind_of(function: Callable[..., object], *, inline: bool = False) -> Kind:
-    """How `function` has to be called; looks through partials and at the `__call__` of objects."""
-    target: object = function
-    while hasattr(target, "func") and hasattr(target, "keywords"):
-        target = cast("object", target.func)  # pyright: ignore[reportAttributeAccessIssue]: functools.partial, checked above
-    if not (inspect.isroutine(target) or inspect.isclass(target)):
-        target = type(target).__call__
-    if inspect.isasyncgenfunction(target):
-        return Kind.ASYNC_GENERATOR
-    if inspect.iscoroutinefunction(target):
-        return Kind.COROUTINE
-    if inspect.isgeneratorfunction(target):
-        return Kind.GENERATOR
-    # Making an object does not block; visiting a thread for it would cost a hundred times the call.
-    return Kind.INLINE if inline or inspect.isclass(target) else Kind.THREAD
+def _label(function: object) -> str:
+    return f"{name_of(function)} ({where(function)})"
 
 
-def _identity(function: object) -> object:
-    """What a function is known by: itself, or who it is if it has no hash, as the instance of a dataclass."""
-    return function if isinstance(function, Hashable) else id(function)
+def _outlives(function: object, whole: str, asked: object, lifetime: Lifetime) -> str:
+    return f"{_label(function)} lives as long as {whole}, but asks for {_label(asked)}, whose lifetime is {lifetime!r}"
 
 
-def _name(function: object) -> str:
-    while hasattr(function, "func"):
-        function = cast("object", function.func)  # pyright: ignore[reportAttributeAccessIssue]: functools.partial
-    return getattr(function, "__name__", type(function).__name__)
+def _is_service(annotation: Annotation) -> bool:
+    """Whether a parameter is of a class that somebody wrote, and does not say where it comes from."""
+    kind = annotation.type
+    return annotation.marker is None and isinstance(kind, type) and kind.__module__ != "builtins" and not issubclass(kind, Enum)
+
+
+def _advice(annotation: Annotation) -> str:
+    """What to do about a parameter that has no value."""
+    if _is_service(annotation):
+        name = cast("type", annotation.type).__name__
+        return f"provide it, router.provide({name}, ...), install the plugin that does, or write Annotated[{name}, Depends(...)]"
+    return "give it a default, or make it a dependency: Annotated[..., Depends(...)]"
 
 
 _SOURCES: dict[type[Marker], str] = {Query: "query", Header: "header", Cookie: "cookie", Path: "path"}

@@ -12,7 +12,6 @@ works with both objects. The names in the source are the user's own as far as th
 from __future__ import annotations
 
 import linecache
-from contextlib import asynccontextmanager, contextmanager
 from copy import deepcopy
 from functools import partial
 from types import CodeType
@@ -20,6 +19,7 @@ from typing import cast
 
 from velo_core.answers import problem, with_response_headers
 from velo_core.binding import MISSING, Binding, Call, Check, Hop, Kind, Read, ReadBody, Step
+from velo_core.calls import manager_of
 from velo_core.conversion import can_share
 from velo_core.errors import ValidationError
 from velo_core.names import Names
@@ -29,7 +29,7 @@ from velo_core.request import Adapter
 from velo_core.response import Response
 from velo_core.results import Result, Shape, encode_any
 from velo_core.teardown import Teardown
-from velo_core.threads import in_thread
+from velo_core.threads import HANDLERS
 from velo_core.types import INVALID
 from velo_core.watch import Deadline, Watch
 
@@ -102,6 +102,7 @@ class _Writer:
             "answer_error": self.plan.answer_error,
             "watch": lambda scope, receive: Watch(partial(adapter.client_leaves, scope, receive)),
             **self.constants,
+            **self._app_values(),
             **content_types,
             **keys,
         }
@@ -203,6 +204,8 @@ class _Writer:
                 depth += 1
             self._step(depth, step)
         self._result(endpoint.result, binding.handler.variable)
+        if binding.ends_early:
+            self.line(2, "await teardown.end_early()")
         self.line(1, "except Exception as error:")
         if self.light:
             self._end(endpoint)
@@ -346,13 +349,12 @@ class _Writer:
 
     def _expression(self, call: Call) -> str:
         arguments = ", ".join(variable if keyword is None else f"{keyword}={variable}" for keyword, variable in call.arguments)
-        if call.kind is Kind.ASYNC_GENERATOR:
-            self.constants[call.name] = asynccontextmanager(call.function)
-            return f"await teardown.enter({call.name}({arguments}))"
-        if call.kind is Kind.GENERATOR:
-            self.constants[call.name] = contextmanager(call.function)
-            return f"await teardown.enter_in_thread({call.name}({arguments}))"
-        self.constants[call.name] = call.function
+        early = ", early=True" if call.ends_early else ""
+        self.constants[call.name] = manager_of(call)
+        if call.kind in (Kind.ASYNC_GENERATOR, Kind.ASYNC_MANAGER):
+            return f"await teardown.enter({call.name}({arguments}){early})"
+        if call.kind in (Kind.GENERATOR, Kind.MANAGER):
+            return f"await teardown.enter_in_thread({call.name}({arguments}), {self._pool(call.pool)}{early})"
         return f"{'await ' if call.kind is Kind.COROUTINE else ''}{call.name}({arguments})"
 
     def _call(self, depth: int, call: Call) -> None:
@@ -369,14 +371,25 @@ class _Writer:
         self.line(depth, f"{call.variable} = {expression}" if call.used else expression)
 
     def _hop(self, depth: int, hop: Hop) -> None:
-        """A visit to the thread pool. A single call without conditions needs no function of its own but for its arguments."""
+        """A visit to a thread pool. A single call without conditions needs no function of its own but for its arguments."""
         self.line(depth, "def hop():")
         for step in hop.steps:
             self._step(depth + 1, step)
         results = hop.results
         if results:
             self.line(depth + 1, f"return {', '.join(results)}")
-        self.line(depth, f"{', '.join(results)} = await in_thread(hop)" if results else "await in_thread(hop)")
+        visit = f"await {self._pool(hop.pool)}(hop)"
+        self.line(depth, f"{', '.join(results)} = {visit}" if results else visit)
+
+    def _pool(self, pool: str) -> str:
+        """The name of what runs a function in the threads of a pool."""
+        name = "in_thread" if pool == HANDLERS else self.names.name_of(f"in_{pool}", self.plan.pools[pool])
+        self.constants[name] = self.plan.pools[pool].run
+        return name
+
+    def _app_values(self) -> dict[str, object]:
+        """The values that live as long as the application."""
+        return {} if self.served is None else {name: one.value for name, one in self.served.binding.constants.items()}
 
     def _result(self, result: Result, variable: str) -> None:
         """From the handler's result to a response or, in a light plan, to content if that is all there is to it."""
@@ -423,7 +436,6 @@ _SHARED: dict[str, object] = {
     "check_result": check_result,
     "deepcopy": deepcopy,
     "encode_any": encode_any,
-    "in_thread": in_thread,
     "parse_cookies": parse_cookies,
     "parse_query": parse_query,
     "ready": ready,

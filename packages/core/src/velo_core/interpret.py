@@ -6,14 +6,14 @@ takes no short cuts, so there is always a `Request`, always a `Response`, and ea
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import Awaitable, MutableMapping
+from contextlib import AsyncExitStack
 from copy import deepcopy
 from functools import partial
-from typing import TypeVar
 
 from velo_core.answers import with_response_headers
-from velo_core.binding import MISSING, Call, Check, Hop, Kind, Read, ReadBody, Step
+from velo_core.binding import MISSING, Call, Check, Hop, Read, ReadBody, Step
+from velo_core.calls import apply, run_call
 from velo_core.conversion import can_share
 from velo_core.errors import InvalidValue, ValidationError
 from velo_core.plan import Middleware, Plan, Refusal, Run, Served, check_response, ready
@@ -21,13 +21,10 @@ from velo_core.request import Adapter, Request
 from velo_core.response import Response
 from velo_core.results import Result, Shape, encode_any
 from velo_core.teardown import Teardown
-from velo_core.threads import in_thread
 from velo_core.types import INVALID
 from velo_core.watch import Deadline, Watch
 
 __all__ = ["interpreter"]
-
-T = TypeVar("T")
 
 
 def interpreter(plan: Plan, adapter: Adapter) -> Run:
@@ -79,7 +76,7 @@ class _Steps:
         self.plan = plan
         self.served = served
         self.request = request
-        self.values: MutableMapping[str, object] = {}
+        self.values: MutableMapping[str, object] = {name: one.value for name, one in served.binding.constants.items()}
         self.errors: list[InvalidValue] = []
 
     async def run(self) -> Response:
@@ -91,7 +88,9 @@ class _Steps:
                 if index == self.plan.watched_from:
                     stack.enter_context(Watch(self.request.client_leaves))
                 await self.step(step)
-        return written(self.served.result, self.values[self.served.binding.handler.variable])
+        response = written(self.served.result, self.values[self.served.binding.handler.variable])
+        await self.request.teardown.end_early()
+        return response
 
     async def step(self, step: Step) -> None:
         """Does one step."""
@@ -100,9 +99,9 @@ class _Steps:
         elif isinstance(step, ReadBody):
             self.values[step.variable] = await self.read_body(step)
         elif isinstance(step, Hop):
-            await in_thread(partial(self.hop, step))
+            await self.plan.pools[step.pool].run(partial(self.hop, step))
         elif isinstance(step, Call) and self.makes_sense(step):
-            self.values[step.variable] = await self.call(step)
+            self.values[step.variable] = await run_call(step, self.values, self.request.teardown, self.plan.pools)
         elif isinstance(step, Check):
             self.check()
 
@@ -142,27 +141,12 @@ class _Steps:
             if isinstance(step, Check):
                 self.check()
             elif self.makes_sense(step):
-                self.values[step.variable] = self.apply(step, step.function)
+                self.values[step.variable] = apply(step, step.function, self.values)
 
     def check(self) -> None:
         """Ends here if something did not fit."""
         if self.errors:
             raise ValidationError(self.errors)
-
-    async def call(self, call: Call) -> object:
-        """The result of a dependency or of the handler."""
-        if call.kind is Kind.ASYNC_GENERATOR:
-            return await self.request.teardown.enter(self.apply(call, asynccontextmanager(call.function)))
-        if call.kind is Kind.GENERATOR:
-            return await self.request.teardown.enter_in_thread(self.apply(call, contextmanager(call.function)))
-        result = self.apply(call, call.function)
-        return await result if call.kind is Kind.COROUTINE else result
-
-    def apply(self, call: Call, function: Callable[..., T]) -> T:
-        """Calls `function` with the arguments of `call`."""
-        positional = [self.values[variable] for keyword, variable in call.arguments if keyword is None]
-        named = {keyword: self.values[variable] for keyword, variable in call.arguments if keyword is not None}
-        return function(*positional, **named)
 
 
 def written(result: Result, value: object) -> Response:

@@ -13,12 +13,30 @@ A parameter without a marker is a path parameter if the path names it, the body 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
-from typing import TypeVar, cast, overload
+from typing import Literal, TypeAlias, TypedDict, TypeVar, Unpack, cast, get_args, overload
 
-__all__ = ["Body", "Cookie", "Dependency", "Depends", "Header", "Marker", "Path", "Query"]
+from velo_core.errors import SetupError
+
+__all__ = [
+    "Body",
+    "Cookie",
+    "Dependency",
+    "DependencyOptions",
+    "Depends",
+    "Factory",
+    "Header",
+    "Lifetime",
+    "Marker",
+    "Path",
+    "Query",
+    "dependency",
+]
 
 T = TypeVar("T")
+Lifetime: TypeAlias = Literal["request", "handler", "app"]
+"""When a dependency is torn down: after the last byte, before the first one, or when the application stops."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,31 +108,87 @@ class Dependency:
     Attributes:
         function: Called with its own parameters bound like a handler's.
         cached: Whether all who ask in one request share one result.
-        inline: Whether a plain function runs on the event loop instead of in the thread pool.
+        inline: Whether a plain function runs on the event loop instead of in a thread.
+        lifetime: When it is torn down.
+        pool: The threads that a plain function runs in; `None` for those of the handlers.
     """
 
     function: Callable[..., object]
     cached: bool = True
     inline: bool = False
+    lifetime: Lifetime = "request"
+    pool: str | None = None
 
 
+class DependencyOptions(TypedDict, total=False):
+    """What `Depends` and `Router.provide` take besides the function."""
+
+    cached: bool
+    inline: bool
+    lifetime: Lifetime
+    pool: str | None
+
+
+Factory: TypeAlias = (
+    Callable[..., AbstractAsyncContextManager[T]]
+    | Callable[..., AbstractContextManager[T]]
+    | Callable[..., AsyncIterator[T]]
+    | Callable[..., Iterator[T]]
+    | Callable[..., Awaitable[T]]
+    | Callable[..., T]
+)
+"""What gives a `T` when it is asked for as a dependency."""
+
+
+# In the order in which type checkers have to try them: a context manager is no awaitable, and everything is an object.
 @overload
-def Depends(function: Callable[..., AsyncIterator[T]], *, cached: bool = True, inline: bool = False) -> T: ...
+def Depends(function: Callable[..., AbstractAsyncContextManager[T]], **options: Unpack[DependencyOptions]) -> T: ...
 @overload
-def Depends(function: Callable[..., Iterator[T]], *, cached: bool = True, inline: bool = False) -> T: ...
+def Depends(function: Callable[..., AbstractContextManager[T]], **options: Unpack[DependencyOptions]) -> T: ...
 @overload
-def Depends(function: Callable[..., Awaitable[T]], *, cached: bool = True, inline: bool = False) -> T: ...
+def Depends(function: Callable[..., AsyncIterator[T]], **options: Unpack[DependencyOptions]) -> T: ...
 @overload
-def Depends(function: Callable[..., T], *, cached: bool = True, inline: bool = False) -> T: ...
-def Depends(function: Callable[..., object], *, cached: bool = True, inline: bool = False) -> object:  # noqa: N802 - the field's name for it
+def Depends(function: Callable[..., Iterator[T]], **options: Unpack[DependencyOptions]) -> T: ...
+@overload
+def Depends(function: Callable[..., Awaitable[T]], **options: Unpack[DependencyOptions]) -> T: ...
+@overload
+def Depends(function: Callable[..., T], **options: Unpack[DependencyOptions]) -> T: ...
+def Depends(  # noqa: N802 - the field's name for it
+    function: Callable[..., object],
+    *,
+    cached: bool = True,
+    inline: bool = False,
+    lifetime: Lifetime = "request",
+    pool: str | None = None,
+) -> object:
     """Asks for what `function` returns, or yields.
 
     Use it in an annotation, `Annotated[Session, Depends(open_session)]`, or as a default, `session: Session = Depends(open_session)`.
 
     Args:
-        function: A function, a coroutine function, a generator of one value (what follows the `yield` is tear-down), or a class. Its own
-            parameters are bound like those of a handler, further dependencies included.
+        function: A function, a coroutine function, a generator of one value (what follows the `yield` is tear-down), a function made with
+            `@contextmanager` or `@asynccontextmanager`, or a class; one that is a context manager is entered. Its own parameters are bound
+            like those of a handler, further dependencies included.
         cached: Whether everyone who asks for it in one request gets the same result.
-        inline: Whether a plain function runs on the event loop; the default is the thread pool, for it may block.
+        inline: Whether a plain function runs on the event loop; the default is a thread, for it may block.
+        lifetime: `"request"`: torn down after the last byte of the response. `"handler"`: torn down after the handler has returned and
+            before the response starts, so that what goes wrong then is answered. `"app"`: made once, when the application starts, and torn
+            down when it stops; it can ask only for others that live as long.
+        pool: Name of the pool in `Velo(pools=...)` whose threads a plain function, a generator or a context manager runs in.
+
+    Raises:
+        SetupError: the lifetime is none of these.
     """
-    return cast(object, Dependency(function, cached, inline))
+    return cast(object, dependency(function, cached=cached, inline=inline, lifetime=lifetime, pool=pool))
+
+
+def dependency(function: Callable[..., object], **options: Unpack[DependencyOptions]) -> Dependency:
+    """What `Depends` returns, with its own type.
+
+    Raises:
+        SetupError: the lifetime is not one of the three.
+    """
+    made = Dependency(function, **options)
+    if made.lifetime not in get_args(Lifetime):
+        raise SetupError("VELO_LIFETIME", f"{made.lifetime!r} is no lifetime of a dependency; write 'request', 'handler' or 'app'")
+    return made

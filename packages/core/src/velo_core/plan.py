@@ -7,7 +7,7 @@ definition of the same meaning, which the tests hold against it.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -17,6 +17,7 @@ from velo_core.errors import HTTPError
 from velo_core.request import Adapter, Request, RouteInfo
 from velo_core.response import Response
 from velo_core.results import Result
+from velo_core.threads import SHARED_POOLS, ThreadPool
 from velo_core.watch import OnDisconnect
 
 __all__ = ["CallNext", "Endpoint", "Middleware", "Plan", "Refusal", "Run", "Served"]
@@ -54,7 +55,7 @@ class Refusal:
     """
 
     name: str
-    answer: Callable[[tuple[object, ...]], Response | HTTPError]
+    answer: Callable[[tuple[object, ...]], Response | Exception]
     constant: HTTPError | None = None
 
 
@@ -72,6 +73,7 @@ class Plan:
         answer_error: Answers exceptions.
         route: What requests tell of their route.
         max_content_length: Bytes of body that are accepted.
+        pools: The threads for functions that may block, by name.
         timeout_seconds: What steps and handler may take together, without sending; no limit if `None`.
         on_disconnect: What becomes of the handler when the client leaves.
     """
@@ -82,6 +84,7 @@ class Plan:
     answer_error: AnswerError
     route: RouteInfo
     max_content_length: int
+    pools: Mapping[str, ThreadPool] = SHARED_POOLS
     timeout_seconds: float | None = None
     on_disconnect: OnDisconnect = "cancel"
 

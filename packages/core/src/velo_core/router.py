@@ -5,19 +5,22 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, TypedDict, TypeVar, Unpack, cast
+from typing import ClassVar, TypedDict, TypeVar, Unpack, cast, get_origin
 
 from velo_core.answers import ExceptionHandler
-from velo_core.binding import MISSING
+from velo_core.binding import MISSING, Provider
 from velo_core.errors import SetupError, where
-from velo_core.markers import Dependency
+from velo_core.hints import is_union
+from velo_core.markers import Dependency, DependencyOptions, Factory, dependency
 from velo_core.plan import Middleware
 from velo_core.plugin import Installation, Plugin
+from velo_core.request import Request
 from velo_core.routing import Converter, join
 from velo_core.watch import OnDisconnect
 
 __all__ = ["Inherited", "Route", "Router", "inherit"]
 
+T = TypeVar("T")
 Handler = TypeVar("Handler", bound=Callable[..., object])
 HandlesError = TypeVar("HandlesError", bound=Callable[..., object])
 IsMiddleware = TypeVar("IsMiddleware", bound=Callable[..., object])
@@ -36,6 +39,7 @@ class RouteOptions(TypedDict, total=False):
     timeout_seconds: float | None
     on_disconnect: OnDisconnect | None
     inline: bool
+    pool: str | None
     summary: str | None
     description: str | None
     deprecated: bool
@@ -61,6 +65,7 @@ class Route:
         timeout_seconds: What the handler and its dependencies may take; the router's if `None`.
         on_disconnect: What becomes of the handler when the client leaves; the router's if `None`.
         inline: Whether a plain function runs on the event loop.
+        pool: The threads that a plain function runs in; `None` for those of the handlers.
         summary: For documentation.
         description: For documentation.
         deprecated: For documentation.
@@ -82,6 +87,7 @@ class Route:
     timeout_seconds: float | None = None
     on_disconnect: OnDisconnect | None = None
     inline: bool = False
+    pool: str | None = None
     summary: str | None = None
     description: str | None = None
     deprecated: bool = False
@@ -101,6 +107,7 @@ class Inherited:
         exception_handlers: By class of exception.
         dependencies: Before every handler.
         converters: For patterns, by name.
+        providers: For parameters, by type.
         max_content_length: Bytes of body accepted.
         timeout_seconds: What handlers and their dependencies may take.
         on_disconnect: What becomes of handlers when the client leaves.
@@ -113,6 +120,7 @@ class Inherited:
     exception_handlers: Mapping[type[Exception], ExceptionHandler] = field(default_factory=dict[type[Exception], ExceptionHandler])
     dependencies: tuple[Dependency, ...] = ()
     converters: Mapping[str, Converter] = field(default_factory=dict[str, Converter])
+    providers: Mapping[object, Provider] = field(default_factory=dict[object, Provider])
     max_content_length: int = 0
     timeout_seconds: float | None = None
     on_disconnect: OnDisconnect = "cancel"
@@ -137,7 +145,7 @@ def inherit(parent: Inherited, child: Included) -> Inherited:
     | prefix, name | appends its own |
     | tags, dependencies | runs the parent's, then its own |
     | middleware | is inside the parent's |
-    | exception handlers, converters | has the parent's, and replaces those it defines itself |
+    | exception handlers, converters, providers | has the parent's, and replaces those it defines itself |
     | body limit | has the parent's unless it sets one |
     | routes, plugins | keeps to itself: neither the parent nor a sibling sees them |
     """
@@ -150,6 +158,7 @@ def inherit(parent: Inherited, child: Included) -> Inherited:
         exception_handlers={**parent.exception_handlers, **router.own_exception_handlers},
         dependencies=(*parent.dependencies, *router.own_dependencies),
         converters={**parent.converters, **router.own_converters},
+        providers={**parent.providers, **router.own_providers},
         max_content_length=parent.max_content_length if router.max_content_length is None else router.max_content_length,
         timeout_seconds=parent.timeout_seconds if router.timeout_seconds is None else router.timeout_seconds,
         on_disconnect=router.on_disconnect or parent.on_disconnect,
@@ -198,6 +207,7 @@ class Router:
         self.own_exception_handlers: dict[type[Exception], ExceptionHandler] = {}
         self.own_dependencies: list[Dependency] = [_dependency(one) for one in dependencies]
         self.own_converters: dict[str, Converter] = {}
+        self.own_providers: dict[object, Provider] = {}
         self.children: list[Included] = []
         self.installations: list[Installation] = []
         self._closed = False
@@ -219,6 +229,7 @@ class Router:
         timeout_seconds: float | None = None,
         on_disconnect: OnDisconnect | None = None,
         inline: bool = False,
+        pool: str | None = None,
         summary: str | None = None,
         description: str | None = None,
         deprecated: bool = False,
@@ -238,7 +249,8 @@ class Router:
             max_content_length: Bytes of request body that are accepted.
             timeout_seconds: What the handler and its dependencies may take together before the request is answered with 503.
             on_disconnect: What becomes of the handler when the client leaves; see `Router`.
-            inline: Whether a plain function runs on the event loop; the default is the thread pool.
+            inline: Whether a plain function runs on the event loop; the default is a thread.
+            pool: Name of the pool in `Velo(pools=...)` whose threads a plain function runs in.
             summary: For documentation.
             description: For documentation; the function's docstring if not given.
             deprecated: For documentation.
@@ -274,6 +286,7 @@ class Router:
                     timeout_seconds=timeout_seconds,
                     on_disconnect=on_disconnect,
                     inline=inline,
+                    pool=pool,
                     summary=summary,
                     description=description,
                     deprecated=deprecated,
@@ -376,6 +389,38 @@ class Router:
         """Runs `dependency`, a `Depends(...)`, before every handler of this router, after those that are already there."""
         self._open_for("dependency")
         self.own_dependencies.append(_dependency(dependency))
+
+    def provide(self, kind: type[T], function: Factory[T], **options: Unpack[DependencyOptions]) -> None:
+        """Gives every parameter of type `kind`, here and below, what `function` makes, in place of what is provided above.
+
+        Of handlers and of dependencies alike; one that says itself where its value comes from, by a marker or `Depends`, is left alone.
+
+        Args:
+            kind: A class, or a generic one with its arguments. A parameter has to be annotated with exactly this.
+            function: What `Depends` takes.
+            options: What `Depends` takes besides: `lifetime`, `cached`, `inline`, `pool`.
+
+        Raises:
+            SetupError: this router already provides the type; it is no class, or one that requests are read as; or the application has
+                already started.
+        """
+        self._open_for("provider")
+        frame = sys._getframe(1)
+        place = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+        made = kind if is_union(kind) else get_origin(kind) or kind
+        if not isinstance(made, type) or made.__module__ == "builtins" or issubclass(made, Request):
+            name = getattr(kind, "__qualname__", repr(kind))
+            message = (
+                f"{name} cannot be provided ({place}): parameters of that type are read from the request; make a class of your own for it"
+            )
+            raise SetupError("VELO_PROVIDER", message)
+        known = self.own_providers.get(kind)
+        if known is not None:
+            message = (
+                f"{made.__qualname__} is provided twice on one router, at {known.place} and at {place}; remove one, or use another router"
+            )
+            raise SetupError("VELO_PROVIDER_DUPLICATE", message)
+        self.own_providers[kind] = Provider(dependency(function, **options), place)
 
     def add_converter(self, name: str, converter: Converter) -> None:
         """Makes `{parameter:name}` usable in the patterns of this router and of those below it, in place of one that is inherited.

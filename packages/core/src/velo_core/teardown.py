@@ -1,7 +1,7 @@
-"""What a request opened, and how it is closed again.
+"""What was opened, and how it is closed again.
 
-A dependency that yields is open until the response has been sent; an error reaches it at its `yield`, before the error is answered, so
-that a transaction can be rolled back.
+A dependency that yields is open until the response has been sent, or with the lifetime `"handler"` until the handler has returned; an error
+reaches it at its `yield`, before the error is answered, so that a transaction can be rolled back.
 
 `contextlib.AsyncExitStack` is not used for one reason: there, a manager that swallows an error hides it from those outside of it. Here the
 client is told of the error in any case, so what was opened before must not take it for a success.
@@ -16,7 +16,7 @@ from contextvars import copy_context
 from typing import TypeAlias, TypeVar
 
 from velo_core.errors import error_reporter
-from velo_core.threads import in_thread
+from velo_core.threads import InThread, in_teardown_thread
 
 __all__ = ["Teardown"]
 
@@ -26,21 +26,24 @@ logger = logging.getLogger("velo")
 
 
 class Teardown:
-    """Closes, in reverse order, what was entered."""
+    """Closes, in reverse order, what was entered: first what is to be closed early, then the rest."""
 
-    __slots__ = ("_open",)
+    __slots__ = ("_early", "_open")
 
     def __init__(self) -> None:
         self._open: list[Leave] = []
+        self._early: list[Leave] = []
 
-    async def enter(self, manager: AbstractAsyncContextManager[T]) -> T:
-        """Enters `manager`, to be left at the end."""
+    async def enter(self, manager: AbstractAsyncContextManager[T], *, early: bool = False) -> T:
+        """Enters `manager`, to be left at the end; if `early`, before the response is sent."""
         value = await manager.__aenter__()
-        self._open.append(lambda error: manager.__aexit__(type(error) if error else None, error, error.__traceback__ if error else None))
+        (self._early if early else self._open).append(
+            lambda error: manager.__aexit__(type(error) if error else None, error, error.__traceback__ if error else None)
+        )
         return value
 
-    async def enter_in_thread(self, manager: AbstractContextManager[T]) -> T:
-        """Enters a blocking `manager` in the thread pool, to be left there as well, in the same context: variables it sets it can reset."""
+    async def enter_in_thread(self, manager: AbstractContextManager[T], in_thread: InThread, *, early: bool = False) -> T:
+        """Enters a blocking `manager` in a thread, to be left in one as well, in the same context: variables it sets it can reset."""
         context = copy_context()
         entered = False
 
@@ -53,10 +56,21 @@ class Teardown:
         async def leave(error: BaseException | None) -> None:
             if entered:
                 kind, trace = (type(error), error.__traceback__) if error else (None, None)
-                await in_thread(lambda: manager.__exit__(kind, error, trace), context)
+                await in_teardown_thread(lambda: manager.__exit__(kind, error, trace), context)
 
-        self._open.append(leave)  # before it is entered: whoever is cancelled while the thread opens something has to close it
+        # Before it is entered: whoever is cancelled while the thread opens something has to close it.
+        (self._early if early else self._open).append(leave)
         return await in_thread(enter, context)
+
+    async def end_early(self, error: BaseException | None = None) -> None:
+        """Closes what lives as long as the handler, because of `error` if there is one.
+
+        Raises:
+            BaseException: what a tear-down raised, else `error`.
+        """
+        ended = await _close(self._early, error)
+        if ended is not None:
+            raise ended
 
     async def fail(self, error: Exception) -> Exception:
         """Closes everything because of `error`.
@@ -65,14 +79,14 @@ class Teardown:
             The error to answer: the same one, or what a tear-down raised in its place. A tear-down that swallows the error changes nothing,
             neither for the answer nor for what was opened before.
         """
-        ended = await self._close(error)
+        ended = await self.close(error)
         if isinstance(ended, Exception):
             return ended
         raise ended or error
 
     async def finish(self, error: BaseException | None) -> None:
         """Closes everything after the response, or after `error` has kept it from being sent. What goes wrong now is logged."""
-        ended = await self._close(error)
+        ended = await self.close(error)
         if ended is error or ended is None:
             return
         if not isinstance(ended, Exception):
@@ -82,12 +96,16 @@ class Teardown:
         if reporter is not None:
             reporter(ended)
 
-    async def _close(self, error: BaseException | None) -> BaseException | None:
+    async def close(self, error: BaseException | None) -> BaseException | None:
         """Leaves everything, whatever happens. Returns the error as it is in the end."""
-        while self._open:
-            leave = self._open.pop()
-            try:
-                await leave(error)
-            except BaseException as raised:
-                error = raised
-        return error
+        return await _close(self._open, await _close(self._early, error))
+
+
+async def _close(opened: list[Leave], error: BaseException | None) -> BaseException | None:
+    while opened:
+        leave = opened.pop()
+        try:
+            await leave(error)
+        except BaseException as raised:
+            error = raised
+    return error

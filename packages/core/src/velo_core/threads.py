@@ -1,55 +1,141 @@
-"""The thread pool for plain functions, which may block.
+"""The thread pools for plain functions, which may block.
 
-One bounded pool for the whole process, made when first used. Its bound is a promise to the rest of the machine, not a tuning knob for
-speed: 40 threads wait well for slow databases and still fit into a small container.
+Every pool is bounded. Its bound is a promise to the rest of the machine, not a tuning knob for speed: 40 threads wait well for slow
+databases and still fit into a small container.
+
+Tear-downs have threads of their own. What is to be closed is what those who hold all other threads may be waiting for, such as the last
+connection of a database: behind them, it would never be its turn.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable, Coroutine, Mapping
+from threading import Lock
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
     from contextvars import Context
 
-__all__ = ["MAX_THREADS", "in_thread"]
+__all__ = [
+    "HANDLERS",
+    "HANDLERS_POOL",
+    "MAX_THREADS",
+    "SHARED_POOLS",
+    "TEARDOWN_POOL",
+    "InThread",
+    "ThreadPool",
+    "in_teardown_thread",
+    "in_thread",
+    "pools_of",
+]
 
 T = TypeVar("T")
-MAX_THREADS = 40
+MAX_THREADS: Final = 40
+HANDLERS: Final = "handlers"
+"""Name of the pool for everything that names no other."""
 
-_pool: ThreadPoolExecutor | None = None
+
+class InThread(Protocol):
+    """Runs a plain function in one of the pools."""
+
+    def __call__(self, function: Callable[[], T], context: Context | None = None) -> Coroutine[object, object, T]:
+        """What `function` returns."""
+        ...
 
 
-async def in_thread(function: Callable[[], T], context: Context | None = None) -> T:
-    """What `function` returns, called in the pool.
-
-    A thread cannot be interrupted. If the caller is cancelled meanwhile, this waits until the function has ended (or takes it back, if it
-    has not begun), so that nothing is closed while the thread still works with it.
+class ThreadPool:
+    """Threads for plain functions, at most `size` at once; who comes later waits. Threads are made when they are needed.
 
     Args:
-        context: Where `function` runs and leaves its changes of context variables; a copy of the caller's if `None`.
-
-    Raises:
-        RuntimeError: the function raised `StopIteration`, which no future can carry.
+        name: For the names of the threads.
+        size: Threads at most.
     """
-    import asyncio
-    from contextvars import copy_context
 
-    job = _threads().submit((copy_context() if context is None else context).run, _call, function)
-    try:
-        return await asyncio.wrap_future(job)
-    except asyncio.CancelledError:
-        if not job.cancel():
-            await _end_of(job)
-        raise
+    __slots__ = ("_executor", "_lock", "_name", "_size", "_submitted", "_begun", "_ended")
 
+    def __init__(self, name: str, size: int) -> None:
+        self._name = name
+        self._size = size
+        self._lock = Lock()
+        self._executor: ThreadPoolExecutor | None = None
+        self._submitted = self._begun = self._ended = 0
 
-def _call(function: Callable[[], T]) -> T:
-    try:
-        return function()
-    except StopIteration as error:  # as coroutines do it (PEP 479); before Python 3.12 the caller would wait for ever
-        raise RuntimeError("a plain function raised StopIteration") from error
+    def __repr__(self) -> str:
+        return f"<ThreadPool {self._name}: {self.busy} of {self._size} threads busy, {self.waiting} waiting>"
+
+    @property
+    def size(self) -> int:
+        """Threads at most."""
+        return self._size
+
+    @property
+    def waiting(self) -> int:
+        """Functions that wait for a thread."""
+        with self._lock:
+            return self._submitted - self._begun
+
+    @property
+    def busy(self) -> int:
+        """Functions that run."""
+        with self._lock:
+            return self._begun - self._ended
+
+    async def run(self, function: Callable[[], T], context: Context | None = None) -> T:
+        """What `function` returns, called in the pool.
+
+        A thread cannot be interrupted. If the caller is cancelled meanwhile, this waits until the function has ended (or takes it back, if
+        it has not begun), so that nothing is closed while the thread still works with it.
+
+        Args:
+            function: Called without arguments.
+            context: Where `function` runs and leaves its changes of context variables; a copy of the caller's if `None`.
+
+        Raises:
+            RuntimeError: the function raised `StopIteration`, which no future can carry.
+        """
+        import asyncio
+        from contextvars import copy_context
+
+        job = self._submit(copy_context() if context is None else context, function)
+        try:
+            return await asyncio.wrap_future(job)
+        except asyncio.CancelledError:
+            if job.cancel():
+                with self._lock:  # it neither runs nor waits any more
+                    self._submitted -= 1
+            else:
+                await _end_of(job)
+            raise
+
+    def close(self) -> None:
+        """Lets the threads end when they have nothing more to do. The pool can still be used: it makes new ones then."""
+        with self._lock:
+            executor, self._executor = self._executor, None
+        if executor is not None:
+            executor.shutdown(wait=False)
+
+    def _submit(self, context: Context, function: Callable[[], T]) -> Future[T]:
+        from concurrent.futures import ThreadPoolExecutor
+
+        with self._lock:
+            if self._executor is None:
+                prefix = "velo" if self._name == HANDLERS else f"velo-{self._name}"
+                self._executor = ThreadPoolExecutor(self._size, thread_name_prefix=prefix)
+            self._submitted += 1
+            return self._executor.submit(context.run, self._call, function)
+
+    def _call(self, function: Callable[[], T]) -> T:
+        with self._lock:
+            self._begun += 1
+        try:
+            return function()
+        except StopIteration as error:  # as coroutines do it (PEP 479); before Python 3.12 the caller would wait for ever
+            raise RuntimeError("a plain function raised StopIteration") from error
+        finally:
+            with self._lock:
+                self._ended += 1
 
 
 async def _end_of(job: Future[T]) -> None:
@@ -65,10 +151,28 @@ async def _end_of(job: Future[T]) -> None:
             continue
 
 
-def _threads() -> ThreadPoolExecutor:
-    global _pool  # noqa: PLW0603 - one pool for the process is what a bound on threads means
-    if _pool is None:
-        from concurrent.futures import ThreadPoolExecutor
+HANDLERS_POOL: Final = ThreadPool(HANDLERS, MAX_THREADS)
+"""The default pool, shared by all applications of the process."""
+TEARDOWN_POOL: Final = ThreadPool("teardown", MAX_THREADS)
+"""The lane for tear-downs. As wide as that for handlers, or it would hold up an application that commits behind its `yield`."""
 
-        _pool = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="velo")
-    return _pool
+SHARED_POOLS: Final[Mapping[str, ThreadPool]] = MappingProxyType({HANDLERS: HANDLERS_POOL})
+"""What an application has that defines no pools of its own."""
+
+in_thread: InThread = HANDLERS_POOL.run
+in_teardown_thread: InThread = TEARDOWN_POOL.run
+
+
+def pools_of(sizes: Mapping[str, int]) -> dict[str, ThreadPool]:
+    """Pools by name.
+
+    Args:
+        sizes: Threads at most, by name.
+
+    Raises:
+        ValueError: a pool has no name, or no thread.
+    """
+    for name, size in sizes.items():
+        if not name or size < 1:
+            raise ValueError(f"the pool {name!r} has {size!r} threads; give it a name, and at least one")
+    return {name: ThreadPool(name, size) for name, size in sizes.items()}

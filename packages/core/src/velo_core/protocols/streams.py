@@ -7,7 +7,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, I
 from contextvars import copy_context
 from typing import Final, TypeAlias, cast
 
-from velo_core.threads import in_thread
+from velo_core.threads import in_teardown_thread, in_thread
 
 __all__ = ["ClientGone", "close_content", "send_chunks"]
 
@@ -109,4 +109,4 @@ class _Threaded:
         """Closes the iterator if it can be closed."""
         closing: Callable[[], None] | None = getattr(self._iterator, "close", None)
         if closing is not None:
-            await in_thread(closing, self._context)
+            await in_teardown_thread(closing, self._context)
