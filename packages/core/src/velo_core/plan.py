@@ -8,7 +8,7 @@ definition of the same meaning, which the tests hold against it.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from velo_core.answers import AnswerError
@@ -84,7 +84,7 @@ class Plan:
     answer_error: AnswerError
     route: RouteInfo
     max_content_length: int
-    pools: Mapping[str, ThreadPool] = SHARED_POOLS
+    pools: Mapping[str, ThreadPool] = field(default_factory=lambda: SHARED_POOLS)
     timeout_seconds: float | None = None
     on_disconnect: OnDisconnect = "cancel"
 
