@@ -14,7 +14,9 @@ from velo_core import Depends, HTTPError, Lifetime, StreamingResponse, Velo
 
 PAGE = Path(__file__).parents[3] / "docs" / "dependencies.md"
 ROW = re.compile(r"^\| `(handler|request|app)` \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
-ROWS = [(lifetime, case, order.split(" → ")) for lifetime, case, order in ROW.findall(PAGE.read_text())] if PAGE.exists() else []
+if not PAGE.exists():  # away from the tree, where the wheel is tested, there is no documentation
+    pytest.skip("docs/dependencies.md is not here", allow_module_level=True)
+ROWS = [(lifetime, case, order.split(" → ")) for lifetime, case, order in ROW.findall(PAGE.read_text())]
 
 CASES = (
     "the handler returns",
