@@ -7,7 +7,8 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager, asyn
 from functools import partial
 from typing import Any, TypeVar, cast
 
-from velo_core.binding import Call, Kind
+from velo_core.callables import Kind
+from velo_core.steps import Call
 from velo_core.teardown import Teardown
 from velo_core.threads import ThreadPool
 

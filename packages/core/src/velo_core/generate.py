@@ -18,7 +18,7 @@ from types import CodeType
 from typing import cast
 
 from velo_core.answers import problem, with_response_headers
-from velo_core.binding import MISSING, Binding, Call, Check, Hop, Kind, Read, ReadBody, Step
+from velo_core.callables import Kind
 from velo_core.calls import manager_of
 from velo_core.conversion import can_share
 from velo_core.errors import ValidationError
@@ -28,9 +28,10 @@ from velo_core.plan import Middleware, Plan, Refusal, Run, Served, check_respons
 from velo_core.request import Adapter
 from velo_core.response import Response
 from velo_core.results import Result, Shape, encode_any
+from velo_core.steps import Binding, Call, Check, Hop, Read, ReadBody, Step
 from velo_core.teardown import Teardown
 from velo_core.threads import HANDLERS
-from velo_core.types import INVALID
+from velo_core.types import INVALID, MISSING
 from velo_core.watch import Deadline, Watch
 
 __all__ = ["compiled", "source_of"]

@@ -12,7 +12,6 @@ from copy import deepcopy
 from functools import partial
 
 from velo_core.answers import with_response_headers
-from velo_core.binding import MISSING, Call, Check, Hop, Read, ReadBody, Step
 from velo_core.calls import apply, run_call
 from velo_core.conversion import can_share
 from velo_core.errors import InvalidValue, ValidationError
@@ -20,8 +19,9 @@ from velo_core.plan import Middleware, Plan, Refusal, Run, Served, check_respons
 from velo_core.request import Adapter, Request
 from velo_core.response import Response
 from velo_core.results import Result, Shape, encode_any
+from velo_core.steps import Call, Check, Hop, Read, ReadBody, Step
 from velo_core.teardown import Teardown
-from velo_core.types import INVALID
+from velo_core.types import INVALID, MISSING
 from velo_core.watch import Deadline, Watch
 
 __all__ = ["interpreter"]

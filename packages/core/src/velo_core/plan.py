@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from velo_core.answers import AnswerError
-from velo_core.binding import Binding
 from velo_core.errors import HTTPError
 from velo_core.request import Adapter, Request, RouteInfo
 from velo_core.response import Response
 from velo_core.results import Result
+from velo_core.steps import Binding
 from velo_core.threads import SHARED_POOLS, ThreadPool
 from velo_core.watch import OnDisconnect
 

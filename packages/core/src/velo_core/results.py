@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Any, Union, cast, get_args, get_origin
 
-from velo_core.binding import MISSING
 from velo_core.codecs import backend_for
 from velo_core.hints import class_of, expand, is_union
 from velo_core.json import encode_json
 from velo_core.response import Response, content_type
 from velo_core.status import has_no_body
-from velo_core.types import HeaderPairs
+from velo_core.types import MISSING, HeaderPairs
 
 __all__ = ["Result", "Shape", "encode_any", "result_of"]
 

@@ -1,168 +1,31 @@
-"""`Router`, the one surface for registration, and what a child inherits from its parent."""
+"""`Router`, the one surface for registration."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import ClassVar, TypedDict, TypeVar, Unpack, cast, get_origin
+from typing import ClassVar, TypeVar, Unpack, cast, get_origin
 
 from velo_core.answers import ExceptionHandler
-from velo_core.binding import MISSING, Provider
 from velo_core.errors import SetupError, where
 from velo_core.hints import is_union
+from velo_core.inheritance import Included
 from velo_core.markers import Dependency, DependencyOptions, Factory, dependency
 from velo_core.plan import Middleware
 from velo_core.plugin import Installation, Plugin
 from velo_core.request import Request
-from velo_core.routing import Converter, join
+from velo_core.route import Route, RouteOptions
+from velo_core.routing import Converter
+from velo_core.steps import Provider
+from velo_core.types import MISSING
 from velo_core.watch import OnDisconnect
 
-__all__ = ["Inherited", "Route", "Router", "inherit"]
+__all__ = ["Router"]
 
 T = TypeVar("T")
 Handler = TypeVar("Handler", bound=Callable[..., object])
 HandlesError = TypeVar("HandlesError", bound=Callable[..., object])
 IsMiddleware = TypeVar("IsMiddleware", bound=Callable[..., object])
-
-
-class RouteOptions(TypedDict, total=False):
-    """What `Router.route` takes besides path and methods."""
-
-    name: str | None
-    tags: Sequence[str]
-    status_code: int | None
-    response_model: object
-    dependencies: Sequence[object]
-    middleware: Sequence[Middleware]
-    max_content_length: int | None
-    timeout_seconds: float | None
-    on_disconnect: OnDisconnect | None
-    inline: bool
-    pool: str | None
-    summary: str | None
-    description: str | None
-    deprecated: bool
-    include_in_schema: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """What the user declared. Nothing in it has been looked at yet.
-
-    Attributes:
-        path: Pattern below the router's prefix.
-        methods: Upper-case by convention, as received on the wire.
-        handler: The function.
-        name: For `url_for`; the function's name unless given.
-        named: Whether the name was given.
-        tags: For documentation.
-        status_code: Of the response; 200, or 204 for a handler annotated to return `None`, if not given.
-        response_model: Type that the result is written as, in place of the annotation.
-        dependencies: Run before the handler, for their effect.
-        middleware: Around this route alone.
-        max_content_length: Bytes of body accepted; the router's if `None`.
-        timeout_seconds: What the handler and its dependencies may take; the router's if `None`.
-        on_disconnect: What becomes of the handler when the client leaves; the router's if `None`.
-        inline: Whether a plain function runs on the event loop.
-        pool: The threads that a plain function runs in; `None` for those of the handlers.
-        summary: For documentation.
-        description: For documentation.
-        deprecated: For documentation.
-        include_in_schema: For documentation.
-        namespace: Names that were local where the handler was registered, for annotations written as text.
-    """
-
-    path: str
-    methods: tuple[str, ...]
-    handler: Callable[..., object]
-    name: str
-    named: bool = False
-    tags: tuple[str, ...] = ()
-    status_code: int | None = None
-    response_model: object = MISSING
-    dependencies: tuple[Dependency, ...] = ()
-    middleware: tuple[Middleware, ...] = ()
-    max_content_length: int | None = None
-    timeout_seconds: float | None = None
-    on_disconnect: OnDisconnect | None = None
-    inline: bool = False
-    pool: str | None = None
-    summary: str | None = None
-    description: str | None = None
-    deprecated: bool = False
-    include_in_schema: bool = True
-    namespace: Mapping[str, object] = field(default_factory=dict[str, object], repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Inherited:
-    """What lies above a route: the sum of its routers, outermost first.
-
-    Attributes:
-        prefix: Before every path.
-        name: Before every name.
-        tags: On every route.
-        middleware: Around every route, and around 404 and 405 below the prefix.
-        exception_handlers: By class of exception.
-        dependencies: Before every handler.
-        converters: For patterns, by name.
-        providers: For parameters, by type.
-        max_content_length: Bytes of body accepted.
-        timeout_seconds: What handlers and their dependencies may take.
-        on_disconnect: What becomes of handlers when the client leaves.
-    """
-
-    prefix: str = ""
-    name: str = ""
-    tags: tuple[str, ...] = ()
-    middleware: tuple[Middleware, ...] = ()
-    exception_handlers: Mapping[type[Exception], ExceptionHandler] = field(default_factory=dict[type[Exception], ExceptionHandler])
-    dependencies: tuple[Dependency, ...] = ()
-    converters: Mapping[str, Converter] = field(default_factory=dict[str, Converter])
-    providers: Mapping[object, Provider] = field(default_factory=dict[object, Provider])
-    max_content_length: int = 0
-    timeout_seconds: float | None = None
-    on_disconnect: OnDisconnect = "cancel"
-
-
-@dataclass(frozen=True, slots=True)
-class Included:
-    """A router in another one."""
-
-    router: Router
-    prefix: str
-    tags: tuple[str, ...]
-
-
-def inherit(parent: Inherited, child: Included) -> Inherited:
-    """What holds below `child`.
-
-    This is the whole rule of encapsulation:
-
-    | what | a child |
-    |---|---|
-    | prefix, name | appends its own |
-    | tags, dependencies | runs the parent's, then its own |
-    | middleware | is inside the parent's |
-    | exception handlers, converters, providers | has the parent's, and replaces those it defines itself |
-    | body limit | has the parent's unless it sets one |
-    | routes, plugins | keeps to itself: neither the parent nor a sibling sees them |
-    """
-    router = child.router
-    return Inherited(
-        prefix=join(join(parent.prefix, child.prefix), router.prefix),
-        name=parent.name + (f"{router.name}." if router.name else ""),
-        tags=tuple(dict.fromkeys((*parent.tags, *child.tags, *router.tags))),
-        middleware=(*parent.middleware, *router.own_middleware),
-        exception_handlers={**parent.exception_handlers, **router.own_exception_handlers},
-        dependencies=(*parent.dependencies, *router.own_dependencies),
-        converters={**parent.converters, **router.own_converters},
-        providers={**parent.providers, **router.own_providers},
-        max_content_length=parent.max_content_length if router.max_content_length is None else router.max_content_length,
-        timeout_seconds=parent.timeout_seconds if router.timeout_seconds is None else router.timeout_seconds,
-        on_disconnect=router.on_disconnect or parent.on_disconnect,
-    )
 
 
 class Router:

@@ -8,10 +8,11 @@ from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import TypeVar, cast, overload
 
-from velo_core.binding import AppValue, Binder, Call, Surroundings
+from velo_core.binding import Binder
 from velo_core.calls import run_call
 from velo_core.errors import SetupError
 from velo_core.markers import Dependency
+from velo_core.steps import AppValue, Call, Surroundings
 from velo_core.teardown import Teardown
 from velo_core.threads import ThreadPool
 from velo_core.types import INVALID

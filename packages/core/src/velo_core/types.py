@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Final, NamedTuple, TypeAlias, final
 
-__all__ = ["INVALID", "Address", "HeaderPairs", "Invalid"]
+__all__ = ["INVALID", "MISSING", "Address", "HeaderPairs", "Invalid", "Missing"]
 
 HeaderPairs: TypeAlias = list[tuple[str, str]]
 """Header fields as text: lower-case names, order kept, duplicates kept."""
@@ -27,3 +28,13 @@ class Invalid:
 
 INVALID: Final = Invalid()
 """Stands in a plan for a value that did not fit; why is in the list of errors beside it."""
+
+
+class Missing(Enum):
+    """The type of `MISSING`."""
+
+    MISSING = "MISSING"
+
+
+MISSING: Final = Missing.MISSING
+"""Stands for a default, or for an annotation, that was not given."""

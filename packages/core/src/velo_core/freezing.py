@@ -1,0 +1,281 @@
+"""From what is registered to what runs: `freeze` walks the routers, makes a plan of each route, and collects everything that is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import cast, get_args
+
+from velo_core.answers import AnswerError, answers
+from velo_core.binding import bind
+from velo_core.errors import HTTPError, Problem, SetupError, not_found, where
+from velo_core.inheritance import Included, Inherited, inherit
+from velo_core.json import JSONCodec
+from velo_core.plan import Plan, Refusal, Served
+from velo_core.plugin import Ready
+from velo_core.response import RedirectResponse, Response, check_status
+from velo_core.results import result_of
+from velo_core.route import Route
+from velo_core.router import Router
+from velo_core.routing import CONVERTERS, Fallback, Pattern, Table, join, parse
+from velo_core.scope import Container, not_started
+from velo_core.steps import Surroundings
+from velo_core.threads import ThreadPool
+from velo_core.watch import OnDisconnect
+
+__all__ = ["Freezer", "Frozen", "Mounted", "Settings", "as_started"]
+
+
+@dataclass(frozen=True, slots=True)
+class Mounted:
+    """A route in its place.
+
+    Attributes:
+        route: What the user declared.
+        pattern: The whole path.
+        inherited: What lies above it.
+        name: The whole name.
+    """
+
+    route: Route
+    pattern: Pattern
+    inherited: Inherited
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """What requests tell of their route; see `RouteInfo`."""
+
+    path: str
+    name: str | None
+    parameters: tuple[str, ...]
+    max_content_length: int
+    url_for: Callable[..., str]
+    json_codec: JSONCodec
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """What is left of the registration when the application starts.
+
+    Attributes:
+        routes: In the order of registration.
+        plans: One for each route and method.
+        fallbacks: For each prefix, what answers where no route does.
+        plugins: In the order of installation.
+        overrides: Those that the plans were made with.
+        container: What lives as long as the application.
+    """
+
+    routes: tuple[Mounted, ...]
+    plans: tuple[tuple[str, Pattern, Plan], ...]
+    fallbacks: tuple[tuple[Pattern, Fallback[Plan]], ...]
+    plugins: tuple[Ready, ...]
+    overrides: Mapping[Callable[..., object], Callable[..., object]]
+    container: Container
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the application says about all of its routes.
+
+    Attributes:
+        debug: Whether a 500 tells its traceback.
+        overrides: Functions to call in place of others.
+        pools: Threads, by name.
+        json_codec: JSON in and out.
+        url_for: The path of a route by its name.
+    """
+
+    debug: bool
+    overrides: Mapping[Callable[..., object], Callable[..., object]]
+    pools: Mapping[str, ThreadPool]
+    json_codec: JSONCodec
+    url_for: Callable[..., str]
+
+
+class Freezer:
+    """Turns what is registered into plans, and collects everything that is wrong with it. Lives as long as `freeze` runs."""
+
+    def __init__(self, root: Router, settings: Settings) -> None:
+        self.root = root
+        self.settings = settings
+        self.problems: list[Problem] = []
+        self.surroundings = Surroundings(overrides=dict(settings.overrides), pools=settings.pools)
+
+    def freeze(self, plugins: Sequence[Ready]) -> tuple[Frozen, list[Problem]]:
+        """What runs, and what is wrong. Only without problems does the first mean anything."""
+        routes: list[Mounted] = []
+        plans: list[tuple[str, Pattern, Plan]] = []
+        fallbacks: list[tuple[Pattern, Fallback[Plan]]] = []
+        for included, inherited in self.routers():
+            prefix = self.pattern(inherited.prefix, "", inherited, "a router")
+            if prefix is not None and not any(prefix.text == known.text for known, _ in fallbacks):
+                fallbacks.append((prefix, self.fallback(prefix, inherited)))
+            for route in included.router.own_routes:
+                self.route(route, inherited, routes, plans)
+        self.check_names(routes)
+        self.check_table(plans, fallbacks)
+        container = Container(replace(self.surroundings, providers=self.root.own_providers), self.settings.pools)
+        frozen = Frozen(tuple(routes), tuple(plans), tuple(fallbacks), tuple(plugins), self.surroundings.overrides, container)
+        return frozen, self.problems
+
+    # Routers and routes.
+
+    def routers(self) -> Iterator[tuple[Included, Inherited]]:
+        """Every router in each of its places, parents first."""
+        above = Inherited(converters=CONVERTERS)
+
+        def below(included: Included, parent: Inherited) -> Iterator[tuple[Included, Inherited]]:
+            try:
+                inherited = inherit(parent, included)
+            except SetupError as error:
+                self.problems += error.problems
+                return
+            yield included, inherited
+            for child in included.router.children:
+                yield from below(child, inherited)
+
+        yield from below(Included(self.root, "", ()), above)
+
+    def pattern(self, prefix: str, path: str, inherited: Inherited, owner: str) -> Pattern | None:
+        """The pattern, or a problem."""
+        try:
+            return parse(join(prefix, path), inherited.converters)
+        except SetupError as error:
+            self.problems += [Problem(one.code, f"{one.message} ({owner})") for one in error.problems]
+            return None
+
+    def route(self, route: Route, inherited: Inherited, routes: list[Mounted], plans: list[tuple[str, Pattern, Plan]]) -> None:
+        """Adds a route and its plans, or problems."""
+        pattern = self.pattern(inherited.prefix, route.path, inherited, f"{route.name}, {where(route.handler)}")
+        if pattern is None:
+            return
+        mounted = Mounted(route, pattern, inherited, inherited.name + route.name)
+        routes.append(mounted)
+        timeout_seconds = inherited.timeout_seconds if route.timeout_seconds is None else route.timeout_seconds
+        on_disconnect = route.on_disconnect or inherited.on_disconnect
+        self.check_options(f"{route.name} ({where(route.handler)})", timeout_seconds, on_disconnect)
+        parameters = tuple(parameter.name for parameter in pattern.parameters)
+        binding, problems = bind(
+            route.handler,
+            parameters,
+            dependencies=(*inherited.dependencies, *route.dependencies),
+            surroundings=replace(self.surroundings, providers=inherited.providers),
+            namespace=route.namespace,
+            inline=route.inline,
+            pool=route.pool,
+            made={parameter.name: parameter.converter.makes for parameter in pattern.parameters},
+        )
+        label = f"{', '.join(route.methods)} {pattern.text}"
+        self.problems += [Problem(one.code, f"{label}: {one.message}") for one in problems]
+        if binding is None:
+            return
+        try:
+            if route.status_code is not None:
+                check_status(route.status_code)
+            result = result_of(binding.result, route.response_model, route.status_code)
+        except (TypeError, ValueError) as error:
+            self.problems.append(
+                Problem("VELO_RESULT", f"{label}: the result of {route.name} ({where(route.handler)}) cannot be sent: {error}")
+            )
+            return
+        limit = inherited.max_content_length if route.max_content_length is None else route.max_content_length
+        for method in route.methods:
+            plan = Plan(
+                label=f"{method} {pattern.text}",
+                endpoint=Served(binding, result),
+                middleware=(*inherited.middleware, *route.middleware),
+                answer_error=self.answer_error(inherited),
+                route=Info(pattern.text, mounted.name, parameters, limit, self.settings.url_for, self.settings.json_codec),
+                max_content_length=limit,
+                pools=self.settings.pools,
+                timeout_seconds=timeout_seconds,
+                on_disconnect=on_disconnect,
+            )
+            plans.append((method, pattern, plan))
+
+    def check_options(self, place: str, timeout_seconds: float | None, on_disconnect: str) -> None:
+        """Reports options of a route that have no meaning."""
+        if timeout_seconds is not None and not timeout_seconds > 0:
+            message = f"the timeout_seconds of {place} is {timeout_seconds!r}; it has to be more than 0, or None for no limit"
+            self.problems.append(Problem("VELO_ROUTE_OPTION", message))
+        if on_disconnect not in get_args(OnDisconnect):
+            known = ", ".join(map(repr, get_args(OnDisconnect)))
+            self.problems.append(
+                Problem("VELO_ROUTE_OPTION", f"the on_disconnect of {place} is {on_disconnect!r}; it has to be one of {known}")
+            )
+
+    def answer_error(self, inherited: Inherited) -> AnswerError:
+        """What answers exceptions below a router."""
+        return answers(inherited.exception_handlers, debug=self.settings.debug)
+
+    def fallback(self, prefix: Pattern, inherited: Inherited) -> Fallback[Plan]:
+        """What answers below a router where no route does."""
+        watched = HTTPError in inherited.exception_handlers
+        answer_error = self.answer_error(inherited)
+        info = Info(prefix.text, None, (), inherited.max_content_length, self.settings.url_for, self.settings.json_codec)
+
+        def plan(label: str, refusal: Refusal) -> Plan:
+            limit = inherited.max_content_length
+            return Plan(f"{label} {prefix.text or '/'}", refusal, inherited.middleware, answer_error, info, limit, self.settings.pools)
+
+        return Fallback(
+            not_found=plan("404", Refusal("not_found", lambda values: not_found(), None if watched else not_found())),
+            method_not_allowed=plan("405", Refusal("method_not_allowed", _method_not_allowed)),
+            options=plan("OPTIONS", Refusal("allowed_methods", _allowed_methods)),
+            redirect=plan("308", Refusal("other_slash", lambda values: RedirectResponse(cast("str", values[0]), 308))),
+        )
+
+    # What is wrong between routes.
+
+    def check_names(self, routes: Sequence[Mounted]) -> None:
+        """Reports names that were given to more than one route; one whose router is included twice may keep its own."""
+        named: dict[str, Mounted] = {}
+        for mounted in routes:
+            if not mounted.route.named:
+                continue
+            first = named.setdefault(mounted.name, mounted)
+            if first.route is not mounted.route and first.pattern.text != mounted.pattern.text:
+                places = " and to ".join(f"{one.pattern.text} ({where(one.route.handler)})" for one in (first, mounted))
+                message = f"the name {mounted.name!r} is given to {places}; rename one, or name their routers"
+                self.problems.append(Problem("VELO_ROUTE_NAME", message))
+
+    def check_table(self, plans: Sequence[tuple[str, Pattern, Plan]], fallbacks: Sequence[tuple[Pattern, Fallback[Plan]]]) -> None:
+        """Reports methods and prefixes that cannot be, and routes that cannot be told apart."""
+        table: Table[Plan] = Table()
+        for method, pattern, plan in plans:
+            try:
+                table.add(method, pattern, plan)
+            except SetupError as error:
+                self.problems += [Problem(one.code, f"{one.message} ({_served_by(plan)})") for one in error.problems]
+        for prefix, fallback in fallbacks:
+            try:
+                table.add_fallback(prefix, fallback)
+            except SetupError as error:
+                self.problems += error.problems
+        for clash in table.freeze():
+            if clash.code == "VELO_ROUTE_PREFIX":  # the first router answers below a prefix that two have
+                continue
+            places = " and ".join(f"{_served_by(plan)}" for plan in clash.values)
+            self.problems.append(Problem(clash.code, f"{clash.message}: {places}; remove one or give it another path"))
+
+
+def as_started(plan: Plan) -> Plan:
+    """The plan, or one that answers that the application has not been started, if it takes what is made then."""
+    missing = not_started(plan.endpoint.binding.constants) if isinstance(plan.endpoint, Served) else None
+    return plan if missing is None else replace(plan, endpoint=Refusal("not_started", lambda values: missing))
+
+
+def _served_by(plan: Plan) -> str:
+    handler = cast("Served", plan.endpoint).binding.handler.function
+    return f"{getattr(handler, '__qualname__', handler)!s} ({where(handler)})"
+
+
+def _method_not_allowed(values: tuple[object, ...]) -> HTTPError:
+    return HTTPError(405, "This path does not answer to this method.", headers={"allow": cast("str", values[0])})
+
+
+def _allowed_methods(values: tuple[object, ...]) -> Response:
+    return Response(b"", 204, {"allow": cast("str", values[0])})

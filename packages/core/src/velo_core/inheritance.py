@@ -1,0 +1,89 @@
+"""What a router has from the one above it: the whole rule of encapsulation, in one function."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from velo_core.answers import ExceptionHandler
+from velo_core.markers import Dependency
+from velo_core.plan import Middleware
+from velo_core.routing import Converter, join
+from velo_core.steps import Provider
+from velo_core.watch import OnDisconnect
+
+if TYPE_CHECKING:
+    from velo_core.router import Router
+
+__all__ = ["Included", "Inherited", "inherit"]
+
+
+@dataclass(frozen=True, slots=True)
+class Inherited:
+    """What lies above a route: the sum of its routers, outermost first.
+
+    Attributes:
+        prefix: Before every path.
+        name: Before every name.
+        tags: On every route.
+        middleware: Around every route, and around 404 and 405 below the prefix.
+        exception_handlers: By class of exception.
+        dependencies: Before every handler.
+        converters: For patterns, by name.
+        providers: For parameters, by type.
+        max_content_length: Bytes of body accepted.
+        timeout_seconds: What handlers and their dependencies may take.
+        on_disconnect: What becomes of handlers when the client leaves.
+    """
+
+    prefix: str = ""
+    name: str = ""
+    tags: tuple[str, ...] = ()
+    middleware: tuple[Middleware, ...] = ()
+    exception_handlers: Mapping[type[Exception], ExceptionHandler] = field(default_factory=dict[type[Exception], ExceptionHandler])
+    dependencies: tuple[Dependency, ...] = ()
+    converters: Mapping[str, Converter] = field(default_factory=dict[str, Converter])
+    providers: Mapping[object, Provider] = field(default_factory=dict[object, Provider])
+    max_content_length: int = 0
+    timeout_seconds: float | None = None
+    on_disconnect: OnDisconnect = "cancel"
+
+
+@dataclass(frozen=True, slots=True)
+class Included:
+    """A router in another one."""
+
+    router: Router
+    prefix: str
+    tags: tuple[str, ...]
+
+
+def inherit(parent: Inherited, child: Included) -> Inherited:
+    """What holds below `child`.
+
+    This is the whole rule of encapsulation:
+
+    | what | a child |
+    |---|---|
+    | prefix, name | appends its own |
+    | tags, dependencies | runs the parent's, then its own |
+    | middleware | is inside the parent's |
+    | exception handlers, converters, providers | has the parent's, and replaces those it defines itself |
+    | body limit | has the parent's unless it sets one |
+    | routes, plugins | keeps to itself: neither the parent nor a sibling sees them |
+    """
+    router = child.router
+    return Inherited(
+        prefix=join(join(parent.prefix, child.prefix), router.prefix),
+        name=parent.name + (f"{router.name}." if router.name else ""),
+        tags=tuple(dict.fromkeys((*parent.tags, *child.tags, *router.tags))),
+        middleware=(*parent.middleware, *router.own_middleware),
+        exception_handlers={**parent.exception_handlers, **router.own_exception_handlers},
+        dependencies=(*parent.dependencies, *router.own_dependencies),
+        converters={**parent.converters, **router.own_converters},
+        providers={**parent.providers, **router.own_providers},
+        max_content_length=parent.max_content_length if router.max_content_length is None else router.max_content_length,
+        timeout_seconds=parent.timeout_seconds if router.timeout_seconds is None else router.timeout_seconds,
+        on_disconnect=router.on_disconnect or parent.on_disconnect,
+    )

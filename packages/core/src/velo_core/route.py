@@ -1,0 +1,83 @@
+"""`Route`: what the user declared, before anybody has looked at it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypedDict
+
+from velo_core.markers import Dependency
+from velo_core.plan import Middleware
+from velo_core.types import MISSING
+from velo_core.watch import OnDisconnect
+
+__all__ = ["Route", "RouteOptions"]
+
+
+class RouteOptions(TypedDict, total=False):
+    """What `Router.route` takes besides path and methods."""
+
+    name: str | None
+    tags: Sequence[str]
+    status_code: int | None
+    response_model: object
+    dependencies: Sequence[object]
+    middleware: Sequence[Middleware]
+    max_content_length: int | None
+    timeout_seconds: float | None
+    on_disconnect: OnDisconnect | None
+    inline: bool
+    pool: str | None
+    summary: str | None
+    description: str | None
+    deprecated: bool
+    include_in_schema: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What the user declared. Nothing in it has been looked at yet.
+
+    Attributes:
+        path: Pattern below the router's prefix.
+        methods: Upper-case by convention, as received on the wire.
+        handler: The function.
+        name: For `url_for`; the function's name unless given.
+        named: Whether the name was given.
+        tags: For documentation.
+        status_code: Of the response; 200, or 204 for a handler annotated to return `None`, if not given.
+        response_model: Type that the result is written as, in place of the annotation.
+        dependencies: Run before the handler, for their effect.
+        middleware: Around this route alone.
+        max_content_length: Bytes of body accepted; the router's if `None`.
+        timeout_seconds: What the handler and its dependencies may take; the router's if `None`.
+        on_disconnect: What becomes of the handler when the client leaves; the router's if `None`.
+        inline: Whether a plain function runs on the event loop.
+        pool: The threads that a plain function runs in; `None` for those of the handlers.
+        summary: For documentation.
+        description: For documentation.
+        deprecated: For documentation.
+        include_in_schema: For documentation.
+        namespace: Names that were local where the handler was registered, for annotations written as text.
+    """
+
+    path: str
+    methods: tuple[str, ...]
+    handler: Callable[..., object]
+    name: str
+    named: bool = False
+    tags: tuple[str, ...] = ()
+    status_code: int | None = None
+    response_model: object = MISSING
+    dependencies: tuple[Dependency, ...] = ()
+    middleware: tuple[Middleware, ...] = ()
+    max_content_length: int | None = None
+    timeout_seconds: float | None = None
+    on_disconnect: OnDisconnect | None = None
+    inline: bool = False
+    pool: str | None = None
+    summary: str | None = None
+    description: str | None = None
+    deprecated: bool = False
+    include_in_schema: bool = True
+    namespace: Mapping[str, object] = field(default_factory=dict[str, object], repr=False)

@@ -1,0 +1,238 @@
+"""What happens for one request, as data: the steps that a plan runs.
+
+`binding` writes them down, `generate` and `interpret` turn them into coroutines. Nothing here reads a signature or runs anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from velo_core.annotations import Annotation
+from velo_core.callables import Kind, name_of
+from velo_core.conversion import BodyConvert, ParameterConvert
+from velo_core.errors import where
+from velo_core.markers import Dependency, Lifetime
+from velo_core.names import Names
+from velo_core.threads import HANDLERS
+from velo_core.types import INVALID, MISSING
+from velo_core.watch import may_wait
+
+__all__ = ["AppValue", "Binding", "Call", "Check", "Hop", "Provider", "Read", "ReadBody", "Step", "Surroundings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Takes one value from the head of the request.
+
+    Attributes:
+        variable: Name of the value in the plan.
+        source: `"path"`, `"query"`, `"header"`, `"cookie"` or `"request"`.
+        key: Name on the wire.
+        index: Position among the path parameters.
+        many: Whether all values of that name are wanted, as a list.
+        convert: Makes the value of the declared type, or `INVALID`; `None` to keep the text.
+        default: Value if there is none; `MISSING` if it is required.
+        declared: What the signature says; `None` for the request itself.
+    """
+
+    variable: str
+    source: str
+    key: str
+    index: int = -1
+    many: bool = False
+    convert: ParameterConvert | None = None
+    default: object = MISSING
+    declared: Annotation | None = None
+
+    @property
+    def can_fail(self) -> bool:
+        """Whether the value may turn out to be `INVALID`."""
+        return self.convert is not None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBody:
+    """Reads the body and makes a value of it.
+
+    Attributes:
+        variable: Name of the value in the plan.
+        convert: Makes the value from the bytes and the media type, or `INVALID`; `None` to keep the bytes.
+        declared: What the signature says.
+        default: Value for an empty body; `MISSING` if it is required.
+    """
+
+    variable: str
+    convert: BodyConvert | None
+    declared: Annotation
+    default: object = MISSING
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Calls a dependency, or at the end the handler.
+
+    Attributes:
+        variable: Name of the result in the plan.
+        function: What is called.
+        name: Name of the function in the plan.
+        arguments: Pairs of keyword (`None` for a positional argument) and variable, in order.
+        kind: How it is called.
+        guards: Variables that must be valid for the call to make sense.
+        needs_body: Whether an argument comes from the body, directly or not.
+        used: Whether anyone takes the result.
+        lifetime: How long the result is good: of what has no tear-down, as long as all that it was made from.
+        pool: Name of the threads it runs in, if it blocks.
+    """
+
+    variable: str
+    function: Callable[..., Any]
+    name: str
+    arguments: tuple[tuple[str | None, str], ...]
+    kind: Kind
+    guards: tuple[str, ...] = ()
+    needs_body: bool = False
+    used: bool = True
+    lifetime: Lifetime = "request"
+    pool: str = HANDLERS
+
+    @property
+    def ends_early(self) -> bool:
+        """Whether there is a tear-down that has to run before the response starts."""
+        return self.kind.opens and self.lifetime == "handler"
+
+
+@dataclass(eq=False, slots=True)
+class AppValue:
+    """What a dependency gives that lives as long as the application. There is one for all who ask for the same.
+
+    Attributes:
+        call: How it is made.
+        arguments: What it is made from, by the variables of `call`.
+        value: What it is while the application runs, else `INVALID`.
+    """
+
+    call: Call
+    arguments: Mapping[str, AppValue]
+    value: object = INVALID
+
+    @property
+    def label(self) -> str:
+        """Name and place, for messages."""
+        return f"{name_of(self.call.function)} ({where(self.call.function)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """What a router provides for a type.
+
+    Attributes:
+        dependency: How values of the type are made.
+        place: File and line of the call of `provide`.
+    """
+
+    dependency: Dependency
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a function finds around it.
+
+    Attributes:
+        overrides: Functions to call in place of others, or of what a router provides for a type.
+        providers: By type.
+        pools: Names of the thread pools.
+        app_values: Those that have been asked for so far, in the order in which they can be made. Binding adds to them.
+    """
+
+    overrides: Mapping[Callable[..., object], Callable[..., object]] = field(
+        default_factory=dict[Callable[..., object], Callable[..., object]]
+    )
+    providers: Mapping[object, Provider] = field(default_factory=dict[object, Provider])
+    pools: Collection[str] = (HANDLERS,)
+    app_values: dict[object, AppValue] = field(default_factory=dict[object, AppValue])
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Answers 422 with all that did not fit so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """Plain functions that run one after another in one visit to a thread pool.
+
+    Attributes:
+        steps: The functions, and perhaps the check between them.
+        pool: Name of the pool.
+    """
+
+    steps: tuple[Call | Check, ...]
+    pool: str = HANDLERS
+
+    @property
+    def results(self) -> tuple[str, ...]:
+        """Variables that are taken from the visit: what later steps use, or the handler's result."""
+        return tuple(step.variable for step in self.steps if isinstance(step, Call) and step.used)
+
+
+Step: TypeAlias = Read | ReadBody | Call | Check | Hop
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """How a handler is called.
+
+    Attributes:
+        steps: What happens, in order; the last one calls the handler.
+        handler: The call of the handler.
+        reads: The values from the head of the request.
+        body: The value from the body, if any.
+        result: Declared type of the result; `MISSING` if there is none.
+        names: The names taken in the plan.
+        constants: Values that live as long as the application, by variable.
+    """
+
+    steps: tuple[Step, ...]
+    handler: Call
+    reads: tuple[Read, ...]
+    body: ReadBody | None
+    result: object
+    names: Names
+    constants: Mapping[str, AppValue] = field(default_factory=dict[str, AppValue])
+
+    @property
+    def needs_request(self) -> bool:
+        """Whether something asks for the `Request` object."""
+        return any(read.source == "request" for read in self.reads)
+
+    @property
+    def can_fail(self) -> bool:
+        """Whether the request can have values that do not fit."""
+        return any(isinstance(step, Check) or (isinstance(step, Hop) and Check() in step.steps) for step in self.steps)
+
+    @property
+    def watched_from(self) -> int | None:
+        """Index of the step from which on it is worth to know whether the client is still there; `None` if nothing waits.
+
+        Not before the body has been read: whoever reads it hears of the end of the connection as well.
+        """
+        first = 0 if self.body is None else self.steps.index(self.body) + 1
+        for index, step in enumerate(self.steps[first:], first):
+            if not isinstance(step, Call):
+                continue
+            if step.kind is Kind.ASYNC_MANAGER or (step.kind in (Kind.COROUTINE, Kind.ASYNC_GENERATOR) and may_wait(step.function)):
+                return index
+        return None
+
+    @property
+    def opens(self) -> bool:
+        """Whether a dependency has a tear-down."""
+        return any(isinstance(step, Call) and step.kind.opens for step in self.steps)
+
+    @property
+    def ends_early(self) -> bool:
+        """Whether a dependency is torn down before the response starts."""
+        return any(isinstance(step, Call) and step.ends_early for step in self.steps)
