@@ -1,0 +1,363 @@
+"""What a request may cost, in counts: they say the same on every machine, however busy it is.
+
+Counted is what Velo adds. The handlers, the dependencies and the server's side stand in this file, and what runs in here is left out. Each
+budget is what was measured when it was last written down, so a number that grows fails and one that shrinks may be written down anew. Time
+is measured elsewhere, in `benchmarks/`.
+"""
+
+import gc
+import subprocess
+import sys
+import tracemalloc
+from collections.abc import Callable, Coroutine
+from types import CodeType, FrameType
+from typing import Annotated, Any, NamedTuple, TypeAlias
+
+import msgspec
+import pytest
+
+from velo_core import CallNext, Depends, Header, Manifest, Plugin, Query, Request, Response, Router, Velo
+
+HERE = __file__
+Call: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
+Serve: TypeAlias = "Callable[[Velo, Sent], Call]"
+
+
+class Item(msgspec.Struct):
+    name: str
+    price: float
+    tags: list[str] = []
+
+
+async def plaintext() -> str:
+    return "Hello, World!"
+
+
+async def data() -> dict[str, str]:
+    return {"message": "Hello, World!"}
+
+
+async def user(user_id: int, verbose: bool = False, page: Annotated[int, Query(ge=1)] = 2) -> dict[str, int]:
+    return {"user_id": user_id, "verbose": verbose, "page": page}
+
+
+async def add(item: Item) -> Item:
+    return item
+
+
+async def base() -> int:
+    return 1
+
+
+async def middle(base: Annotated[int, Depends(base)]) -> int:
+    return base + 1
+
+
+async def total(middle: Annotated[int, Depends(middle)], base: Annotated[int, Depends(base)]) -> dict[str, int]:
+    return {"sum": middle + base}
+
+
+async def host(host: Annotated[str, Header()]) -> str:
+    return host
+
+
+async def around(request: Request, call_next: CallNext) -> Response:
+    return await call_next(request)
+
+
+def application() -> Velo:
+    app = Velo()
+    app.get("/plaintext")(plaintext)
+    app.get("/json")(data)
+    app.get("/users/{user_id}")(user)
+    app.post("/items", status_code=201)(add)
+    app.get("/dep")(total)
+    app.get("/host")(host)
+    app.get("/around", middleware=[around])(data)
+    return app
+
+
+# The server's side.
+
+
+class Sent(NamedTuple):
+    """A request, as every protocol is told of it."""
+
+    method: str
+    path: str
+    query_string: str = ""
+    body: bytes = b""
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        pairs = [("host", "127.0.0.1"), ("accept", "*/*"), ("user-agent", "test")]
+        if self.body:
+            pairs += [("content-type", "application/json"), ("content-length", str(len(self.body)))]
+        return pairs
+
+
+REQUESTS = {
+    "plaintext": Sent("GET", "/plaintext"),
+    "json": Sent("GET", "/json"),
+    "params": Sent("GET", "/users/42", "verbose=true&page=3"),
+    "body": Sent("POST", "/items", body=b'{"name":"hoodie","price":49.99,"tags":["a","b"]}'),
+    "dependencies": Sent("GET", "/dep"),
+    "header": Sent("GET", "/host"),
+    "middleware": Sent("GET", "/around"),
+    "not found": Sent("GET", "/nope"),
+}
+
+
+def asgi(app: Velo, sent: Sent) -> Call:
+    """A call of the application as an ASGI server makes it."""
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": sent.method,
+        "scheme": "http",
+        "path": sent.path,
+        "raw_path": sent.path.encode(),
+        "query_string": sent.query_string.encode(),
+        "root_path": "",
+        "headers": [(name.encode(), value.encode()) for name, value in sent.headers],
+        "client": ("127.0.0.1", 5555),
+        "server": ("127.0.0.1", 8000),
+    }
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": sent.body, "more_body": False}
+
+    async def send(message: dict[str, object]) -> None:
+        pass
+
+    target: Any = app
+    return lambda: target(dict(scope), receive, send)
+
+
+class RSGIHeaders(dict[str, str]):
+    """Only what the protocol has."""
+
+    def get_all(self, key: str) -> list[str]:
+        return [self[key]] if key in self else []
+
+
+class RSGIScope:
+    def __init__(self, sent: Sent) -> None:
+        self.proto, self.http_version = "http", "1.1"
+        self.method, self.path, self.query_string = sent.method, sent.path, sent.query_string
+        self.headers = RSGIHeaders(sent.headers)
+
+
+class RSGIProtocol:
+    def __init__(self, sent: Sent) -> None:
+        self.sent = sent
+
+    async def __call__(self) -> bytes:
+        return self.sent.body
+
+    def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        pass
+
+
+def rsgi(app: Velo, sent: Sent) -> Call:
+    """A call of the application as an RSGI server makes it."""
+    scope, protocol = RSGIScope(sent), RSGIProtocol(sent)
+    target: Any = app
+    return lambda: target.__rsgi__(scope, protocol)
+
+
+PROTOCOLS: dict[str, Serve] = {"asgi": asgi, "rsgi": rsgi}
+
+
+def run(call: Call) -> None:
+    """Runs a call to its end. Nothing in here waits, so it needs no event loop."""
+    try:
+        call().send(None)
+    except StopIteration:
+        return
+    raise AssertionError("a request waits")
+
+
+# The counters.
+
+
+def calls(call: Call) -> tuple[int, int]:
+    """Frames and calls of other functions, of a second request: the first one makes the plans."""
+    frames, c_calls = 0, 0
+
+    def profile(frame: FrameType, event: str, argument: object) -> None:
+        nonlocal frames, c_calls
+        if frame.f_code.co_filename != HERE:
+            frames += event == "call"
+            c_calls += event == "c_call"
+
+    run(call)
+    sys.setprofile(profile)
+    try:
+        run(call)
+    finally:
+        sys.setprofile(None)
+    return frames, c_calls
+
+
+if sys.version_info >= (3, 12):
+
+    def instructions(call: Call) -> int:
+        """The instructions of a request."""
+        monitoring, tool, count = sys.monitoring, sys.monitoring.OPTIMIZER_ID, 0
+
+        def on_instruction(code: CodeType, offset: int) -> None:
+            nonlocal count
+            count += code.co_filename != HERE
+
+        monitoring.use_tool_id(tool, "budgets")
+        monitoring.register_callback(tool, monitoring.events.INSTRUCTION, on_instruction)
+        monitoring.set_events(tool, monitoring.events.INSTRUCTION)
+        try:
+            run(call)
+        finally:
+            monitoring.set_events(tool, 0)
+            monitoring.free_tool_id(tool)
+        return count
+
+else:
+
+    def instructions(call: Call) -> int:
+        """Python 3.11 cannot count them in passing."""
+        return 0
+
+
+def peak_bytes(call: Call) -> int:
+    """The memory that a request holds at its worst, beyond what is there before."""
+    run(call)
+    tracemalloc.start()
+    try:
+        run(call)
+        gc.collect()
+        tracemalloc.reset_peak()
+        before, _ = tracemalloc.get_traced_memory()
+        run(call)
+        return tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+
+
+# The budgets.
+
+
+class Budget(NamedTuple):
+    """What a request may cost.
+
+    Attributes:
+        frames: Python functions that start or go on.
+        c_calls: Calls of functions that are not written in Python.
+        instructions: Of bytecode, where Python can count them: the most of 3.12 and 3.13.
+        peak_bytes: Memory at its worst, with what the server's side in this file needs.
+    """
+
+    frames: int
+    c_calls: int
+    instructions: int
+    peak_bytes: int
+
+
+BUDGETS = {
+    ("asgi", "plaintext"): Budget(3, 7, 121, 1358),
+    ("rsgi", "plaintext"): Budget(3, 4, 72, 512),
+    ("asgi", "json"): Budget(8, 8, 176, 1609),
+    ("rsgi", "json"): Budget(8, 5, 126, 968),
+    ("asgi", "params"): Budget(25, 27, 530, 2947),
+    ("rsgi", "params"): Budget(25, 23, 473, 2411),
+    ("asgi", "body"): Budget(12, 17, 365, 1861),
+    ("rsgi", "body"): Budget(11, 11, 208, 971),
+    ("asgi", "dependencies"): Budget(8, 8, 192, 1625),
+    ("rsgi", "dependencies"): Budget(8, 5, 142, 984),
+    ("asgi", "header"): Budget(6, 8, 173, 1484),
+    ("rsgi", "header"): Budget(6, 5, 109, 656),
+    ("asgi", "middleware"): Budget(29, 19, 521, 2655),
+    ("rsgi", "middleware"): Budget(23, 11, 353, 1928),
+    ("asgi", "not found"): Budget(7, 12, 277, 1408),
+    ("rsgi", "not found"): Budget(7, 9, 227, 576),
+}
+MORE_FRAMES, MORE_BYTES = (2, 400) if sys.version_info < (3, 12) else (0, 64)
+"""On Python 3.11 the application is a coroutine function, and a comprehension is a function of its own."""
+each_protocol = pytest.mark.parametrize("serve", PROTOCOLS.values(), ids=PROTOCOLS)
+
+
+@pytest.mark.parametrize(("protocol", "case"), BUDGETS)
+def test_a_request_costs_no_more_than_its_budget(protocol: str, case: str) -> None:
+    call, budget = PROTOCOLS[protocol](application(), REQUESTS[case]), BUDGETS[protocol, case]
+    frames, c_calls = calls(call)
+
+    assert frames <= budget.frames + MORE_FRAMES
+    assert c_calls <= budget.c_calls
+    assert instructions(call) <= budget.instructions
+    assert peak_bytes(call) <= budget.peak_bytes + MORE_BYTES
+
+
+@each_protocol
+def test_a_route_costs_the_same_among_a_thousand_with_ids_that_vary(serve: Serve) -> None:
+    app = Velo()
+    for number in range(1000):
+        app.get(f"/things-{number}/{{user_id}}")(user)
+    paths = [f"/things-{number}/{number + 7}" for number in (0, 500, 999)]
+    first, *others = (calls(serve(app, Sent("GET", path))) for path in paths)
+
+    assert others == [first, first]
+
+
+@each_protocol
+def test_what_a_route_does_not_use_costs_it_nothing(serve: Serve) -> None:
+    """Neither plugins beside it, nor middleware, exception handlers and providers that are not for it."""
+
+    class Unused(Plugin):
+        manifest = Manifest(name="unused", requires_api=">=0.1,<1")
+
+        def install(self, router: Router) -> None:
+            below = Router(prefix="/below", middleware=[around])
+            below.get("/")(data)
+            router.include(below)
+            router.provide(Item, lambda: Item("shirt", 1.0))
+
+    crowded = application()
+    for number in range(10):
+        aside = Router(prefix=f"/aside-{number}")
+        aside.install(Unused())
+        crowded.include(aside)
+
+    for sent in REQUESTS.values():
+        assert calls(serve(crowded, sent)) == calls(serve(application(), sent))
+
+
+@each_protocol
+def test_requests_leave_nothing_behind(serve: Serve) -> None:
+    """No cache is filled by what clients send: paths, queries, headers, bodies and errors of all sorts."""
+    app = application()
+
+    def crowd(start: int) -> None:
+        for number in range(start, start + 300):
+            run(serve(app, Sent("GET", f"/users/{number}", f"page={number}")))
+            run(serve(app, Sent("GET", f"/users/x{number}", f"page=x{number}")))
+            run(serve(app, Sent("GET", f"/nope-{number}/{number}")))
+            run(serve(app, Sent("POST", "/items", body=b'{"name":"%d","price":%d}' % (number, number))))
+            run(serve(app, Sent("POST", "/items", body=b"{%d" % number)))
+            run(serve(app, Sent("PUT", "/items", body=b"%d" % number)))
+
+    crowd(0)
+    gc.collect()
+    before = sys.getallocatedblocks()
+    crowd(10_000)
+    gc.collect()
+
+    assert sys.getallocatedblocks() - before < 100
+
+
+def test_importing_the_core_imports_little() -> None:
+    """Counted without what msgspec and asyncio bring along."""
+    script = "import msgspec, asyncio, sys; before = set(sys.modules); import velo_core; print(*sorted(set(sys.modules) - before))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)  # noqa: S603 - our own script
+    imported = done.stdout.split()
+    ours = [name for name in imported if name.startswith("velo_core")]
+
+    assert len(imported) - len(ours) <= 24, imported
+    assert "pydantic" not in imported
