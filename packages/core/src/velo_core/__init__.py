@@ -1,6 +1,7 @@
 """velo-core: router, request and response, handler plans, protocols and the plugin contract."""
 
 from velo_core.app import Velo
+from velo_core.contributions import HealthCheck, OpenAPIContribution, openapi_of
 from velo_core.errors import (
     ClientDisconnect,
     HTTPError,
@@ -8,6 +9,7 @@ from velo_core.errors import (
     Problem,
     ProtocolError,
     SetupError,
+    SlotEmpty,
     ValidationError,
     VeloError,
     error_reporter,
@@ -21,6 +23,7 @@ from velo_core.response import HTMLResponse, JSONResponse, PlainTextResponse, Re
 from velo_core.router import Router
 from velo_core.routing import NO_MATCH, Converter, RegexConverter
 from velo_core.scope import Scope
+from velo_core.slots import Slot
 from velo_core.threads import ThreadPool
 from velo_core.types import Address
 
@@ -40,12 +43,14 @@ __all__ = [
     "HTTPError",
     "Header",
     "Headers",
+    "HealthCheck",
     "InvalidValue",
     "JSONResponse",
     "Lifetime",
     "Manifest",
     "Middleware",
     "MutableHeaders",
+    "OpenAPIContribution",
     "Path",
     "PlainTextResponse",
     "Plugin",
@@ -59,10 +64,13 @@ __all__ = [
     "Router",
     "Scope",
     "SetupError",
+    "Slot",
+    "SlotEmpty",
     "StreamingResponse",
     "ThreadPool",
     "ValidationError",
     "Velo",
     "VeloError",
     "error_reporter",
+    "openapi_of",
 ]

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Final, TypeAlias, cast
 
 from velo_core.body import DEFAULT_LIMIT
+from velo_core.contributions import HealthCheck
 from velo_core.errors import Problem, SetupError
 from velo_core.freezing import Freezer, Frozen, Mounted, Settings, as_started
 from velo_core.generate import compiled, source_of
@@ -24,6 +25,7 @@ from velo_core.request import Adapter
 from velo_core.router import Router
 from velo_core.routing import Fallback, Table
 from velo_core.scope import Scope
+from velo_core.slots import restorer
 from velo_core.threads import SHARED_POOLS, ThreadPool, pools_of
 from velo_core.watch import OnDisconnect, shielded
 
@@ -175,6 +177,7 @@ class Velo(ASGI, RSGI, Router):
     async def _open(self, frozen: Frozen) -> AsyncExitStack:
         """Enters everything that lives as long as the application."""
         async with AsyncExitStack() as stack:
+            stack.callback(restorer(dict.fromkeys(self.tree())))
             for ready in frozen.plugins:
                 try:
                     await stack.enter_async_context(ready.plugin.lifespan(self))
@@ -261,6 +264,11 @@ class Velo(ASGI, RSGI, Router):
     def plugins(self) -> tuple[Ready, ...]:
         """All plugins, in the order of installation. Freezes the application."""
         return self._freeze().plugins
+
+    @property
+    def health_checks(self) -> tuple[HealthCheck, ...]:
+        """All health checks; one that is not on the application's own router has the path before its name. Freezes the application."""
+        return self._freeze().health_checks
 
     def url_for(self, name: str, /, **values: object) -> str:
         """The path of a route.

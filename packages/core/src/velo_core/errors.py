@@ -4,6 +4,7 @@
     ├── SetupError         your mistake, raised before the first request is served
     ├── HTTPError          becomes a response
     │   └── ValidationError    422, with one entry for each value that did not fit
+    ├── SlotEmpty          a slot is read that nobody has put a value into
     └── ProtocolError      the peer or the server broke the protocol; no response can be sent any more
         └── ClientDisconnect   the client went away
 
@@ -25,6 +26,7 @@ __all__ = [
     "Problem",
     "ProtocolError",
     "SetupError",
+    "SlotEmpty",
     "ValidationError",
     "VeloError",
     "error_reporter",
@@ -164,6 +166,12 @@ class ClientDisconnect(ProtocolError):
     """The client went away before it had sent the whole request."""
 
     code = "VELO_DISCONNECT"
+
+
+class SlotEmpty(VeloError, LookupError):
+    """A slot is read into which nobody has put a value, and that has no default."""
+
+    code = "VELO_SLOT_EMPTY"
 
 
 def not_found() -> HTTPError:

@@ -8,6 +8,7 @@ from typing import cast, get_args
 
 from velo_core.answers import AnswerError, answers
 from velo_core.binding import bind
+from velo_core.contributions import HealthCheck
 from velo_core.errors import HTTPError, Problem, SetupError, not_found, where
 from velo_core.inheritance import Included, Inherited, inherit
 from velo_core.json import JSONCodec
@@ -19,6 +20,7 @@ from velo_core.route import Route
 from velo_core.router import Router
 from velo_core.routing import CONVERTERS, Fallback, Pattern, Table, join, parse
 from velo_core.scope import Container, not_started
+from velo_core.slots import SlotScope, not_declared
 from velo_core.steps import Surroundings
 from velo_core.threads import ThreadPool
 from velo_core.watch import OnDisconnect
@@ -53,6 +55,7 @@ class Info:
     max_content_length: int
     url_for: Callable[..., str]
     json_codec: JSONCodec
+    slots: SlotScope
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ class Frozen:
         plugins: In the order of installation.
         overrides: Those that the plans were made with.
         container: What lives as long as the application.
+        health_checks: Of all routers.
     """
 
     routes: tuple[Mounted, ...]
@@ -74,6 +78,7 @@ class Frozen:
     plugins: tuple[Ready, ...]
     overrides: Mapping[Callable[..., object], Callable[..., object]]
     container: Container
+    health_checks: tuple[HealthCheck, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +114,12 @@ class Freezer:
         routes: list[Mounted] = []
         plans: list[tuple[str, Pattern, Plan]] = []
         fallbacks: list[tuple[Pattern, Fallback[Plan]]] = []
+        checks: dict[str, HealthCheck] = {}
         for included, inherited in self.routers():
+            for check in included.router.own_health_checks.values():
+                name = f"{inherited.prefix}: {check.name}" if inherited.prefix else check.name
+                checks[name] = replace(check, name=name)
+            self.check_slots(included.router, inherited)
             prefix = self.pattern(inherited.prefix, "", inherited, "a router")
             if prefix is not None and not any(prefix.text == known.text for known, _ in fallbacks):
                 fallbacks.append((prefix, self.fallback(prefix, inherited)))
@@ -118,7 +128,9 @@ class Freezer:
         self.check_names(routes)
         self.check_table(plans, fallbacks)
         container = Container(replace(self.surroundings, providers=self.root.own_providers), self.settings.pools)
-        frozen = Frozen(tuple(routes), tuple(plans), tuple(fallbacks), tuple(plugins), self.surroundings.overrides, container)
+        frozen = Frozen(
+            tuple(routes), tuple(plans), tuple(fallbacks), tuple(plugins), self.surroundings.overrides, container, tuple(checks.values())
+        )
         return frozen, self.problems
 
     # Routers and routes.
@@ -188,7 +200,7 @@ class Freezer:
                 endpoint=Served(binding, result),
                 middleware=(*inherited.middleware, *route.middleware),
                 answer_error=self.answer_error(inherited),
-                route=Info(pattern.text, mounted.name, parameters, limit, self.settings.url_for, self.settings.json_codec),
+                route=Info(pattern.text, mounted.name, parameters, limit, self.settings.url_for, self.settings.json_codec, inherited.slots),
                 max_content_length=limit,
                 pools=self.settings.pools,
                 timeout_seconds=timeout_seconds,
@@ -215,7 +227,7 @@ class Freezer:
         """What answers below a router where no route does."""
         watched = HTTPError in inherited.exception_handlers
         answer_error = self.answer_error(inherited)
-        info = Info(prefix.text, None, (), inherited.max_content_length, self.settings.url_for, self.settings.json_codec)
+        info = Info(prefix.text, None, (), inherited.max_content_length, self.settings.url_for, self.settings.json_codec, inherited.slots)
 
         def plan(label: str, refusal: Refusal) -> Plan:
             limit = inherited.max_content_length
@@ -227,6 +239,18 @@ class Freezer:
             options=plan("OPTIONS", Refusal("allowed_methods", _allowed_methods)),
             redirect=plan("308", Refusal("other_slash", lambda values: RedirectResponse(cast("str", values[0]), 308))),
         )
+
+    def check_slots(self, router: Router, inherited: Inherited) -> None:
+        """Lets a router know its slots; reports values in others, and two slots of one name."""
+        router.slots = router.slots or inherited.slots  # of its first place, if it is included more than once
+        names: dict[str, object] = {}
+        for slot in inherited.slots.declared:
+            if names.setdefault(slot.name, slot) is not slot:
+                message = f"two slots of one name can be used on one router: {names[slot.name]!r} and {slot!r}; rename one"
+                self.problems.append(Problem("VELO_SLOT_DUPLICATE", message))
+        for slot in router.own_values():
+            if slot not in inherited.slots.declared:
+                self.problems.append(Problem("VELO_SLOT_UNKNOWN", not_declared(slot, repr(router), inherited.slots.declared)))
 
     # What is wrong between routes.
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from velo_core.answers import ExceptionHandler
+from velo_core.contributions import OpenAPIContribution
 from velo_core.markers import Dependency
 from velo_core.plan import Middleware
 from velo_core.routing import Converter, join
+from velo_core.slots import NO_SLOTS, SlotScope
 from velo_core.steps import Provider
 from velo_core.watch import OnDisconnect
 
@@ -35,6 +37,8 @@ class Inherited:
         max_content_length: Bytes of body accepted.
         timeout_seconds: What handlers and their dependencies may take.
         on_disconnect: What becomes of handlers when the client leaves.
+        openapi: For the documentation of every route.
+        slots: What can be used here, and the routers that may have it.
     """
 
     prefix: str = ""
@@ -48,6 +52,8 @@ class Inherited:
     max_content_length: int = 0
     timeout_seconds: float | None = None
     on_disconnect: OnDisconnect = "cancel"
+    openapi: tuple[OpenAPIContribution, ...] = ()
+    slots: SlotScope = NO_SLOTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +73,10 @@ def inherit(parent: Inherited, child: Included) -> Inherited:
     | what | a child |
     |---|---|
     | prefix, name | appends its own |
-    | tags, dependencies | runs the parent's, then its own |
+    | tags, dependencies, OpenAPI contributions | has the parent's, then its own |
     | middleware | is inside the parent's |
     | exception handlers, converters, providers | has the parent's, and replaces those it defines itself |
+    | slots | has the parent's and its own; a value of its own wins |
     | body limit | has the parent's unless it sets one |
     | routes, plugins | keeps to itself: neither the parent nor a sibling sees them |
     """
@@ -86,4 +93,6 @@ def inherit(parent: Inherited, child: Included) -> Inherited:
         max_content_length=parent.max_content_length if router.max_content_length is None else router.max_content_length,
         timeout_seconds=parent.timeout_seconds if router.timeout_seconds is None else router.timeout_seconds,
         on_disconnect=router.on_disconnect or parent.on_disconnect,
+        openapi=(*parent.openapi, *router.own_openapi),
+        slots=SlotScope({**parent.slots.declared, **router.own_slots}, (router, *parent.slots.holders)),
     )

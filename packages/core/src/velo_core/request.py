@@ -17,6 +17,7 @@ from velo_core.json import JSONCodec
 from velo_core.parsing import QueryParams, parse_cookies, parse_query
 from velo_core.response import Response
 from velo_core.routing.pattern import PCHAR
+from velo_core.slots import HoldsSlots, SlotScope
 from velo_core.teardown import Teardown
 from velo_core.types import Address, HeaderPairs
 
@@ -115,9 +116,17 @@ class RouteInfo(Protocol):
         """How JSON is read and written here."""
         ...
 
+    @property
+    def slots(self) -> SlotScope:
+        """Which slots can be used here."""
+        ...
 
-class Request:
-    """One HTTP request. Made by Velo; handlers get it by annotating a parameter with `Request`."""
+
+class Request(HoldsSlots):
+    """One HTTP request. Made by Velo; handlers get it by annotating a parameter with `Request`.
+
+    `request[SLOT]` is the value in a `Slot`: the request's own, or that of the nearest router.
+    """
 
     __slots__ = (
         "_body",
@@ -250,6 +259,10 @@ class Request:
     def parts(self) -> tuple[object, object, tuple[object, ...]]:
         """What the protocol gave: scope, input and path values. For generated plans."""
         return self._scope, self._receive, self._values
+
+    def slot_scope(self) -> SlotScope:
+        """See `HoldsSlots`."""
+        return self.route.slots
 
     def take_response_headers(self) -> MutableHeaders | None:
         """The fields in `response_headers`, once; for Velo itself, when it puts them into the response."""

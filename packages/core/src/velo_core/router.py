@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import ClassVar, TypeVar, Unpack, cast, get_origin
 
 from velo_core.answers import ExceptionHandler
+from velo_core.contributions import Check, HealthCheck, OpenAPIContribution
+from velo_core.distributions import distribution_of
 from velo_core.errors import SetupError, where
 from velo_core.hints import is_union
 from velo_core.inheritance import Included
@@ -16,6 +18,7 @@ from velo_core.plugin import Installation, Plugin
 from velo_core.request import Request
 from velo_core.route import Route, RouteOptions
 from velo_core.routing import Converter
+from velo_core.slots import HoldsSlots, Slot, SlotScope
 from velo_core.steps import Provider
 from velo_core.types import MISSING
 from velo_core.watch import OnDisconnect
@@ -28,7 +31,7 @@ HandlesError = TypeVar("HandlesError", bound=Callable[..., object])
 IsMiddleware = TypeVar("IsMiddleware", bound=Callable[..., object])
 
 
-class Router:
+class Router(HoldsSlots):
     """Collects routes and what is around them. The application is the root router; others are included in it.
 
     Args:
@@ -71,9 +74,16 @@ class Router:
         self.own_dependencies: list[Dependency] = [_dependency(one) for one in dependencies]
         self.own_converters: dict[str, Converter] = {}
         self.own_providers: dict[object, Provider] = {}
+        self.own_slots: dict[Slot[object], str] = {}
+        self.own_health_checks: dict[str, HealthCheck] = {}
+        self.own_openapi: list[OpenAPIContribution] = []
+        self.slots: SlotScope | None = None
         self.children: list[Included] = []
         self.installations: list[Installation] = []
         self._closed = False
+
+    def __repr__(self) -> str:
+        return f"<Router {self.prefix!r}>"
 
     # Routes.
 
@@ -268,8 +278,7 @@ class Router:
                 already started.
         """
         self._open_for("provider")
-        frame = sys._getframe(1)
-        place = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+        place = _place_of_caller()
         made = kind if is_union(kind) else get_origin(kind) or kind
         if not isinstance(made, type) or made.__module__ == "builtins" or issubclass(made, Request):
             name = getattr(kind, "__qualname__", repr(kind))
@@ -299,6 +308,53 @@ class Router:
             )
         self.own_converters[name] = converter
 
+    def add_slot(self, slot: Slot[T]) -> None:
+        """Declares a slot, for this router and those below, and for their requests. The same line may do so more than once.
+
+        Raises:
+            SetupError: this router already has it, or another one of its name; or the application has already started.
+        """
+        self._open_for(f"slot {slot.name}")
+        place = _place_of_caller()
+        for known, declared_at in self.own_slots.items():
+            if known is slot and declared_at == place:  # a plugin that is installed twice
+                return
+            if known.name == slot.name:
+                both = f"{_label(known, declared_at)} and {_label(slot, place)}"
+                what = "is declared twice on one router" if known is slot else "is the name of two slots of one router"
+                message = f"{slot.name!r} {what}: {both}; {'remove one' if known is slot else 'rename one'}"
+                raise SetupError("VELO_SLOT_DUPLICATE", message)
+        self.own_slots[cast("Slot[object]", slot)] = place
+
+    def slot_scope(self) -> SlotScope | None:
+        """See `HoldsSlots`."""
+        return self.slots
+
+    def add_health_check(self, name: str, check: Check, *, critical: bool = True, timeout_seconds: float = 5.0) -> None:
+        """Adds a question to those that a health route asks, such as that of velo-health; nothing asks it by itself.
+
+        Args:
+            name: What is asked about, such as `"database"`; unique on this router.
+            check: A coroutine function without parameters. What it raises is the trouble.
+            critical: Whether the application cannot serve without it.
+            timeout_seconds: What it may take.
+
+        Raises:
+            SetupError: this router already has a check of that name; or the application has already started.
+        """
+        self._open_for(f"health check {name}")
+        place = _place_of_caller()
+        known = self.own_health_checks.get(name)
+        if known is not None:
+            message = f"the health check {name!r} is added twice to one router, at {known.place} and at {place}; rename one"
+            raise SetupError("VELO_HEALTH_CHECK_DUPLICATE", message)
+        self.own_health_checks[name] = HealthCheck(name, check, critical, timeout_seconds, place)
+
+    def add_openapi(self, contribution: OpenAPIContribution) -> None:
+        """Adds to what OpenAPI documents say of the operations of this router and of those below; see `OpenAPIContribution`."""
+        self._open_for("OpenAPI contribution")
+        self.own_openapi.append(contribution)
+
     def install(self, plugin: Plugin | str, **options: object) -> None:
         """Installs a plugin on this router: it can act on this router and on those below it, never on others.
 
@@ -311,12 +367,11 @@ class Router:
                 reported when the application starts, together with everything else.
         """
         self._open_for("plugin")
-        frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]: documented, and in every implementation that matters here
         if isinstance(plugin, Plugin) and options:
             raise SetupError(
                 "VELO_PLUGIN_OPTIONS", f"options are for plugins installed by name; give them to {type(plugin).__qualname__}(...) itself"
             )
-        self.installations.append(Installation(plugin, options, self, f"{frame.f_code.co_filename}:{frame.f_lineno}"))
+        self.installations.append(Installation(plugin, options, self, _place_of_caller()))
 
     # The tree.
 
@@ -344,7 +399,19 @@ def _dependency(value: object) -> Dependency:
     raise SetupError("VELO_DEPENDENCY", f"{value!r} is not a dependency; write Depends({getattr(value, '__name__', 'function')})")
 
 
+def _place_of_caller() -> str:
+    """`file:line` from which a method of the router was called."""
+    frame = sys._getframe(2)  # pyright: ignore[reportPrivateUsage]: documented, and in every implementation that matters here
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def _label(slot: Slot[T], place: str) -> str:
+    """A slot, and where it was declared."""
+    origin = distribution_of(slot.module)
+    return f"{slot!r}{f' of {origin}' if origin else ''}, declared at {place}"
+
+
 def _locals_of_caller() -> Mapping[str, object]:
     """Names that are local to the function in which a decorator is used; nothing at module level, where annotations find them anyway."""
-    frame = sys._getframe(2)  # pyright: ignore[reportPrivateUsage]: as in `install`
+    frame = sys._getframe(2)  # pyright: ignore[reportPrivateUsage]: as in `_place_of_caller`
     return {} if frame.f_code.co_name == "<module>" else dict(frame.f_locals)
