@@ -705,5 +705,14 @@ def rsgi(app: Velo, **protocol: object) -> Awaitable[None]:
         return []
 
     headers = SimpleNamespace(get=no_value, get_all=no_values, items=list)
-    scope = SimpleNamespace(proto="http", http_version="1.1", method="GET", path="/", query_string="", headers=headers)
+    scope = SimpleNamespace(
+        proto="http",
+        http_version="1.1",
+        method="GET",
+        path="/",
+        query_string="",
+        headers=headers,
+        client="192.0.2.1:5000",
+        server="192.0.2.2:80",
+    )
     return app.__rsgi__(cast("Any", scope), cast("Any", SimpleNamespace(**protocol)))

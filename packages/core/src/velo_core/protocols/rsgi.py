@@ -3,25 +3,28 @@
 Four parts, in the order of every adapter: read, call, write, lifespan. `scope` is RSGI's scope, `io` is the protocol object. Every
 attribute of a scope is computed anew at each access, so each is read at most once.
 
-What RSGI cannot do: the path comes decoded, so an encoded slash is a slash; a stream that fails midway ends as if it were whole.
+What RSGI cannot do: the path comes decoded, so an encoded slash is a slash; a stream takes everything at once, however slow the client is,
+and one that fails midway ends as if it were whole. `connection` makes up for the last two.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
-from typing import Protocol, cast
+from typing import Final, Protocol, cast
 
 from velo_core.body import check_declared_length, collect
 from velo_core.errors import ClientDisconnect
 from velo_core.plan import Run
 from velo_core.protocols.application import Application
+from velo_core.protocols.connection import Connection
 from velo_core.protocols.streams import ClientGone, close_content, send_chunks
 from velo_core.request import Adapter
 from velo_core.response import Response, StreamingResponse
 from velo_core.routing import Table
 from velo_core.status import has_no_body
 from velo_core.teardown import Teardown
+from velo_core.threads import in_thread
 from velo_core.types import Address, HeaderPairs
 
 __all__ = ["ADAPTER", "RSGI"]
@@ -209,7 +212,7 @@ async def _send_response(response: Response, scope: Scope, receive: HTTP, send: 
     headers = list(response.headers.items())
     try:
         if isinstance(response, StreamingResponse):
-            await _send_stream(response, scope.method, send, headers)
+            await _send_stream(response, scope, send, headers)
         elif has_no_body(response.status_code):
             send.response_empty(response.status_code, headers)
         else:
@@ -224,20 +227,96 @@ async def _send_response(response: Response, scope: Scope, receive: HTTP, send: 
             await teardown.finish(failure)
 
 
-async def _send_stream(response: StreamingResponse, method: str, protocol: HTTP, headers: HeaderPairs) -> None:
-    if method == "HEAD" or has_no_body(response.status_code):
+async def _send_stream(response: StreamingResponse, scope: Scope, protocol: HTTP, headers: HeaderPairs) -> None:
+    if scope.method == "HEAD" or has_no_body(response.status_code):
         protocol.response_empty(response.status_code, headers)
         await close_content(response.content)
         return
-    transport = protocol.response_stream(response.status_code, headers)
+    stream = _Stream(scope, protocol.response_stream(response.status_code, headers))
+    try:
+        await send_chunks(response.content, stream.send, protocol.client_disconnect)
+    except ClientGone:
+        raise
+    except BaseException:
+        await stream.abort()
+        raise
+    finally:
+        stream.close()
 
-    async def send(chunk: bytes) -> None:
+
+class _Stream:
+    """An open stream that waits for slow clients, and does not pretend to be whole when it is not."""
+
+    def __init__(self, scope: Scope, transport: Transport) -> None:
+        self._scope = scope
+        self._transport = transport
+        self._connection: Connection | None = None
+        self._sought = False
+        self._sent = 0
+        self._known = 0  # bytes of `_sent` that the client has
+
+    async def send(self, chunk: bytes) -> None:
+        """Sends one piece.
+
+        Raises:
+            ClientGone: nobody is there.
+        """
         try:
-            await transport.send_bytes(chunk)
+            await self._transport.send_bytes(chunk)
         except (RuntimeError, OSError) as error:  # Granian's errors for a connection that has ended
             raise ClientGone from error
+        self._sent += len(chunk) + FRAMING_BYTES
+        if self._sent - self._known > HIGH_WATER_BYTES or (not self._sought and self._sent > SOUGHT_AFTER_BYTES):
+            await self._wait()
 
-    await send_chunks(response.content, send, protocol.client_disconnect)
+    async def _wait(self) -> None:
+        """Returns when the client has got most of what was sent, or when there is no way to know."""
+        connection = await self._find()
+        if connection is None:
+            self._known = self._sent
+            return
+        pause = 0.001
+        try:
+            while (acknowledged := connection.acknowledged()) is not None:
+                # More than was sent: the heads of responses and the framing of TLS are acknowledged as well.
+                self._known = min(acknowledged - self._before, self._sent)
+                if self._sent - self._known <= HIGH_WATER_BYTES:
+                    return
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+        except ConnectionResetError as error:
+            raise ClientGone from error
+        self._known = self._sent
+
+    async def _find(self) -> Connection | None:
+        if not self._sought:
+            self._sought = True
+            client, server = _client(self._scope), _server(self._scope)
+            self._connection = await in_thread(lambda: Connection.find(client, server))
+            if self._connection is not None:
+                # As if the client had none of it yet. What it has already counts as in flight for good, which is why this comes early.
+                self._before = self._connection.acknowledged() or 0
+        return self._connection
+
+    async def abort(self) -> None:
+        """Ends the connection before the server can end the stream as if all had been sent."""
+        connection = await self._find()
+        if connection is not None:
+            connection.abort()
+
+    def close(self) -> None:
+        """Gives up what was held."""
+        if self._connection is not None:
+            self._connection.close()
+
+
+HIGH_WATER_BYTES: Final = 1_048_576
+"""Bytes of a stream that may be on their way to a client, in Granian and in the kernel; a slow client costs that much and no more."""
+SOUGHT_AFTER_BYTES: Final = 262_144
+"""Bytes after which a stream looks for its connection. Most end before, and do not pay for it."""
+LONGEST_PAUSE_SECONDS: Final = 0.05
+FRAMING_BYTES: Final = 9
+"""What the server adds to a piece: in HTTP/2, and in HTTP/1.1 for pieces of 64 KiB."""
 
 
 async def _refuse_websocket(protocol: WebSocket) -> None:
