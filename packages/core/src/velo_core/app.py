@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, TypeAlias, cast
+from typing import Final, Literal, TypeAlias, cast
 
 from velo_core.body import DEFAULT_LIMIT
 from velo_core.contributions import HealthCheck
@@ -51,11 +51,12 @@ class Velo(ASGI, RSGI, Router):
         max_content_length: Bytes of request body that are accepted.
         timeout_seconds: What a handler and its dependencies may take; no limit if `None`.
         on_disconnect: What becomes of a handler whose client has left: `"cancel"`, `"shield"` or `"ignore"`.
+        trailing_slash: What becomes of `/users/` where there is `/users`, and the other way round: `"strict"`, `"ignore"` or `"redirect"`.
         pools: Threads at most, by the name of a pool: `{"cpu": 4}`, for `Depends(..., pool="cpu")` and `@app.get(..., pool="cpu")`. What
             names no pool runs in `"handlers"`, whose 40 threads all applications of the process share unless it is given here.
 
     Raises:
-        SetupError: a pool has no threads.
+        SetupError: a pool has no threads; there is no such `trailing_slash`.
     """
 
     is_application = True
@@ -73,6 +74,7 @@ class Velo(ASGI, RSGI, Router):
         max_content_length: int = DEFAULT_LIMIT,
         timeout_seconds: float | None = None,
         on_disconnect: OnDisconnect = "cancel",
+        trailing_slash: Literal["strict", "ignore", "redirect"] = "strict",
         pools: Mapping[str, int] | None = None,
     ) -> None:
         super().__init__(
@@ -83,6 +85,7 @@ class Velo(ASGI, RSGI, Router):
             max_content_length=max_content_length,
             timeout_seconds=timeout_seconds,
             on_disconnect=on_disconnect,
+            trailing_slash=trailing_slash,
         )
         try:
             self._own_pools = pools_of(pools or {})
@@ -139,8 +142,8 @@ class Velo(ASGI, RSGI, Router):
             return runs[id(plan)]
 
         table: Table[Run] = Table()
-        for method, pattern, plan in frozen.plans:
-            table.add(method, pattern, run(plan))
+        for entry in frozen.plans:
+            table.add(entry.method, entry.pattern, run(entry.plan), trailing_slash=entry.trailing_slash)
         for prefix, fallback in frozen.fallbacks:
             table.add_fallback(
                 prefix,
@@ -250,9 +253,9 @@ class Velo(ASGI, RSGI, Router):
         Raises:
             LookupError: there is no such route.
         """
-        for known, pattern, plan in self._freeze().plans:
-            if pattern.text == path and (known == method or (method == "HEAD" and known == "GET")):
-                return PlanView(plan.label, source_of(plan, ASGI_ADAPTER))
+        for entry in self._freeze().plans:
+            if entry.pattern.text == path and (entry.method == method or (method == "HEAD" and entry.method == "GET")):
+                return PlanView(entry.plan.label, source_of(entry.plan, ASGI_ADAPTER))
         raise LookupError(f"there is no route {method} {path}; `velo routes` lists all")
 
     @property

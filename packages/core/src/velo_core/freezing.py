@@ -14,18 +14,19 @@ from velo_core.inheritance import Included, Inherited, inherit
 from velo_core.json import JSONCodec
 from velo_core.plan import Plan, Refusal, Served
 from velo_core.plugin import Ready
+from velo_core.request import Request
 from velo_core.response import RedirectResponse, Response, check_status
 from velo_core.results import result_of
 from velo_core.route import Route
 from velo_core.router import Router
-from velo_core.routing import CONVERTERS, Fallback, Pattern, Table, join, parse
+from velo_core.routing import CONVERTERS, Fallback, Pattern, Table, TrailingSlash, join, parse
 from velo_core.scope import Container, not_started
 from velo_core.slots import SlotScope, not_declared
 from velo_core.steps import Surroundings
 from velo_core.threads import ThreadPool
 from velo_core.watch import OnDisconnect
 
-__all__ = ["Freezer", "Frozen", "Mounted", "Settings", "as_started"]
+__all__ = ["Entry", "Freezer", "Frozen", "Mounted", "Settings", "as_started"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,23 @@ class Mounted:
     pattern: Pattern
     inherited: Inherited
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A plan in its place.
+
+    Attributes:
+        method: What it serves.
+        pattern: The whole path.
+        plan: What runs.
+        trailing_slash: What becomes of the path with a slash more or less at its end.
+    """
+
+    method: str
+    pattern: Pattern
+    plan: Plan
+    trailing_slash: TrailingSlash
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +91,7 @@ class Frozen:
     """
 
     routes: tuple[Mounted, ...]
-    plans: tuple[tuple[str, Pattern, Plan], ...]
+    plans: tuple[Entry, ...]
     fallbacks: tuple[tuple[Pattern, Fallback[Plan]], ...]
     plugins: tuple[Ready, ...]
     overrides: Mapping[Callable[..., object], Callable[..., object]]
@@ -112,7 +130,7 @@ class Freezer:
     def freeze(self, plugins: Sequence[Ready]) -> tuple[Frozen, list[Problem]]:
         """What runs, and what is wrong. Only without problems does the first mean anything."""
         routes: list[Mounted] = []
-        plans: list[tuple[str, Pattern, Plan]] = []
+        plans: list[Entry] = []
         fallbacks: list[tuple[Pattern, Fallback[Plan]]] = []
         checks: dict[str, HealthCheck] = {}
         for included, inherited in self.routers():
@@ -159,7 +177,7 @@ class Freezer:
             self.problems += [Problem(one.code, f"{one.message} ({owner})") for one in error.problems]
             return None
 
-    def route(self, route: Route, inherited: Inherited, routes: list[Mounted], plans: list[tuple[str, Pattern, Plan]]) -> None:
+    def route(self, route: Route, inherited: Inherited, routes: list[Mounted], plans: list[Entry]) -> None:
         """Adds a route and its plans, or problems."""
         pattern = self.pattern(inherited.prefix, route.path, inherited, f"{route.name}, {where(route.handler)}")
         if pattern is None:
@@ -206,7 +224,7 @@ class Freezer:
                 timeout_seconds=timeout_seconds,
                 on_disconnect=on_disconnect,
             )
-            plans.append((method, pattern, plan))
+            plans.append(Entry(method, pattern, plan, inherited.trailing_slash))
 
     def check_options(self, place: str, timeout_seconds: float | None, on_disconnect: str) -> None:
         """Reports options of a route that have no meaning."""
@@ -234,10 +252,10 @@ class Freezer:
             return Plan(f"{label} {prefix.text or '/'}", refusal, inherited.middleware, answer_error, info, limit, self.settings.pools)
 
         return Fallback(
-            not_found=plan("404", Refusal("not_found", lambda values: not_found(), None if watched else not_found())),
+            not_found=plan("404", Refusal("not_found", lambda request: not_found(), None if watched else not_found())),
             method_not_allowed=plan("405", Refusal("method_not_allowed", _method_not_allowed)),
             options=plan("OPTIONS", Refusal("allowed_methods", _allowed_methods)),
-            redirect=plan("308", Refusal("other_slash", lambda values: RedirectResponse(cast("str", values[0]), 308))),
+            redirect=plan("308", Refusal("other_slash", _other_slash)),
         )
 
     def check_slots(self, router: Router, inherited: Inherited) -> None:
@@ -266,14 +284,14 @@ class Freezer:
                 message = f"the name {mounted.name!r} is given to {places}; rename one, or name their routers"
                 self.problems.append(Problem("VELO_ROUTE_NAME", message))
 
-    def check_table(self, plans: Sequence[tuple[str, Pattern, Plan]], fallbacks: Sequence[tuple[Pattern, Fallback[Plan]]]) -> None:
+    def check_table(self, plans: Sequence[Entry], fallbacks: Sequence[tuple[Pattern, Fallback[Plan]]]) -> None:
         """Reports methods and prefixes that cannot be, and routes that cannot be told apart."""
         table: Table[Plan] = Table()
-        for method, pattern, plan in plans:
+        for entry in plans:
             try:
-                table.add(method, pattern, plan)
+                table.add(entry.method, entry.pattern, entry.plan, trailing_slash=entry.trailing_slash)
             except SetupError as error:
-                self.problems += [Problem(one.code, f"{one.message} ({_served_by(plan)})") for one in error.problems]
+                self.problems += [Problem(one.code, f"{one.message} ({_served_by(entry.plan)})") for one in error.problems]
         for prefix, fallback in fallbacks:
             try:
                 table.add_fallback(prefix, fallback)
@@ -289,7 +307,7 @@ class Freezer:
 def as_started(plan: Plan) -> Plan:
     """The plan, or one that answers that the application has not been started, if it takes what is made then."""
     missing = not_started(plan.endpoint.binding.constants) if isinstance(plan.endpoint, Served) else None
-    return plan if missing is None else replace(plan, endpoint=Refusal("not_started", lambda values: missing))
+    return plan if missing is None else replace(plan, endpoint=Refusal("not_started", lambda request: missing))
 
 
 def _served_by(plan: Plan) -> str:
@@ -297,9 +315,25 @@ def _served_by(plan: Plan) -> str:
     return f"{getattr(handler, '__qualname__', handler)!s} ({where(handler)})"
 
 
-def _method_not_allowed(values: tuple[object, ...]) -> HTTPError:
-    return HTTPError(405, "This path does not answer to this method.", headers={"allow": cast("str", values[0])})
+def _method_not_allowed(request: Request) -> HTTPError:
+    return HTTPError(405, "This path does not answer to this method.", headers={"allow": _value(request)})
 
 
-def _allowed_methods(values: tuple[object, ...]) -> Response:
-    return Response(b"", 204, {"allow": cast("str", values[0])})
+def _allowed_methods(request: Request) -> Response:
+    return Response(b"", 204, {"allow": _value(request)})
+
+
+def _other_slash(request: Request) -> Response:
+    """308 to the path with a slash more or less, seen from the path of the request (RFC 3986 section 5.2).
+
+    So it is right behind proxies that take a prefix away and do not tell, and there is no host in it.
+    """
+    path = _value(request)
+    last = path.removesuffix("/").rpartition("/")[2]
+    query = f"?{request.query_string}" if request.query_string else ""
+    return RedirectResponse((f"./{last}/" if path.endswith("/") else f"../{last}") + query, 308)
+
+
+def _value(request: Request) -> str:
+    """What the table has to say beside a `Fallback`."""
+    return cast("str", request.parts[2][0])

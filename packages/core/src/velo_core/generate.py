@@ -253,10 +253,11 @@ class _Writer:
             self.constants["content"] = answer.body
             self._send_ready(answer.status_code, "PROBLEM")
             return
-        self.line(1, f"response = {self.constant(refusal.name, refusal.answer)}(values)")
+        if self.light:
+            self.line(1, "request = open_request(scope, receive, values)")
+        self.line(1, f"response = {self.constant(refusal.name, refusal.answer)}(request)")
         self.line(1, "if isinstance(response, Exception):")
-        request = "open_request(scope, receive, values)" if self.light else "request"
-        self.line(2, f"response = await answer_error({request}, response)")
+        self.line(2, "response = await answer_error(request, response)")
         self.line(1, "await send_response(response, scope, receive, send, None)" if self.light else "return response")
 
     def _sources(self, binding: Binding) -> None:

@@ -10,7 +10,7 @@ from velo_core.answers import ExceptionHandler
 from velo_core.contributions import OpenAPIContribution
 from velo_core.markers import Dependency
 from velo_core.plan import Middleware
-from velo_core.routing import Converter, join
+from velo_core.routing import Converter, TrailingSlash, join
 from velo_core.slots import NO_SLOTS, SlotScope
 from velo_core.steps import Provider
 from velo_core.watch import OnDisconnect
@@ -39,6 +39,7 @@ class Inherited:
         on_disconnect: What becomes of handlers when the client leaves.
         openapi: For the documentation of every route.
         slots: What can be used here, and the routers that may have it.
+        trailing_slash: What becomes of paths with a slash more or less at their end.
     """
 
     prefix: str = ""
@@ -54,6 +55,7 @@ class Inherited:
     on_disconnect: OnDisconnect = "cancel"
     openapi: tuple[OpenAPIContribution, ...] = ()
     slots: SlotScope = NO_SLOTS
+    trailing_slash: TrailingSlash = TrailingSlash.STRICT
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ def inherit(parent: Inherited, child: Included) -> Inherited:
     | middleware | is inside the parent's |
     | exception handlers, converters, providers | has the parent's, and replaces those it defines itself |
     | slots | has the parent's and its own; a value of its own wins |
-    | body limit | has the parent's unless it sets one |
+    | body limit, time limit, `on_disconnect`, `trailing_slash` | has the parent's unless it sets one |
     | routes, plugins | keeps to itself: neither the parent nor a sibling sees them |
     """
     router = child.router
@@ -95,4 +97,5 @@ def inherit(parent: Inherited, child: Included) -> Inherited:
         on_disconnect=router.on_disconnect or parent.on_disconnect,
         openapi=(*parent.openapi, *router.own_openapi),
         slots=SlotScope({**parent.slots.declared, **router.own_slots}, (router, *parent.slots.holders)),
+        trailing_slash=router.trailing_slash or parent.trailing_slash,
     )

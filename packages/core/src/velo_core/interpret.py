@@ -62,7 +62,7 @@ async def _around(plan: Plan, middleware: tuple[Middleware, ...], request: Reque
 async def _centre(plan: Plan, request: Request) -> Response:
     endpoint = plan.endpoint
     if isinstance(endpoint, Refusal):
-        answer = endpoint.constant or endpoint.answer(request.parts[2])
+        answer = endpoint.constant or endpoint.answer(request)
         if isinstance(answer, Response):
             return answer
         raise answer

@@ -50,12 +50,12 @@ class Refusal:
 
     Attributes:
         name: Of the function in the source.
-        answer: Path values to a response, or to an error that is answered like any other.
+        answer: The response to a request, or an error that is answered like any other.
         constant: The error, when it is always the same and nobody wants to handle it.
     """
 
     name: str
-    answer: Callable[[tuple[object, ...]], Response | Exception]
+    answer: Callable[[Request], Response | Exception]
     constant: HTTPError | None = None
 
 

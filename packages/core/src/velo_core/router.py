@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import ClassVar, TypeVar, Unpack, cast, get_origin
+from typing import ClassVar, Literal, TypeVar, Unpack, cast, get_origin
 
 from velo_core.answers import ExceptionHandler
 from velo_core.contributions import Check, HealthCheck, OpenAPIContribution
@@ -17,7 +17,7 @@ from velo_core.plan import Middleware
 from velo_core.plugin import Installation, Plugin
 from velo_core.request import Request
 from velo_core.route import Route, RouteOptions
-from velo_core.routing import Converter
+from velo_core.routing import Converter, TrailingSlash
 from velo_core.slots import HoldsSlots, Slot, SlotScope
 from velo_core.steps import Provider
 from velo_core.types import MISSING
@@ -45,6 +45,11 @@ class Router(HoldsSlots):
             `None`, and at the root no limit.
         on_disconnect: What becomes of a handler whose client has left: `"cancel"` (the default at the root), `"shield"` finishes it even if
             the server cancels it, `"ignore"` does nothing about it; the parent's if `None`.
+        trailing_slash: What becomes of `/users/` where there is `/users`, and the other way round: `"strict"` (the default at the root) is
+            404, `"ignore"` serves both, `"redirect"` sends the client to the path that there is; the parent's if `None`.
+
+    Raises:
+        SetupError: there is no such `trailing_slash`.
     """
 
     is_application: ClassVar[bool] = False
@@ -61,6 +66,7 @@ class Router(HoldsSlots):
         max_content_length: int | None = None,
         timeout_seconds: float | None = None,
         on_disconnect: OnDisconnect | None = None,
+        trailing_slash: Literal["strict", "ignore", "redirect"] | None = None,
     ) -> None:
         self.prefix = prefix
         self.name = name
@@ -68,6 +74,7 @@ class Router(HoldsSlots):
         self.max_content_length = max_content_length
         self.timeout_seconds = timeout_seconds
         self.on_disconnect: OnDisconnect | None = on_disconnect
+        self.trailing_slash = None if trailing_slash is None else _trailing_slash(trailing_slash)
         self.own_routes: list[Route] = []
         self.own_middleware: list[Middleware] = list(middleware)
         self.own_exception_handlers: dict[type[Exception], ExceptionHandler] = {}
@@ -409,6 +416,14 @@ def _label(slot: Slot[T], place: str) -> str:
     """A slot, and where it was declared."""
     origin = distribution_of(slot.module)
     return f"{slot!r}{f' of {origin}' if origin else ''}, declared at {place}"
+
+
+def _trailing_slash(value: str) -> TrailingSlash:
+    try:
+        return TrailingSlash(value)
+    except ValueError as error:
+        known = ", ".join(repr(policy.value) for policy in TrailingSlash)
+        raise SetupError("VELO_ROUTE_OPTION", f"the trailing_slash of a router is {value!r}; it has to be one of {known}") from error
 
 
 def _locals_of_caller() -> Mapping[str, object]:

@@ -31,12 +31,12 @@ def fallback(name: str) -> Fallback[str]:
 
 def table_of(*routes: str, slash: TrailingSlash = TrailingSlash.STRICT, prefixes: tuple[str, ...] = ()) -> Table[str]:
     """A table of routes such as `"GET /a"`, which find themselves, with the fallback `root` and one for each prefix."""
-    table = Table[str](trailing_slash=slash)
+    table = Table[str]()
     for prefix in ("", *prefixes):
         table.add_fallback(pattern(prefix), fallback(prefix or "root"))
     for route in routes:
         method, _, text = route.partition(" ")
-        table.add(method, pattern(text), route)
+        table.add(method, pattern(text), route, trailing_slash=slash)
 
     assert table.freeze() == []
     return table
@@ -388,6 +388,30 @@ def test_a_slash_that_is_ignored_changes_no_precedence(find: Find) -> None:
     assert find(table, "GET", "/b/") == ("GET /{x}/", ("b",))
 
 
+def test_patterns_that_differ_by_a_slash_that_means_nothing_are_duplicates() -> None:
+    table = Table[str]()
+    for text in ("/a", "/b", "/a/", "/{x}/", "/{y}"):
+        table.add("GET", pattern(text), text, trailing_slash=TrailingSlash.STRICT if text == "/b" else TrailingSlash.IGNORE)
+
+    assert [(clash.code, clash.values) for clash in table.freeze()] == [
+        ("VELO_ROUTE_DUPLICATE", ("/a", "/a/")),
+        ("VELO_ROUTE_DUPLICATE", ("/{x}/", "/{y}")),
+    ]
+
+
+def test_each_route_has_its_own_policy(find: Find) -> None:
+    table = Table[str]()
+    table.add_fallback(pattern(""), fallback("root"))
+    for policy in TrailingSlash:
+        table.add("GET", pattern(f"/{policy.value}"), policy.value, trailing_slash=policy)
+    table.freeze()
+
+    assert find(table, "GET", "/strict/") == ("root 404", ())
+    assert find(table, "GET", "/ignore/") == ("ignore", ())
+    assert find(table, "GET", "/redirect/") == ("root redirect", ("/redirect",))
+    assert find(table, "POST", "/redirect/") == ("root 404", ())
+
+
 @given(st.text("/\\.ae%2F", max_size=8), st.text("/\\.ae%2F", max_size=8))
 def test_no_redirect_leaves_the_host(first: str, last: str) -> None:
     table = table_of("GET /{a}", "GET /{a}/", "GET /{a}/{b}/", "GET /{a}.{b}/{c}", slash=TrailingSlash.REDIRECT)
@@ -516,12 +540,12 @@ def test_the_short_cuts_of_a_table_find_what_the_tree_finds(
     policy: TrailingSlash, routes: list[tuple[str, list[str]]], paths: list[list[str]]
 ) -> None:
     """A raw path takes no short cut."""
-    table = Table[str](trailing_slash=policy)
+    table = Table[str]()
     table.add_fallback(pattern(""), fallback("root"))
     for method, kinds in routes:
         route = pattern_of(kinds)
         if route is not None:
-            table.add(method, route, f"{method} {route.text}")
+            table.add(method, route, f"{method} {route.text}", trailing_slash=policy)
     table.freeze()
     for method, path in product(("GET", "POST", "HEAD", "OPTIONS"), ("/" + "/".join(parts) for parts in paths)):
         assert table.find(method, path) == table.find_raw(method, path)

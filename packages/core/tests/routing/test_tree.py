@@ -56,9 +56,9 @@ def pattern(text: str) -> Pattern:
     return parse(text, MORE)
 
 
-def tree_of(*routes: str, ignore_trailing_slash: bool = False) -> tuple[Tree[str], list[Clash[str]]]:
+def tree_of(*routes: str) -> tuple[Tree[str], list[Clash[str]]]:
     """A tree of routes such as `"GET /a"`, which find themselves."""
-    tree = Tree[str](ignore_trailing_slash=ignore_trailing_slash)
+    tree = Tree[str]()
     for route in routes:
         method, _, text = route.partition(" ")
         tree.insert(pattern(text), method, route)
@@ -155,26 +155,6 @@ def test_no_match_and_no_match_for_the_method_are_told_apart() -> None:
     assert tree.methods(["", "c"]) == set()
 
 
-def test_a_trailing_slash_can_mean_nothing() -> None:
-    tree, clashes = tree_of("GET /", "GET /a", "GET /b/", "GET /c/{x}", "GET /d/{x:path}", ignore_trailing_slash=True)
-
-    assert clashes == []
-    for path, found in {
-        "/": ("GET /", ()),
-        "//": None,
-        "/a": ("GET /a", ()),
-        "/a/": ("GET /a", ()),
-        "/a//": None,
-        "/b": ("GET /b/", ()),
-        "/b/": ("GET /b/", ()),
-        "/c/1/": ("GET /c/{x}", ("1",)),
-        "/c/": None,
-        "/d/1/": ("GET /d/{x:path}", ("1/",)),
-        "/d/": None,
-    }.items():
-        assert find(tree, "GET", path) == found, path
-
-
 def test_the_longest_prefix_counts_in_whole_segments() -> None:
     tree, _ = tree_of(" ", " /api", " /api/{version}", " /api/v1/{x}/deep", " /{x}/{y:int}")
 
@@ -220,11 +200,6 @@ def test_of_three_duplicates_each_is_reported_against_the_first() -> None:
     _, clashes = tree_of("GET /{a}", "GET /{b}", "GET /{c}")
 
     assert [clash.values for clash in clashes] == [("GET /{a}", "GET /{b}"), ("GET /{a}", "GET /{c}")]
-
-
-def test_patterns_that_differ_by_a_slash_that_means_nothing_are_duplicates() -> None:
-    assert tree_of("GET /a", "GET /a/")[1] == []
-    assert [clash.values for clash in tree_of("GET /a", "GET /a/", ignore_trailing_slash=True)[1]] == [("GET /a", "GET /a/")]
 
 
 @pytest.mark.parametrize(

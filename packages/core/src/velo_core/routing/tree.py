@@ -78,20 +78,16 @@ class Tree(Generic[T]):
     """Values by pattern and method. Insert everything, `freeze`, then look up, from any number of threads.
 
     Paths are given as `path.split("/")`, each segment percent-decoded; `path.split("/", depth + 1)` is enough.
-
-    Args:
-        ignore_trailing_slash: Whether `/a` and `/a/` are the same, in patterns and in paths. A catch-all has its slashes all the same.
     """
 
-    def __init__(self, *, ignore_trailing_slash: bool = False) -> None:
-        self._ignore_trailing_slash = ignore_trailing_slash
+    def __init__(self) -> None:
         self._root: _Node[T] = _Node()
         self._clashes: list[Clash[T]] = []
         self._is_literal = True
         self.depth = 0
         """The number of segments of the longest pattern."""
 
-    def insert(self, pattern: Pattern, method: str, value: T, *, weak: bool = False) -> Answers[T]:
+    def insert(self, pattern: Pattern, method: str, value: T, *, weak: bool = False, declared: Pattern | None = None) -> Answers[T]:
         """Adds one value.
 
         Args:
@@ -99,11 +95,12 @@ class Tree(Generic[T]):
             method: Any text; the tree knows no method.
             value: What to find.
             weak: Whether it gives way, in silence, to a value for the same pattern and method that is not weak.
+            declared: What a `Clash` shows in place of `pattern`.
 
         Returns:
             All that is found for exactly this pattern, by method; what is added later will be in it.
         """
-        segments = self._segments(pattern)
+        segments, declared = pattern.segments, declared or pattern
         self._is_literal = self._is_literal and pattern.is_static
         self.depth = max(self.depth, len(segments))
         node = self._root
@@ -111,13 +108,13 @@ class Tree(Generic[T]):
             node = node.child(segment)
         first = node.declared.get(method)
         if first is not None and not weak:
-            message = f"{method} {first.text} and {method} {pattern.text} match the same paths"
-            self._clashes.append(Clash("VELO_ROUTE_DUPLICATE", message, method, (first, pattern), (node.answers[method][0], value)))
+            message = f"{method} {first.text} and {method} {declared.text} match the same paths"
+            self._clashes.append(Clash("VELO_ROUTE_DUPLICATE", message, method, (first, declared), (node.answers[method][0], value)))
         elif weak:
             node.answers.setdefault(method, (value, ()))
         else:
             node.answers[method] = (value, ())
-            node.declared[method] = pattern
+            node.declared[method] = declared
         return node.answers
 
     def freeze(self) -> list[Clash[T]]:
@@ -143,7 +140,7 @@ class Tree(Generic[T]):
         text = segments[0]
         if text:
             return None
-        count = self._count(segments) if self._ignore_trailing_slash else len(segments)
+        count = len(segments)
         node: _Node[T] = self._root
         step: _Step[T] | None
         index = 1
@@ -227,7 +224,7 @@ class Tree(Generic[T]):
 
     def methods(self, segments: Sequence[str]) -> set[str]:
         """The methods of all patterns that match."""
-        count = self._count(segments)
+        count = len(segments)
         return {method for index, answers in self._visit(segments) if index == count for method in answers}
 
     def longest_prefix(self, segments: Sequence[str], method: str) -> T | None:
@@ -252,23 +249,13 @@ class Tree(Generic[T]):
         """Every node that the path leads to, in the order in which `find` comes to them: how many of `segments` it takes, what is there."""
         if segments[0]:
             return
-        count = self._count(segments)
+        count = len(segments)
         waiting: list[tuple[int, _Node[T]]] = [(1, self._root)]
         while waiting:
             index, node = waiting.pop()
             yield index, node.answers
             if index < count:
                 waiting += _following(node, segments, index, count)
-
-    def _segments(self, pattern: Pattern) -> tuple[Segment, ...]:
-        """The segments, without the empty one at the end if that does not count."""
-        segments = pattern.segments
-        return segments[:-1] if self._ignore_trailing_slash and len(segments) > 1 and segments[-1] == Segment(("",)) else segments
-
-    def _count(self, segments: Sequence[str]) -> int:
-        """The same for a path. `//` keeps both."""
-        count = len(segments)
-        return count - 1 if self._ignore_trailing_slash and count > 2 and not segments[-1] and segments[-2] else count
 
     def _ambiguities(self, one: _Node[T], other: _Node[T]) -> Iterator[Clash[T]]:
         """Pairs of one method below two steps of which neither is more specific."""
@@ -285,7 +272,7 @@ class Tree(Generic[T]):
 
     def _may_meet(self, first: Pattern, second: Pattern) -> bool:
         """Whether one path can match both patterns; in doubt, yes."""
-        for one, other in zip_longest(self._segments(first), self._segments(second)):
+        for one, other in zip_longest(first.segments, second.segments):
             if one is None or other is None:
                 return False
             if one.is_catch_all or other.is_catch_all:
