@@ -821,7 +821,7 @@ MISTAKES: list[tuple[object, str]] = [
     (Annotated[Opaque, Query()], "Opaque cannot be read from text"),
     (Opaque, "Opaque, which nobody provides here"),
     (Annotated[dict[str, int], Query()], "cannot be read from text"),
-    (Annotated[Options, Query()], "Options cannot be read from text"),
+    (Annotated[Options, Path()], "Options cannot be read from text"),
     (Annotated[list[list[int]], Query()], "cannot be read from text"),
     (Annotated[list[int] | int, Query()], "cannot be read from text"),
     (Annotated[list[Options], Header()], "Options cannot be read from text"),

@@ -26,13 +26,14 @@ from typing import cast, get_origin
 
 from velo_core.annotations import Annotation, UnresolvedAnnotation, resolve
 from velo_core.callables import Kind, identity_of, kind_of, name_of
-from velo_core.codecs import is_model
+from velo_core.codecs import has_fields, is_model
 from velo_core.conversion import body_conversion, parameter_conversion
 from velo_core.errors import Problem, where
 from velo_core.markers import Body, Cookie, Dependency, Header, Lifetime, Marker, Path, Query
 from velo_core.names import Names
+from velo_core.parameter_models import is_many, key_of, known_names, parameter_model
 from velo_core.request import Request
-from velo_core.steps import AppValue, Binding, Call, Check, Hop, Read, ReadBody, Step, Surroundings
+from velo_core.steps import AppValue, Binding, Call, Check, Hop, KnownNames, Read, ReadBody, ReadModel, Step, Surroundings
 from velo_core.threads import HANDLERS
 from velo_core.types import MISSING
 
@@ -99,7 +100,7 @@ class Binder:
         self.made = made
         self.names = Names()
         self.problems: list[Problem] = []
-        self.reads: list[Read] = []
+        self.reads: list[Read | ReadModel] = []
         self.calls: list[Call] = []
         self.constants: dict[str, AppValue] = {}
         self.body: ReadBody | None = None
@@ -241,7 +242,7 @@ class Binder:
             elif isinstance(bound, ReadBody):
                 guards.append(bound.variable)
                 needs_body = True
-            elif isinstance(bound, Read) and bound.can_fail:
+            elif not isinstance(bound, AppValue) and bound.can_fail:
                 guards.append(bound.variable)
         variable = self.names.free(wanted or f"{name_of(function)}_result")
         pool = dependency.pool or HANDLERS
@@ -254,7 +255,7 @@ class Binder:
             self.problem("VELO_LIFETIME", f"{message}; give both of them the same lifetime")
         return "handler"
 
-    def variable_of(self, bound: Read | ReadBody | Call | AppValue) -> str:
+    def variable_of(self, bound: Read | ReadModel | ReadBody | Call | AppValue) -> str:
         """The name of a value in the plan."""
         if isinstance(bound, AppValue):
             return next(variable for variable, value in self.constants.items() if value is bound)
@@ -264,7 +265,7 @@ class Binder:
 
     def parameter(
         self, function: Callable[..., object], parameter: inspect.Parameter, annotation: Annotation
-    ) -> Read | ReadBody | Call | AppValue | None:
+    ) -> Read | ReadModel | ReadBody | Call | AppValue | None:
         """Where the value of a parameter comes from; `None` if it stays away, or if there is a problem."""
         place = f"parameter {parameter.name!r} of {_label(function)}"
         if isinstance(parameter.default, Dependency):
@@ -298,6 +299,8 @@ class Binder:
         try:
             if isinstance(marker, Body):
                 return self.read_body(place, parameter.name, annotation, default)
+            if has_fields(target) and not isinstance(marker, Path):
+                return self.read_model(parameter.name, annotation, marker, default)
             return self.read_parameter(place, parameter.name, annotation, marker, default)
         except TypeError as error:
             if _is_service(annotation) and not annotation.constraints:
@@ -331,9 +334,7 @@ class Binder:
     def read_parameter(self, place: str, name: str, annotation: Annotation, marker: Marker, default: object) -> Read | None:
         """A value from the path, the query, a header or a cookie."""
         source = _SOURCES[type(marker)]
-        key = marker.alias or (name.replace("_", "-") if isinstance(marker, Header) else name)
-        if isinstance(marker, Header):
-            key = key.lower()
+        key = key_of(marker, marker.alias, name)
         index = -1
         if isinstance(marker, Path):
             if key not in self.path_parameters:
@@ -341,12 +342,12 @@ class Binder:
                 return None
             index = self.path_parameters.index(key)
             default = MISSING
-        many = get_origin(annotation.type) in (list, set, frozenset, tuple) or annotation.type in (list, set, frozenset, tuple)
+        many = is_many(annotation)
         if many and source in ("path", "cookie"):
             raise TypeError(f"a {source} parameter has one value, not several")
         required = default is MISSING and source != "path"
         for known in self.reads:  # somebody else may have asked for the same
-            if (known.source, known.key, known.default, known.declared) == (source, key, default, annotation):
+            if isinstance(known, Read) and (known.source, known.key, known.default, known.declared) == (source, key, default, annotation):
                 return known
         made = self.made.get(key, str) if source == "path" else str
         convert = parameter_conversion((source, key), annotation, required=required, made=made)
@@ -356,6 +357,20 @@ class Binder:
         """Adds a value."""
         self.reads.append(read)
         return read
+
+    def read_model(self, name: str, annotation: Annotation, marker: Marker, default: object) -> ReadModel:
+        """A model whose fields come from the query, headers or cookies."""
+        source = _SOURCES[type(marker)]
+        for known in self.reads:
+            if isinstance(known, ReadModel) and (known.source, known.default, known.declared) == (source, default, annotation):
+                return known
+        model = parameter_model(source, annotation, marker, default)
+        if model.forbids_extra and source == "header":
+            raise TypeError("it forbids fields that it does not have, and each request has headers that no model has")
+        fields = tuple(Read("", source, one.key, many=one.many, default=one.default, declared=one.declared) for one in model.fields)
+        made = ReadModel(self.names.free(name), source, fields, model.convert, annotation, default, model.forbids_extra)
+        self.reads.append(made)
+        return made
 
     def read_body(self, place: str, name: str, annotation: Annotation, default: object) -> ReadBody | None:
         """The value from the body."""
@@ -372,9 +387,18 @@ class Binder:
 
     # The end.
 
+    def known_names(self) -> list[Step]:
+        """Refuses names that nobody takes, where a model says so."""
+        checks: list[Step] = []
+        for source in sorted({read.source for read in self.reads if isinstance(read, ReadModel) and read.forbids_extra}):
+            parameters = [one for read in self.reads for one in (read.fields if isinstance(read, ReadModel) else (read,))]
+            names = frozenset(one.key for one in parameters if one.source == source)
+            checks.append(KnownNames(source, known_names(source, names)))
+        return checks
+
     def check_path(self, handler: Callable[..., object]) -> None:
         """Reports names of the path that nobody takes: nearly always a spelling mistake."""
-        taken = {read.key for read in self.reads if read.source == "path"}
+        taken = {read.key for read in self.reads if isinstance(read, Read) and read.source == "path"}
         asks = any(read.source == "request" for read in self.reads)
         unused = [name for name in self.path_parameters if name not in taken]
         if unused and not asks and not self.problems:
@@ -395,7 +419,7 @@ class Binder:
         """Puts the steps in order."""
         early = [call for call in self.calls if not call.needs_body]
         late = [call for call in self.calls if call.needs_body]
-        steps: list[Step] = [*self.reads, *early]
+        steps: list[Step] = [*self.reads, *self.known_names(), *early]
         if self.body is not None:
             steps.append(self.body)
         steps += late

@@ -28,7 +28,7 @@ from velo_core.plan import Middleware, Plan, Refusal, Run, Served, check_respons
 from velo_core.request import Adapter
 from velo_core.response import Response
 from velo_core.results import Result, Shape, encode_any
-from velo_core.steps import Binding, Call, Check, Hop, Read, ReadBody, Step
+from velo_core.steps import Binding, Call, Check, Hop, KnownNames, Read, ReadBody, ReadModel, Step
 from velo_core.teardown import Teardown
 from velo_core.threads import HANDLERS
 from velo_core.types import INVALID, MISSING
@@ -262,7 +262,7 @@ class _Writer:
 
     def _sources(self, binding: Binding) -> None:
         """Reads, once, the parts of the request that values are taken from."""
-        sources = {read.source for read in binding.reads}
+        sources = {read.source for read in binding.parameters}
         if "query" in sources:
             self.line(2, "query = parse_query(query_string(scope))")
         if sources & {"header", "cookie"} or binding.body is not None:
@@ -274,6 +274,11 @@ class _Writer:
     def _step(self, depth: int, step: Step) -> None:
         if isinstance(step, Read):
             self._read(depth, step)
+        elif isinstance(step, ReadModel):
+            self._read_model(depth, step)
+        elif isinstance(step, KnownNames):
+            source = "query" if step.source == "query" else "cookies"
+            self.line(depth, f"{self.constant(f'refuse_unknown_{source}', step.check)}({source}, errors)")
         elif isinstance(step, ReadBody):
             self._read_body(depth, step)
         elif isinstance(step, Call):
@@ -302,6 +307,11 @@ class _Writer:
             return
         self.line(depth, f"{read.variable} = {taken}")
         self.line(depth, f"{read.variable} = {self._default(read)} if {self._absent(read)} else {convert}({read.variable}, errors)")
+
+    def _read_model(self, depth: int, model: ReadModel) -> None:
+        taken = ", ".join(self._taken(field) for field in model.fields)
+        convert = self.constant(f"to_{model.variable}", model.convert)
+        self.line(depth, f"{model.variable} = {convert}(({taken}{',' if len(model.fields) == 1 else ''}), errors)")
 
     def _absent(self, read: Read) -> str:
         return f"not {read.variable}" if read.many else f"{read.variable} is None"

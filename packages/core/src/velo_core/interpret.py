@@ -19,7 +19,7 @@ from velo_core.plan import Middleware, Plan, Refusal, Run, Served, check_respons
 from velo_core.request import Adapter, Request
 from velo_core.response import Response
 from velo_core.results import Result, Shape, encode_any
-from velo_core.steps import Call, Check, Hop, Read, ReadBody, Step
+from velo_core.steps import Call, Check, Hop, KnownNames, Read, ReadBody, ReadModel, Step
 from velo_core.teardown import Teardown
 from velo_core.types import INVALID, MISSING
 from velo_core.watch import Deadline, Watch
@@ -96,6 +96,10 @@ class _Steps:
         """Does one step."""
         if isinstance(step, Read):
             self.values[step.variable] = self.read(step)
+        elif isinstance(step, ReadModel):
+            self.values[step.variable] = step.convert(tuple(map(self.taken, step.fields)), self.errors)
+        elif isinstance(step, KnownNames):
+            step.check(self.request.query if step.source == "query" else self.request.cookies, self.errors)
         elif isinstance(step, ReadBody):
             self.values[step.variable] = await self.read_body(step)
         elif isinstance(step, Hop):

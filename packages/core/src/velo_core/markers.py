@@ -78,17 +78,29 @@ class Marker:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Query(Marker):
-    """A query parameter. Of one that is repeated, the last counts; a list gets all."""
+    """A query parameter. Of one that is repeated, the last counts; a list gets all. For a model, each of its fields is one.
+
+    Attributes:
+        extra: What a model does about parameters that nobody takes: `"ignore"` or `"forbid"` them, or what the model itself says if `None`.
+    """
+
+    extra: Literal["ignore", "forbid"] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Header(Marker):
-    """A header field. Underscores of the parameter's name are hyphens on the wire; case does not matter."""
+    """A header field, or one for each field of a model. Underscores in names are hyphens on the wire; case does not matter."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cookie(Marker):
-    """A cookie."""
+    """A cookie. For a model, each of its fields is one.
+
+    Attributes:
+        extra: As for `Query`.
+    """
+
+    extra: Literal["ignore", "forbid"] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

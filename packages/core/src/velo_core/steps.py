@@ -5,21 +5,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from velo_core.annotations import Annotation
 from velo_core.callables import Kind, name_of
 from velo_core.conversion import BodyConvert, ParameterConvert
-from velo_core.errors import where
+from velo_core.errors import InvalidValue, where
 from velo_core.markers import Dependency, Lifetime
 from velo_core.names import Names
+from velo_core.parameter_models import ModelConvert
 from velo_core.threads import HANDLERS
 from velo_core.types import INVALID, MISSING
 from velo_core.watch import may_wait
 
-__all__ = ["AppValue", "Binding", "Call", "Check", "Hop", "Provider", "Read", "ReadBody", "Step", "Surroundings"]
+__all__ = ["AppValue", "Binding", "Call", "Check", "Hop", "KnownNames", "Provider", "Read", "ReadBody", "ReadModel", "Step", "Surroundings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,47 @@ class Read:
     def can_fail(self) -> bool:
         """Whether the value may turn out to be `INVALID`."""
         return self.convert is not None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadModel:
+    """Makes a model of several values from the head of the request, one for each of its fields.
+
+    Attributes:
+        variable: Name of the model in the plan.
+        source: As for `Read`.
+        fields: How each value is found; they are converted by `convert`, and have no variables.
+        convert: Makes the model, or `INVALID`.
+        declared: What the signature says.
+        default: Value if none of the parameters is there; `MISSING` if the model decides.
+        forbids_extra: Whether parameters that nobody takes are refused.
+    """
+
+    variable: str
+    source: str
+    fields: tuple[Read, ...]
+    convert: ModelConvert
+    declared: Annotation
+    default: object = MISSING
+    forbids_extra: bool = False
+
+    @property
+    def can_fail(self) -> bool:
+        """Whether the model may turn out to be `INVALID`."""
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class KnownNames:
+    """Refuses parameters that nobody takes.
+
+    Attributes:
+        source: `"query"` or `"cookie"`.
+        check: Adds an error for each name that is not known.
+    """
+
+    source: str
+    check: Callable[[Iterable[str], list[InvalidValue]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +220,7 @@ class Hop:
         return tuple(step.variable for step in self.steps if isinstance(step, Call) and step.used)
 
 
-Step: TypeAlias = Read | ReadBody | Call | Check | Hop
+Step: TypeAlias = Read | ReadModel | KnownNames | ReadBody | Call | Check | Hop
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,11 +239,16 @@ class Binding:
 
     steps: tuple[Step, ...]
     handler: Call
-    reads: tuple[Read, ...]
+    reads: tuple[Read | ReadModel, ...]
     body: ReadBody | None
     result: object
     names: Names
     constants: Mapping[str, AppValue] = field(default_factory=dict[str, AppValue])
+
+    @property
+    def parameters(self) -> tuple[Read, ...]:
+        """The values from the head of the request one by one, those of models included."""
+        return tuple(one for read in self.reads for one in (read.fields if isinstance(read, ReadModel) else (read,)))
 
     @property
     def needs_request(self) -> bool:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import sys
 
-from velo_core.codecs.backend import MAX_ERRORS, Backend, Convert, Decode, DoesNotFit, Encode
+from velo_core.codecs.backend import MAX_ERRORS, Backend, Convert, Decode, DoesNotFit, Encode, Make
 from velo_core.codecs.fields import everything_in
 from velo_core.codecs.msgspec_models import MsgspecBackend
 from velo_core.hints import parts
 
-__all__ = ["MAX_ERRORS", "Backend", "Convert", "Decode", "DoesNotFit", "Encode", "backend_for", "is_model"]
+__all__ = ["MAX_ERRORS", "Backend", "Convert", "Decode", "DoesNotFit", "Encode", "Make", "backend_for", "has_fields", "is_model"]
 
 _msgspec = MsgspecBackend()
 
@@ -42,3 +42,8 @@ def backend_for(annotation: object) -> Backend:
 def is_model(annotation: object) -> bool:
     """Whether a value of this type has fields, or has something with fields inside, and so comes from a body rather than a query."""
     return any(backend.is_model(part) for backend in _backends() for part in parts(annotation))
+
+
+def has_fields(annotation: object) -> bool:
+    """Whether a value of this type itself has fields, and so can be read from several parameters."""
+    return any(backend.is_model(annotation) for backend in _backends())

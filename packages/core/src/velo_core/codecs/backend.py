@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol, TypeAlias
 
+from velo_core.codecs.fields import Field
 from velo_core.errors import InvalidValue
 
-__all__ = ["MAX_ERRORS", "Backend", "Convert", "Decode", "DoesNotFit", "Encode", "does_not_fit", "spelled"]
+__all__ = ["MAX_ERRORS", "Backend", "Convert", "Decode", "DoesNotFit", "Encode", "Make", "does_not_fit", "spelled"]
 
 MAX_ERRORS: Final = 100
 """Errors listed for one value: enough for any form, and no way to make us write a long answer to a short question."""
@@ -18,6 +19,9 @@ Convert: TypeAlias = Callable[[object], object]
 """Text, or a list of texts, to a value. Raises `DoesNotFit`."""
 Encode: TypeAlias = Callable[[object], bytes]
 """A handler's result to JSON text, with whatever the declared type does not have left out. Raises `TypeError` if it is not of the type."""
+Make: TypeAlias = "Callable[[Mapping[str, object], bool], object]"
+"""(values by the names of the fields, whether these are all) to a model. Raises `DoesNotFit`; if these are not all, because others did not
+fit, it does nothing but that, and only for what is wrong with those that there are."""
 
 
 class DoesNotFit(Exception):
@@ -62,4 +66,16 @@ class Backend(Protocol):
 
     def encoder(self, annotation: object) -> Encode:
         """How to write a result as `annotation`. A value that is not of the type is converted to it first, which drops what it lacks."""
+        ...
+
+    def fields(self, annotation: object) -> Sequence[Field]:
+        """The fields of a model that is read from several parameters: query, headers, cookies."""
+        ...
+
+    def forbids_extra(self, annotation: object) -> bool:
+        """Whether such a model refuses what no field of it takes."""
+        ...
+
+    def maker(self, annotation: object) -> Make:
+        """How to make such a model of values that have the types of its fields."""
         ...

@@ -10,6 +10,7 @@ from typing import Annotated, NotRequired, Protocol, Required, TypeVar, cast, ge
 import msgspec
 
 from velo_core.hints import class_of, expand, parts, substitute
+from velo_core.types import MISSING
 
 __all__ = ["Field", "everything_in", "fields_of", "is_namedtuple", "is_typeddict", "model_class"]
 
@@ -23,12 +24,16 @@ class Field:
         attribute: In Python: an attribute, or the key of a `TypedDict`.
         annotation: What it holds.
         required: Whether JSON has to have it.
+        default: What it is if it is not there; `MISSING` if it is required, or if its default is made anew each time.
+        reads_text: Whether the model itself makes the value of a text, by rules of its own.
     """
 
     name: str
     attribute: str
     annotation: object
     required: bool
+    default: object = MISSING
+    reads_text: bool = False
 
 
 class _TypedDictClass(Protocol):
@@ -81,7 +86,10 @@ def fields_of(annotation: object) -> Sequence[Field]:
     try:
         if issubclass(kind, msgspec.Struct):
             found = msgspec.structs.fields(cast("type[msgspec.Struct]", annotation))
-            return [Field(field.encode_name, field.name, expand(field.type), field.required) for field in found]
+            return [
+                Field(field.encode_name, field.name, expand(field.type), field.required, _given(field.default, msgspec.NODEFAULT))
+                for field in found
+            ]
         hints = get_type_hints(kind, include_extras=True)
     except NameError as error:
         raise TypeError(
@@ -89,9 +97,9 @@ def fields_of(annotation: object) -> Sequence[Field]:
         ) from error
     variables = cast("tuple[TypeVar, ...]", getattr(kind, "__parameters__", ()))
     arguments = cast("Mapping[object, object]", dict(zip(variables, get_args(annotation), strict=False)))
-    required = _required(kind, hints)
+    required, defaults = _required(kind, hints), _defaults(kind)
     return [
-        Field(name, name, _unqualified(expand(substitute(hints.get(name, object), arguments))), is_required)
+        Field(name, name, _unqualified(expand(substitute(hints.get(name, object), arguments))), is_required, defaults.get(name, MISSING))
         for name, is_required in required.items()
     ]
 
@@ -111,6 +119,21 @@ def _required(kind: type[object], hints: Mapping[str, object]) -> Mapping[str, b
     nothing = sys.modules["attr"].NOTHING
     attributes = cast("_AttrsClass", kind).__attrs_attrs__
     return {attribute.name: attribute.default is nothing for attribute in attributes if attribute.init}
+
+
+def _defaults(kind: type[object]) -> Mapping[str, object]:
+    """The defaults of the fields, besides those that are made anew each time."""
+    if is_namedtuple(kind):
+        return cast("_NamedTupleClass", kind)._field_defaults  # pyright: ignore[reportPrivateUsage]: their public name
+    if dataclasses.is_dataclass(kind):
+        return {field.name: _given(field.default, dataclasses.MISSING) for field in dataclasses.fields(kind)}
+    attributes = cast("_AttrsClass", kind).__attrs_attrs__ if hasattr(kind, "__attrs_attrs__") else ()
+    made = (sys.modules["attr"].NOTHING, sys.modules["attr"].Factory) if attributes else ()
+    return {one.name: MISSING if one.default in made[:1] or isinstance(one.default, made[1:]) else one.default for one in attributes}
+
+
+def _given(default: object, none: object) -> object:
+    return MISSING if default is none else default
 
 
 def _is_required(hint: object, by_class: bool) -> bool:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import cast
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Protocol, cast
 
 import msgspec
 from msgspec import inspect
 
-from velo_core.codecs.backend import Convert, Decode, DoesNotFit, Encode, does_not_fit, spelled
+from velo_core.codecs.backend import Convert, Decode, DoesNotFit, Encode, Make, does_not_fit, spelled
 from velo_core.codecs.exact import exactly
 from velo_core.codecs.explain import explain
-from velo_core.codecs.fields import everything_in, is_namedtuple, model_class
+from velo_core.codecs.fields import Field, everything_in, fields_of, is_namedtuple, is_typeddict, model_class
 from velo_core.codecs.text import text_converter
 from velo_core.constraints import constraints_of
-from velo_core.hints import peel
+from velo_core.hints import class_of, peel
 from velo_core.json import MsgspecJSON, encode_json, malformed, to_builtins
 
 __all__ = ["MsgspecBackend"]
@@ -64,6 +64,42 @@ class MsgspecBackend:
             return encode_json(value if fits(value) else _converted(value, annotation, fits))
 
         return encode
+
+    def fields(self, annotation: object) -> Sequence[Field]:
+        """See `Backend.fields`."""
+        return fields_of(annotation)
+
+    def forbids_extra(self, annotation: object) -> bool:
+        """See `Backend.forbids_extra`: a struct can say so."""
+        config = getattr(class_of(annotation), "__struct_config__", None)
+        return config is not None and config.forbid_unknown_fields
+
+    def maker(self, annotation: object) -> Make:
+        """See `Backend.maker`."""
+        kind = cast("Callable[..., object]", class_of(annotation))
+        arguments = {field.name: _argument(kind, field.attribute) for field in fields_of(annotation)}
+        if is_typeddict(kind):
+            return lambda values, complete: dict(values)
+
+        def make(values: Mapping[str, object], complete: bool) -> object:
+            if not complete:
+                return None
+            try:
+                return kind(**{arguments[name]: value for name, value in values.items()})
+            except (ValueError, TypeError) as error:  # as msgspec takes them: a rule over several fields, in `__post_init__`
+                raise does_not_fit(str(error)) from error
+
+        return make
+
+
+class _AttrsAttribute(Protocol):
+    alias: str
+
+
+def _argument(kind: object, attribute: str) -> str:
+    """The name that the constructor has for an attribute: attrs takes leading underscores off."""
+    known = getattr(getattr(kind, "__attrs_attrs__", None), attribute, None)
+    return attribute if known is None else cast("_AttrsAttribute", known).alias
 
 
 def _refusal(body: bytes, annotation: object, error: msgspec.ValidationError) -> Exception:

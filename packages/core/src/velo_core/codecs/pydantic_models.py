@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast, get_args, get_origin
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Protocol, cast, get_args, get_origin
 
 import pydantic
-from pydantic_core import PydanticSerializationError
+from pydantic_core import PydanticSerializationError, PydanticUndefined
 
-from velo_core.codecs.backend import MAX_ERRORS, Convert, Decode, DoesNotFit, Encode, spelled
+from velo_core.codecs.backend import MAX_ERRORS, Convert, Decode, DoesNotFit, Encode, Make, spelled
+from velo_core.codecs.fields import Field, everything_in, fields_of
+from velo_core.codecs.text import text_converter
 from velo_core.errors import InvalidValue
 from velo_core.hints import class_of, peel
 from velo_core.json import MsgspecJSON, malformed
+from velo_core.types import MISSING
 
 if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
 
 __all__ = ["PydanticBackend"]
@@ -97,6 +103,103 @@ class PydanticBackend:
                 raise TypeError(f"the result is not {spelled(annotation)}: {error}") from error
 
         return encode
+
+    def fields(self, annotation: object) -> Sequence[Field]:
+        """See `Backend.fields`. What pydantic has rules for of its own, validators and types that it brings, it gets as text."""
+        kind = cast("_Model", class_of(annotation))
+        if issubclass(cast("type", kind), pydantic.RootModel):
+            raise TypeError("a root model has no fields; write what it holds")
+        if not hasattr(kind, "__pydantic_fields__"):
+            return [replace(field, reads_text=self._reads_text(field.annotation)) for field in fields_of(annotation)]
+        _adapter(annotation)
+        early = _validated_early(kind)
+        return [
+            Field(
+                name=_name(name, field),
+                attribute=name,
+                annotation=Annotated[field.annotation, field],
+                required=field.is_required(),
+                default=MISSING if field.default is PydanticUndefined else field.default,
+                reads_text=bool(early & {name, "*"})
+                or any(self.claims(item) for item in field.metadata)
+                or self._reads_text(field.annotation),
+            )
+            for name, field in kind.__pydantic_fields__.items()
+        ]
+
+    def _reads_text(self, annotation: object) -> bool:
+        """Whether pydantic has rules of its own for a field; one with a model inside will not be read at all."""
+        inside = everything_in(annotation)
+        if any(self.is_model(part) for part in inside):
+            return False
+        if any(self.claims(part) for part in inside):
+            return True
+        try:
+            text_converter(annotation)
+        except TypeError:  # a type that only pydantic reads from text
+            return True
+        return False
+
+    def forbids_extra(self, annotation: object) -> bool:
+        """See `Backend.forbids_extra`."""
+        return _config(class_of(annotation)).get("extra") == "forbid"
+
+    def maker(self, annotation: object) -> Make:
+        """See `Backend.maker`."""
+        validate = _adapter(annotation).validate_python
+
+        def make(values: Mapping[str, object], complete: bool) -> object:
+            try:
+                return validate(values)
+            except pydantic.ValidationError as error:
+                details = error.errors(include_url=False, include_context=False, include_input=False)
+                found = [_invalid(detail, values) for detail in details[:MAX_ERRORS] if complete or {*detail["loc"][:1]} & values.keys()]
+                raise DoesNotFit(found) from None
+
+        return make
+
+
+class _Decorator(Protocol):
+    class _Info(Protocol):
+        mode: str
+        fields: tuple[str, ...]
+
+    info: _Info
+
+
+class _Decorators(Protocol):
+    field_validators: Mapping[str, _Decorator]
+
+
+class _Model(Protocol):
+    """What models and pydantic's dataclasses have."""
+
+    __pydantic_fields__: Mapping[str, FieldInfo]
+    __pydantic_decorators__: _Decorators
+
+
+def _validated_early(kind: _Model) -> set[str]:
+    """The fields that validators of the model see, or its configuration changes, before they have their types; `"*"` for all."""
+    config = _config(kind)
+    if any(config.get(name) for name in ("str_strip_whitespace", "str_to_lower", "str_to_upper")):
+        return {"*"}
+    validators = kind.__pydantic_decorators__.field_validators.values()
+    return {name for validator in validators if validator.info.mode != "after" for name in validator.info.fields}
+
+
+def _config(kind: object) -> Mapping[str, object]:
+    found = getattr(kind, "model_config", None) or getattr(kind, "__pydantic_config__", None)
+    return cast("Mapping[str, object]", found or {})
+
+
+def _name(attribute: str, field: FieldInfo) -> str:
+    """The name of a field where it is read."""
+    alias = field.validation_alias or field.alias or attribute
+    choices = getattr(alias, "choices", [alias])
+    found = next((choice for choice in choices if isinstance(choice, str)), None)
+    if found is None:
+        raise TypeError(f"the field {attribute!r} is found by a path, and parameters are not nested; give it an alias")
+    return found
 
 
 def _adapter(annotation: object) -> pydantic.TypeAdapter[object]:
