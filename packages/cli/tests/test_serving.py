@@ -122,9 +122,26 @@ def test_ctrl_c_gives_up_a_start_that_does_not_end(serve: Serve, write: Write, o
     assert result.out.count("given up") == result.out.count("starting")
 
 
+IMPORTING = """
+import time
+
+def wait():
+    print("importing", flush=True)
+    time.sleep(3600)
+"""
+IMPORTS = {
+    "plain": "wait()",
+    "wrapped": "class Field:\n    def __set_name__(self, owner, name): wait()\nclass Model: field = Field()",
+    "dropped": "class Held:\n    def __del__(self): wait()\nHeld()\nwait()",
+    "swallowed": "try: wait()\nexcept: wait()",
+}
+
+
+@pytest.mark.parametrize("code", IMPORTS.values(), ids=IMPORTS)
 @pytest.mark.parametrize("options", [[], *UVICORN], ids=["granian", "uvicorn", "uvicorn-2"])
-def test_ctrl_c_ends_it_while_the_application_is_imported(serve: Serve, write: Write, options: list[str]) -> None:
-    write("shop.py", 'import time\nprint("importing", flush=True)\ntime.sleep(3600)\n')
+def test_ctrl_c_ends_it_while_the_application_is_imported(serve: Serve, write: Write, options: list[str], code: str) -> None:
+    """At once and without a word, whatever its code would do with an exception."""
+    write("shop.py", IMPORTING + code)
     running = serve("shop", *options)
     assert running.out.wait("importing")
 
@@ -132,6 +149,18 @@ def test_ctrl_c_ends_it_while_the_application_is_imported(serve: Serve, write: W
 
     result = running.result()
     assert (result.status, result.err) == (0, "")
+    assert result.out.count("importing") <= 1 + ("--workers" in options)
+
+
+@pytest.mark.parametrize("options", [[], *UVICORN], ids=["granian", "uvicorn", "uvicorn-2"])
+def test_what_an_application_printed_while_it_was_imported_is_not_lost(serve: Serve, write: Write, options: list[str]) -> None:
+    write("shop.py", 'import sys, time\nprint("kept")\nprint("importing", file=sys.stderr)\ntime.sleep(3600)\n')
+    running = serve("shop", *options)
+    assert running.err.wait("importing")
+
+    running.press_control_c()
+
+    assert "kept" in running.result().out
 
 
 @pytest.mark.parametrize("server", ["granian", "uvicorn"])

@@ -26,7 +26,7 @@ class Failure(Exception):
 
 
 class Signalled(SystemExit):
-    """A signal ends this process; status 0, for it is the way to end it."""
+    """A signal ends this process, which has something to give back first; status 0, for it is the way to end it."""
 
     def __init__(self) -> None:
         super().__init__(0)

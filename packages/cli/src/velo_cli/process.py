@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import sys
 import time
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.context import SpawnProcess
 from types import FrameType
 from typing import NoReturn, TypeVarTuple, Unpack
 
 from velo_cli.errors import Signalled
 
-__all__ = ["ENDING", "adopt", "end_on_signals", "hold_signals", "ignore", "release_signals", "signals_held", "spawn", "stop"]
+__all__ = [
+    "ENDING",
+    "adopt",
+    "exit_on_signals",
+    "hold_signals",
+    "ignore",
+    "release_signals",
+    "signals_held",
+    "spawn",
+    "stop",
+    "unwind_on_signals",
+]
 
 Arguments = TypeVarTuple("Arguments")
 
@@ -23,13 +35,36 @@ GRACE_SECONDS = 5
 ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
-def end_on_signals() -> None:
-    """Makes SIGINT and SIGTERM end this process, unwinding what it does with `Signalled`."""
+def exit_on_signals() -> None:
+    """Makes SIGINT and SIGTERM end this process at once, with status 0: for as long as modules are imported, the user's above all.
+
+    An exception would have to find its way through them. Python wraps one that leaves `__set_name__`, prints and drops one that is raised
+    in a destructor or where an import forgets a lock, and a bare `except:` takes it for a module that is missing.
+    """
     for number in ENDING:
-        signal.signal(number, _end)
+        signal.signal(number, _exit)
 
 
-def _end(number: int, frame: FrameType | None) -> NoReturn:
+def _exit(number: int, frame: FrameType | None) -> NoReturn:
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):  # closed, replaced by something else, or just being written to
+            stream.flush()
+    os._exit(0)
+
+
+def unwind_on_signals() -> None:
+    """Makes the signals that would end this process at once raise `Signalled` instead: it has something to give back.
+
+    To be called when all is imported.
+    """
+    for number in ENDING:
+        if signal.getsignal(number) is _exit:
+            signal.signal(number, _unwind)
+
+
+def _unwind(number: int, frame: FrameType | None) -> NoReturn:
+    for ending in ENDING:  # once is enough: what follows has an end
+        signal.signal(ending, ignore)
     raise Signalled
 
 
@@ -61,7 +96,7 @@ def signals_held() -> Generator[None]:
 
 def adopt() -> None:
     """Is the first thing a worker does: from now on its parent ends it, with SIGTERM, and a Ctrl-C is the parent's to act on."""
-    signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGTERM, _exit)
     signal.signal(signal.SIGINT, ignore)
     release_signals()
 

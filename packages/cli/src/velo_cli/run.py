@@ -9,7 +9,7 @@ import click
 from velo_cli.address import bind
 from velo_cli.errors import Failure
 from velo_cli.options import factory_option, target_argument, verbose_option
-from velo_cli.process import end_on_signals
+from velo_cli.process import exit_on_signals
 from velo_cli.settings import Settings
 from velo_cli.target import Target
 
@@ -53,7 +53,7 @@ def run(
     TARGET is package.module:app, or a file such as examples/hunt.py:app. Without ":app" it is the attribute `app`, or the only application
     there is.
     """
-    end_on_signals()
+    exit_on_signals()
     if interface is None:
         interface = INTERFACES[server][0]
     elif interface not in INTERFACES[server]:

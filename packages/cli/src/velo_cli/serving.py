@@ -12,6 +12,7 @@ from functools import partial
 
 from velo_cli.address import Endpoint
 from velo_cli.errors import Failure
+from velo_cli.process import unwind_on_signals
 from velo_cli.reports import Outbox, Reports
 from velo_cli.settings import Settings
 
@@ -27,8 +28,11 @@ def serve(settings: Settings) -> None:
     Raises:
         Failure: the application or a worker failed.
     """
+    server = _server(settings.server)
+    if not settings.in_process:  # which is about to import the application
+        unwind_on_signals()
     with Reports(settings.workers, in_process=settings.in_process, announce=partial(_announce, settings)) as reports:
-        status = _server(settings.server)(settings, reports.outbox)
+        status = server(settings, reports.outbox)
     if reports.failure is not None:
         raise reports.failure
     if status:

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
-from velo_cli.errors import Failure, Signalled, details, reason
+from velo_cli.errors import Failure, details, reason
 
 if TYPE_CHECKING:  # velo_core is imported when the application is: the process that only watches over workers does without
     from velo_core import Velo
@@ -91,7 +91,7 @@ class Target:
             label = f"{self.text}:{attribute}"
             app = self._application(module, attribute)
             app.freeze()
-        except (Failure, Signalled):
+        except Failure:
             raise
         except SetupError as error:
             raise Failure(str(error), details(error)) from error

@@ -47,7 +47,7 @@ def _watch(settings: Settings, outbox: Outbox) -> int:
         wait([worker.sentinel for worker in workers])
         return 1
     finally:
-        for number in ENDING:  # once is enough: what follows has an end
+        for number in ENDING:
             signal.signal(number, ignore)
         stop(workers, settings.shutdown_timeout)
 
