@@ -9,7 +9,8 @@ import gc
 import subprocess
 import sys
 import tracemalloc
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import contextmanager
 from types import CodeType, FrameType
 from typing import Annotated, Any, NamedTuple, TypeAlias
 
@@ -181,6 +182,16 @@ def run(call: Call) -> None:
 # The counters.
 
 
+@contextmanager
+def uncollected() -> Generator[None]:
+    """Keeps garbage collections out: they come at any time, and what listens to them (Hypothesis does) would be counted."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
 def calls(call: Call) -> tuple[int, int]:
     """Frames and calls of other functions, of a second request: the first one makes the plans."""
     frames, c_calls = 0, 0
@@ -192,11 +203,12 @@ def calls(call: Call) -> tuple[int, int]:
             c_calls += event == "c_call"
 
     run(call)
-    sys.setprofile(profile)
-    try:
-        run(call)
-    finally:
-        sys.setprofile(None)
+    with uncollected():
+        sys.setprofile(profile)
+        try:
+            run(call)
+        finally:
+            sys.setprofile(None)
     return frames, c_calls
 
 
@@ -212,12 +224,13 @@ if sys.version_info >= (3, 12):
 
         monitoring.use_tool_id(tool, "budgets")
         monitoring.register_callback(tool, monitoring.events.INSTRUCTION, on_instruction)
-        monitoring.set_events(tool, monitoring.events.INSTRUCTION)
-        try:
-            run(call)
-        finally:
-            monitoring.set_events(tool, 0)
-            monitoring.free_tool_id(tool)
+        with uncollected():
+            monitoring.set_events(tool, monitoring.events.INSTRUCTION)
+            try:
+                run(call)
+            finally:
+                monitoring.set_events(tool, 0)
+                monitoring.free_tool_id(tool)
         return count
 
 else:
@@ -234,10 +247,11 @@ def peak_bytes(call: Call) -> int:
     try:
         run(call)
         gc.collect()
-        tracemalloc.reset_peak()
-        before, _ = tracemalloc.get_traced_memory()
-        run(call)
-        return tracemalloc.get_traced_memory()[1] - before
+        with uncollected():
+            tracemalloc.reset_peak()
+            before, _ = tracemalloc.get_traced_memory()
+            run(call)
+            return tracemalloc.get_traced_memory()[1] - before
     finally:
         tracemalloc.stop()
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import re
 import sys
 from collections.abc import Callable
@@ -577,18 +578,20 @@ def test_a_decoded_path_and_its_encoding_find_the_same(path: str) -> None:
 
 
 def frames(function: Callable[[], object]) -> int:
-    """Python functions that are entered."""
+    """Python functions that are entered, without those that a garbage collection of that moment would call."""
     count = 0
 
     def profile(frame: FrameType, event: str, argument: object) -> None:
         nonlocal count
         count += event == "call"
 
+    gc.disable()
     sys.setprofile(profile)
     try:
         function()
     finally:
         sys.setprofile(None)
+        gc.enable()
     return count - 1  # without the one of `function`
 
 

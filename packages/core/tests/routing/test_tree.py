@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable, Sequence
 from itertools import product
@@ -386,17 +387,20 @@ def test_the_order_of_insertion_changes_nothing(routes: list[Pattern], random: R
 
 
 def calls(function: Callable[[], object]) -> int:
+    """Without those of a garbage collection of that moment."""
     count = 0
 
     def profile(frame: FrameType, event: str, argument: object) -> None:
         nonlocal count
         count += event in ("call", "c_call")
 
+    gc.disable()
     sys.setprofile(profile)
     try:
         function()
     finally:
         sys.setprofile(None)
+        gc.enable()
     return count
 
 
