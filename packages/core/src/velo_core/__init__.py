@@ -18,6 +18,7 @@ from velo_core.headers import Headers, MutableHeaders
 from velo_core.markers import Body, Cookie, Depends, Header, Lifetime, Path, Query
 from velo_core.plan import CallNext, Middleware
 from velo_core.plugin import PLUGIN_API, Manifest, Plugin
+from velo_core.proxies import TrustedProxies
 from velo_core.request import Request
 from velo_core.response import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
 from velo_core.router import Router
@@ -68,6 +69,7 @@ __all__ = [
     "SlotEmpty",
     "StreamingResponse",
     "ThreadPool",
+    "TrustedProxies",
     "ValidationError",
     "Velo",
     "VeloError",

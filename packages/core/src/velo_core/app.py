@@ -21,6 +21,7 @@ from velo_core.plugin import Ready, install_all
 from velo_core.protocols.asgi import ADAPTER as ASGI_ADAPTER
 from velo_core.protocols.asgi import ASGI
 from velo_core.protocols.rsgi import RSGI
+from velo_core.proxies import TrustedProxies
 from velo_core.request import Adapter
 from velo_core.router import Router
 from velo_core.routing import Fallback, Table
@@ -52,11 +53,13 @@ class Velo(ASGI, RSGI, Router):
         timeout_seconds: What a handler and its dependencies may take; no limit if `None`.
         on_disconnect: What becomes of a handler whose client has left: `"cancel"`, `"shield"` or `"ignore"`.
         trailing_slash: What becomes of `/users/` where there is `/users`, and the other way round: `"strict"`, `"ignore"` or `"redirect"`.
+        trusted_proxies: Networks of the proxies that are believed about the client's address and scheme, such as `["10.0.0.0/8"]`, or a
+            `TrustedProxies` that says more; nobody by default.
         pools: Threads at most, by the name of a pool: `{"cpu": 4}`, for `Depends(..., pool="cpu")` and `@app.get(..., pool="cpu")`. What
             names no pool runs in `"handlers"`, whose 40 threads all applications of the process share unless it is given here.
 
     Raises:
-        SetupError: a pool has no threads; there is no such `trailing_slash`.
+        SetupError: a pool has no threads; there is no such `trailing_slash`, or no such network.
     """
 
     is_application = True
@@ -75,6 +78,7 @@ class Velo(ASGI, RSGI, Router):
         timeout_seconds: float | None = None,
         on_disconnect: OnDisconnect = "cancel",
         trailing_slash: Literal["strict", "ignore", "redirect"] = "strict",
+        trusted_proxies: TrustedProxies | Sequence[str] = (),
         pools: Mapping[str, int] | None = None,
     ) -> None:
         super().__init__(
@@ -93,6 +97,7 @@ class Velo(ASGI, RSGI, Router):
             raise SetupError("VELO_POOL", str(error)) from error
         self.pools: Mapping[str, ThreadPool] = MappingProxyType({**SHARED_POOLS, **self._own_pools})
         """The threads for functions that may block; `app.pools["cpu"].waiting` is the number of functions that wait for one."""
+        self._proxies = TrustedProxies.of(trusted_proxies)
         self.debug = debug
         self.interpreted = interpreted
         self.dependency_overrides: dict[Callable[..., object], Callable[..., object]] = {}
@@ -132,6 +137,7 @@ class Velo(ASGI, RSGI, Router):
     def bind(self, adapter: Adapter) -> Table[Run]:
         """What serves each path on one protocol; for adapters."""
         frozen = self._freeze()
+        adapter = adapter if self._proxies is None else self._proxies.before(adapter)
         runs: dict[int, Run] = {}
 
         def run(plan: Plan) -> Run:

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 from urllib.parse import quote
 
 from velo_core.body import check_declared_length, collect, too_large
+from velo_core.errors import HTTPError
 from velo_core.headers import Headers, MutableHeaders
 from velo_core.json import JSONCodec
-from velo_core.parsing import QueryParams, parse_cookies, parse_query
+from velo_core.parsing import QueryParams, parse_cookies, parse_host, parse_query
 from velo_core.response import Response
 from velo_core.routing.pattern import PCHAR
 from velo_core.slots import HoldsSlots, SlotScope
 from velo_core.teardown import Teardown
 from velo_core.types import Address, HeaderPairs
 
-__all__ = ["Adapter", "Request", "RouteInfo"]
+__all__ = ["Adapter", "Request", "RouteInfo", "checked_host"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Adapter:
         path: Percent-decoded path below the application's root.
         raw_path: Path as received, still encoded, or `None` where the protocol does not tell.
         root_path: Where the application is mounted, without a trailing slash.
+        authority: Host and port that the request is for, as sent; `None` if it does not say, or more than once.
         query_string: Undecoded query, without `?`.
         header_key: Makes the key that the `find_` functions take from a lower-case header name; called at start-up.
         raw_headers: The protocol's own collection of headers; read once per request.
@@ -63,6 +65,7 @@ class Adapter:
     path: Callable[[Any], str]
     raw_path: Callable[[Any], str | None]
     root_path: Callable[[Any], str]
+    authority: Callable[[Any], str | None]
     query_string: Callable[[Any], str]
     header_key: Callable[[str], object]
     raw_headers: Callable[[Any], object]
@@ -225,7 +228,7 @@ class Request(HoldsSlots):
 
     @property
     def scheme(self) -> str:
-        """`"http"` or `"https"`, as the server saw it."""
+        """`"http"` or `"https"`, as the server saw it, or the client's if a trusted proxy tells (`Velo(trusted_proxies=...)`)."""
         return self._adapter.scheme(self._scope)
 
     @property
@@ -235,8 +238,21 @@ class Request(HoldsSlots):
 
     @property
     def client(self) -> Address | None:
-        """The peer of the connection: a proxy, if one stands before the server. `None` if the server does not know."""
+        """The peer of the connection, or `None` if the server does not know.
+
+        If a proxy stands before the server, that is the proxy, unless it is trusted and tells the client (`Velo(trusted_proxies=...)`).
+        """
         return self._adapter.client(self._scope)
+
+    @property
+    def host(self) -> str:
+        """Host and port that the request is for, such as `"example.com"` or `"example.com:8000"`, in lower case (RFC 9110 section 7.2).
+
+        Raises:
+            HTTPError: 400 when the request does not name one, or names what is none.
+        """
+        host, port = checked_host(self._adapter.authority(self._scope))
+        return host if port is None else f"{host}:{port}"
 
     @property
     def server(self) -> Address | None:
@@ -334,3 +350,29 @@ class Request(HoldsSlots):
     def url_for(self, name: str, /, **values: object) -> str:
         """Path of the route called `name` (see `Velo.url_for`), below the place where the application is mounted."""
         return quote(self.root_path, safe="/" + PCHAR) + self.route.url_for(name, **values)
+
+    def absolute_url_for(self, name: str, /, **values: object) -> str:
+        """URL of the route called `name`, with the scheme and the host of this request.
+
+        What stands in `Host` is the client's word: put such a URL into a mail only if the host is one of yours.
+
+        Raises:
+            HTTPError: 400 when the request names no host.
+        """
+        return f"{_HTTP_SCHEMES.get(self.scheme, self.scheme)}://{self.host}{self.url_for(name, **values)}"
+
+
+_HTTP_SCHEMES: Final = {"ws": "http", "wss": "https"}
+"""A websocket begins as a request to an HTTP URL, and links lead to such."""
+
+
+def checked_host(authority: str | None) -> tuple[str, int | None]:
+    """Host, in lower case, and port.
+
+    Raises:
+        HTTPError: 400 when there is none, or it is malformed.
+    """
+    found = None if authority is None else parse_host(authority)
+    if found is None:
+        raise HTTPError(400, "The request does not name the host that it is for.")
+    return found

@@ -9,6 +9,7 @@ from velo_core.parsing.cookies import SameSite, format_set_cookie, parse_cookies
 from velo_core.parsing.dates import format_http_date, parse_http_date
 from velo_core.parsing.disposition import content_disposition
 from velo_core.parsing.etags import Etags, format_etag, parse_etags
+from velo_core.parsing.forwarded import parse_forwarded, parse_node
 from velo_core.parsing.host import parse_host
 from velo_core.parsing.media import MediaType, parse_media_type
 from velo_core.parsing.percent import percent_decode
@@ -30,9 +31,11 @@ __all__ = [
     "parse_accept",
     "parse_cookies",
     "parse_etags",
+    "parse_forwarded",
     "parse_host",
     "parse_http_date",
     "parse_media_type",
+    "parse_node",
     "parse_query",
     "parse_range",
     "percent_decode",

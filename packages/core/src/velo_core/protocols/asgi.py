@@ -59,6 +59,11 @@ def _root_path(scope: Scope) -> str:
     return (scope.get("root_path") or "").rstrip("/")
 
 
+def _authority(scope: Scope) -> str | None:
+    hosts = [value for name, value in scope["headers"] if name == b"host"]  # servers make one of `:authority`
+    return hosts[0].decode("latin-1") if len(hosts) == 1 else None
+
+
 def _query_string(scope: Scope) -> str:
     query_string: bytes = scope["query_string"]
     return query_string.decode("utf-8", "surrogateescape")
@@ -355,6 +360,7 @@ ADAPTER = Adapter(
     path=_path,
     raw_path=_raw_path,
     root_path=_root_path,
+    authority=_authority,
     query_string=_query_string,
     header_key=lambda name: name.encode("latin-1"),
     raw_headers=_raw_headers,

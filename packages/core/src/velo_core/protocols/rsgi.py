@@ -96,6 +96,14 @@ def _root_path(scope: Scope) -> str:
     return ""
 
 
+def _authority(scope: Scope) -> str | None:
+    authority = scope.authority  # of HTTP/2, which has no Host; and in place of it, of a request to a proxy (RFC 9112 section 3.2.2)
+    if authority is not None:
+        return authority
+    hosts = scope.headers.get_all("host")
+    return hosts[0] if len(hosts) == 1 else None
+
+
 def _query_string(scope: Scope) -> str:
     return scope.query_string
 
@@ -331,6 +339,7 @@ ADAPTER = Adapter(
     path=_path,
     raw_path=_raw_path,
     root_path=_root_path,
+    authority=_authority,
     query_string=_query_string,
     header_key=str,
     raw_headers=_raw_headers,
