@@ -239,6 +239,13 @@ def core_alone(session: nox.Session) -> None:
         session.run("python", "-I", "-W", "error", "-c", f"import {core.module}")
 
 
+@nox.session(python="3.13", default=False)
+def bench(session: nox.Session) -> None:
+    """Velo beside its peers: a table and a plot in benchmarks/results. `-- --quick` for a first look; see benchmarks/README.md."""
+    session.install("-e", str(PACKAGES["core"].folder), "-r", "benchmarks/peers.txt")
+    session.run("python", "-m", "benchmarks", *session.posargs)
+
+
 def name_of(requirement: str) -> str:
     """The distribution that a requirement asks for, without extras and bounds."""
     return re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0].lower()
