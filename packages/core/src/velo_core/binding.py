@@ -25,15 +25,17 @@ from enum import Enum
 from typing import cast, get_origin
 
 from velo_core.annotations import Annotation, UnresolvedAnnotation, resolve
+from velo_core.bodies import BodyPart
+from velo_core.body_parameters import BodyConflict, BodyParameters
 from velo_core.callables import Kind, identity_of, kind_of, name_of
 from velo_core.codecs import has_fields, is_model
-from velo_core.conversion import body_conversion, parameter_conversion
+from velo_core.conversion import parameter_conversion
 from velo_core.errors import Problem, where
 from velo_core.markers import Body, Cookie, Dependency, Header, Lifetime, Marker, Path, Query
 from velo_core.names import Names
 from velo_core.parameter_models import is_many, key_of, known_names, parameter_model
 from velo_core.request import Request
-from velo_core.steps import AppValue, Binding, Call, Check, Hop, KnownNames, Read, ReadBody, ReadModel, Step, Surroundings
+from velo_core.steps import AppValue, Binding, Call, Check, Hop, KnownNames, Read, ReadModel, Step, Surroundings
 from velo_core.threads import HANDLERS
 from velo_core.types import MISSING
 
@@ -103,7 +105,7 @@ class Binder:
         self.reads: list[Read | ReadModel] = []
         self.calls: list[Call] = []
         self.constants: dict[str, AppValue] = {}
-        self.body: ReadBody | None = None
+        self.body = BodyParameters(self.names)
         self.result: object = MISSING
         self.seen: dict[object, Call] = {}
         self.open: list[Callable[..., object]] = []
@@ -239,7 +241,7 @@ class Binder:
                 needs_body = needs_body or bound.needs_body
                 if bound.lifetime == "handler" and lifetime == "request" and not is_handler:
                     lifetime = self.shortened(kind, function, bound)
-            elif isinstance(bound, ReadBody):
+            elif isinstance(bound, BodyPart):
                 guards.append(bound.variable)
                 needs_body = True
             elif not isinstance(bound, AppValue) and bound.can_fail:
@@ -255,7 +257,7 @@ class Binder:
             self.problem("VELO_LIFETIME", f"{message}; give both of them the same lifetime")
         return "handler"
 
-    def variable_of(self, bound: Read | ReadModel | ReadBody | Call | AppValue) -> str:
+    def variable_of(self, bound: Read | ReadModel | BodyPart | Call | AppValue) -> str:
         """The name of a value in the plan."""
         if isinstance(bound, AppValue):
             return next(variable for variable, value in self.constants.items() if value is bound)
@@ -265,7 +267,7 @@ class Binder:
 
     def parameter(
         self, function: Callable[..., object], parameter: inspect.Parameter, annotation: Annotation
-    ) -> Read | ReadModel | ReadBody | Call | AppValue | None:
+    ) -> Read | ReadModel | BodyPart | Call | AppValue | None:
         """Where the value of a parameter comes from; `None` if it stays away, or if there is a problem."""
         place = f"parameter {parameter.name!r} of {_label(function)}"
         if isinstance(parameter.default, Dependency):
@@ -298,10 +300,13 @@ class Binder:
             marker = self._guess(parameter.name, target)
         try:
             if isinstance(marker, Body):
-                return self.read_body(place, parameter.name, annotation, default)
+                return self.body.ask(function, parameter.name, annotation, default)
             if has_fields(target) and not isinstance(marker, Path):
                 return self.read_model(parameter.name, annotation, marker, default)
             return self.read_parameter(place, parameter.name, annotation, marker, default)
+        except BodyConflict as error:
+            self.problem("VELO_BODY_TWICE", f"{place} asks for {error}")
+            return None
         except TypeError as error:
             if _is_service(annotation) and not annotation.constraints:
                 message = f"{place} is a {cast('type', target).__qualname__}, which nobody provides here and no request can be read as"
@@ -372,19 +377,6 @@ class Binder:
         self.reads.append(made)
         return made
 
-    def read_body(self, place: str, name: str, annotation: Annotation, default: object) -> ReadBody | None:
-        """The value from the body."""
-        if self.body is not None:
-            if (self.body.declared, self.body.default) == (annotation, default):
-                return self.body
-            self.problem(
-                "VELO_BODY_TWICE", f"{place} asks for the body, which is already read as {self.body.variable!r}; put both into one model"
-            )
-            return None
-        convert = body_conversion(annotation, default, required=default is MISSING)
-        self.body = ReadBody(self.names.free(name), convert, annotation, default)
-        return self.body
-
     # The end.
 
     def known_names(self) -> list[Step]:
@@ -420,13 +412,14 @@ class Binder:
         early = [call for call in self.calls if not call.needs_body]
         late = [call for call in self.calls if call.needs_body]
         steps: list[Step] = [*self.reads, *self.known_names(), *early]
-        if self.body is not None:
-            steps.append(self.body)
+        body = self.body.step()
+        if body is not None:
+            steps.append(body)
         steps += late
-        if any(read.can_fail for read in self.reads) or (self.body is not None and self.body.convert is not None):
+        if any(read.can_fail for read in self.reads) or (body is not None and body.convert is not None):
             steps.append(Check())
         steps.append(handler)
-        return Binding(_hops(steps), handler, tuple(self.reads), self.body, self.result, self.names, self.constants)
+        return Binding(_hops(steps), handler, tuple(self.reads), body, self.result, self.names, self.constants)
 
 
 def _hops(steps: Sequence[Step]) -> tuple[Step, ...]:

@@ -7,25 +7,21 @@ The functions made here are what a plan calls. None of them raises for a value t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from copy import deepcopy
 from dataclasses import dataclass, replace
-from typing import Any, Optional, TypeAlias, cast, get_args, get_origin
+from typing import Any, TypeAlias, cast, get_args, get_origin
 from uuid import UUID
 
 from velo_core.annotations import Annotation
 from velo_core.codecs import MAX_ERRORS, DoesNotFit, backend_for, is_model
 from velo_core.constraints import Test, tests
-from velo_core.errors import HTTPError, InvalidValue, not_found
+from velo_core.errors import InvalidValue, not_found
 from velo_core.hints import peel
-from velo_core.parsing import parse_media_type
 from velo_core.types import INVALID
 
-__all__ = ["BodyConvert", "ParameterConvert", "body_conversion", "can_share", "parameter_conversion"]
+__all__ = ["Bounds", "ParameterConvert", "bounds_of", "can_share", "located", "parameter_conversion"]
 
 ParameterConvert: TypeAlias = Callable[[object, "list[InvalidValue]"], object]
 """(text, texts or `None`, errors) to a value or `INVALID`."""
-BodyConvert: TypeAlias = Callable[[bytes, "str | None", "list[InvalidValue]"], object]
-"""(body, Content-Type, errors) to a value or `INVALID`. Raises `HTTPError` 400 or 415."""
 
 _COLLECTIONS = (list, set, frozenset, tuple)
 _SPELLED = (str, int, float, UUID)
@@ -45,7 +41,7 @@ def parameter_conversion(loc: tuple[str, str], annotation: Annotation, *, requir
     Raises:
         TypeError: the declared type cannot be read from text, or from what the pattern's converter makes of it.
     """
-    bounds = _bounds(loc, annotation)
+    bounds = bounds_of(loc, annotation)
     plain = made is object or annotation.full is Any or (isinstance(annotation.full, type) and issubclass(made, annotation.full))
     if not plain and made not in _SPELLED:
         raise TypeError(f"it is {getattr(annotation.type, '__name__', annotation.type)}, and the path makes {made.__name__} of it")
@@ -69,45 +65,9 @@ def parameter_conversion(loc: tuple[str, str], annotation: Annotation, *, requir
                     # Only an encoded slash can be inside a segment. Protocols that decode the path before we see it take it for a
                     # separator and find no route, and whether it is there must not decide between 404 and 422.
                     raise not_found() from None
-                errors += _at(loc, error)
+                errors += located(loc, error)
                 return INVALID
         return value if bounds is None or bounds.hold(value, errors) else INVALID
-
-    return to_value
-
-
-def body_conversion(annotation: Annotation, default: object, *, required: bool) -> BodyConvert | None:
-    """How a body becomes what is declared; `None` if the bytes themselves are it.
-
-    Raises:
-        TypeError: the declared type cannot be read from JSON.
-    """
-    loc = ("body",)
-    bounds = _bounds(loc, annotation)
-    raw = annotation.type is bytes
-    if raw and bounds is None and required:
-        return None
-    declared: object = Optional[annotation.full] if annotation.optional else annotation.full  # noqa: UP045 - not a literal type
-    decode = None if raw else backend_for(declared).decoder(declared)
-    missing = InvalidValue(loc, "A request body is required", "missing")
-    shared = can_share(default)
-
-    def to_value(body: bytes, content_type: str | None, errors: list[InvalidValue]) -> object:
-        if not body and not required:
-            return default if shared else deepcopy(default)
-        if not body and not raw:
-            errors.append(missing)
-            return INVALID
-        value: object = body
-        if decode is not None:
-            if content_type != "application/json":
-                require_json(content_type)
-            try:
-                value = decode(body)
-            except DoesNotFit as error:
-                errors += _at(loc, error)
-                return INVALID
-        return value if bounds is None or value is None or bounds.hold(value, errors) else INVALID
 
     return to_value
 
@@ -119,23 +79,8 @@ def can_share(default: object) -> bool:
     return not (isinstance(default, list | dict | set | bytearray) or is_model(type(default)))
 
 
-def require_json(content_type: str | None) -> None:
-    """Refuses a body that does not say it is JSON in UTF-8.
-
-    A body without a Content-Type is refused as well: a page of another site can send such a one without the browser asking us first.
-
-    Raises:
-        HTTPError: 415 (RFC 9110 section 15.5.16), with what is accepted in `accept`.
-    """
-    media = None if content_type is None else parse_media_type(content_type)
-    if media is not None and media.matches_json and media.parameters.get("charset", "utf-8").lower() in ("utf-8", "utf8", "us-ascii"):
-        return
-    sent = "no Content-Type" if content_type is None else "another Content-Type"
-    raise HTTPError(415, f"The request body has to be application/json; the request has {sent}.", headers={"accept": "application/json"})
-
-
 @dataclass(frozen=True, slots=True)
-class _Bounds:
+class Bounds:
     """What a value has to keep to.
 
     Attributes:
@@ -168,7 +113,7 @@ class _Bounds:
         return len(errors) == before
 
 
-def _bounds(loc: tuple[str, ...], annotation: Annotation) -> _Bounds | None:
+def bounds_of(loc: tuple[str, ...], annotation: Annotation) -> Bounds | None:
     """The bounds of a value, if it has any. Those of a collection hold for each item, but for its length.
 
     Raises:
@@ -179,12 +124,13 @@ def _bounds(loc: tuple[str, ...], annotation: Annotation) -> _Bounds | None:
         return None
     kind = get_origin(annotation.type) or annotation.type
     if kind not in _COLLECTIONS:
-        return _Bounds(loc, tests(constraints, kind))
+        return Bounds(loc, tests(constraints, kind))
     of_value = {name: bound for name, bound in constraints.items() if name in _OF_THE_WHOLE}
     of_items = {name: bound for name, bound in constraints.items() if name not in _OF_THE_WHOLE}
     item = peel(next(iter(get_args(annotation.type)), object)).type
-    return _Bounds(loc, tests(of_value, kind), tests(of_items, item), ordered=kind in (list, tuple))
+    return Bounds(loc, tests(of_value, kind), tests(of_items, item), ordered=kind in (list, tuple))
 
 
-def _at(loc: tuple[str, ...], error: DoesNotFit) -> list[InvalidValue]:
+def located(loc: tuple[str, ...], error: DoesNotFit) -> list[InvalidValue]:
+    """The errors of a value that is at `loc`."""
     return [replace(one, loc=(*loc, *one.loc)) for one in error.errors]

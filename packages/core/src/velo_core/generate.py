@@ -352,10 +352,11 @@ class _Writer:
         if step.convert is None:
             self.line(depth, f"{step.variable} = body = {read}" if self.light else f"{step.variable} = {read}")
             return
-        convert = self.constant(f"to_{step.variable}", step.convert)
+        convert = self.constant(f"to_{step.variable or 'parts'}", step.convert)
         content_type = self._header_key("content-type")
         self.line(depth, f"body = {read}")
-        self.line(depth, f"{step.variable} = {convert}(body, find_header(headers, {content_type}), errors)")
+        taken = f"({', '.join(part.variable for part in step.parts)},)" if step.parts else step.variable
+        self.line(depth, f"{taken} = {convert}(body, find_header(headers, {content_type}), errors)")
 
     # Calls.
 

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, MutableMapping
 from contextlib import AsyncExitStack
 from copy import deepcopy
 from functools import partial
+from typing import cast
 
 from velo_core.answers import with_response_headers
 from velo_core.calls import apply, run_call
@@ -101,7 +102,11 @@ class _Steps:
         elif isinstance(step, KnownNames):
             step.check(self.request.query if step.source == "query" else self.request.cookies, self.errors)
         elif isinstance(step, ReadBody):
-            self.values[step.variable] = await self.read_body(step)
+            value = await self.read_body(step)
+            if step.parts:
+                self.values.update(zip((part.variable for part in step.parts), cast("tuple[object, ...]", value), strict=True))
+            else:
+                self.values[step.variable] = value
         elif isinstance(step, Hop):
             await self.plan.pools[step.pool].run(partial(self.hop, step))
         elif isinstance(step, Call) and self.makes_sense(step):

@@ -110,7 +110,16 @@ class Path(Marker):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Body(Marker):
-    """The request body: JSON, or as it came for a parameter of type `bytes`."""
+    """The request body: JSON, or as it came for a parameter of type `bytes`.
+
+    Several parameters share one JSON object, in which each has a member of its name.
+
+    Attributes:
+        alias: Name of the member, if there is such an object.
+        embed: Whether the parameter is a member of an object even if it is the only one; `False` lets it not become one.
+    """
+
+    embed: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

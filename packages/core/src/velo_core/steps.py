@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from velo_core.annotations import Annotation
+from velo_core.bodies import BodyConvert, BodyPart
 from velo_core.callables import Kind, name_of
-from velo_core.conversion import BodyConvert, ParameterConvert
+from velo_core.conversion import ParameterConvert
 from velo_core.errors import InvalidValue, where
 from velo_core.markers import Dependency, Lifetime
 from velo_core.names import Names
@@ -96,19 +97,22 @@ class KnownNames:
 
 @dataclass(frozen=True, slots=True)
 class ReadBody:
-    """Reads the body and makes a value of it.
+    """Reads the body and makes a value of it, or several.
 
     Attributes:
         variable: Name of the value in the plan.
         convert: Makes the value from the bytes and the media type, or `INVALID`; `None` to keep the bytes.
         declared: What the signature says.
         default: Value for an empty body; `MISSING` if it is required.
+        parts: Parameters that are members of an object in the body; if there are any, `convert` makes a tuple of their values, and
+            `variable`, `declared` and `default` tell nothing.
     """
 
     variable: str
     convert: BodyConvert | None
     declared: Annotation
     default: object = MISSING
+    parts: tuple[BodyPart, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
