@@ -1,5 +1,6 @@
 """Plugins: installed by instance and by name, ordered, confined, started and stopped."""
 
+import asyncio
 import logging
 import sys
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -10,7 +11,7 @@ from typing import Any, ClassVar, cast
 import pytest
 
 from velo_core import PLUGIN_API, CallNext, Manifest, Plugin, Problem, Request, Response, Router, SetupError, Velo
-from velo_testing import TestClient
+from velo_testing import AsyncTestClient, TestClient
 
 Serve = Callable[..., TestClient]
 
@@ -20,9 +21,12 @@ def plugin(
     events: list[str] | None = None,
     *,
     requires: Sequence[str] = (),
+    optional: Sequence[str] = (),
     after: Sequence[str] = (),
     before: Sequence[str] = (),
     provides: Sequence[str] = (),
+    exclusive: Sequence[str] = (),
+    conflicts: Sequence[str] = (),
     multi: bool = False,
     requires_api: str = ">=0.1,<1",
     brings: Sequence[Plugin] = (),
@@ -40,9 +44,12 @@ def plugin(
         manifest = Manifest(
             name=name,
             requires=tuple(requires),
+            optional=tuple(optional),
             after=tuple(after),
             before=tuple(before),
             provides=tuple(provides),
+            exclusive=tuple(exclusive),
+            conflicts=tuple(conflicts),
             multi=multi,
             requires_api=requires_api,
         )
@@ -282,6 +289,85 @@ def test_plugins_that_are_beside_each_other_do_not_wait_for_each_other() -> None
     assert [ready.manifest.name for ready in app.plugins] == ["a", "b"]
 
 
+def test_each_plugin_says_why_it_stands_where_it_does() -> None:
+    app = Velo()
+    app.install(plugin("user", requires=["storage"], optional=["mail"]))
+    app.install(plugin("first", before=["user"]))
+    app.install(plugin("redis", provides=["storage"]))
+    app.install(plugin("mail"))
+    app.install(plugin("alone"))
+
+    assert {ready.manifest.name: ready.reasons for ready in app.plugins} == {
+        "first": (),
+        "redis": (),
+        "mail": (),
+        "alone": (),
+        "user": (
+            "after first: its before='user'",
+            "after redis: requires='storage'",
+            "after mail: optional='mail'",
+        ),
+    }
+
+
+def test_a_plugin_can_ask_which_others_are_there() -> None:
+    seen: list[frozenset[str]] = []
+
+    class Curious(Plugin):
+        manifest = Manifest(name="curious", optional=("storage",))
+
+        def install(self, router: Router) -> None:
+            seen.append(router.installed)
+
+    app, child, beside = Velo(), Router("/child"), Router("/beside")
+    child.install(Curious())
+    beside.install(plugin("beside"))
+    app.install(plugin("redis", provides=["storage"]))
+    app.include(child)
+    app.include(beside)
+    app.freeze()
+
+    assert seen == [frozenset({"redis", "storage"})]
+
+
+# Conflicts.
+
+
+@pytest.mark.parametrize("below", [False, True])
+def test_plugins_that_conflict_are_reported_with_both_places(below: bool) -> None:
+    app, child = Velo(), Router("/child")
+    app.include(child)
+    (child if below else app).install(plugin("old", provides=["login"]))
+    app.install(plugin("new", conflicts=["login"]))
+    (problem,) = problems_of(app)
+
+    assert problem.code == "VELO_PLUGIN_CONFLICT"
+    assert problem.message.startswith("the plugin 'new' (")
+    assert " conflicts with 'login': 'old' (" in problem.message
+    assert problem.message.count("test_plugins.py:") == 2
+
+
+def test_what_is_exclusive_is_provided_once() -> None:
+    app = Velo()
+    app.install(plugin("redis", provides=["store"]))
+    app.install(plugin("memory", provides=["store"], exclusive=["store"]))
+    (problem,) = problems_of(app)
+
+    assert problem.code == "VELO_PLUGIN_EXCLUSIVE"
+    assert problem.message.startswith("'store' can be provided once, and 'redis' (")
+    assert problem.message.count("test_plugins.py:") == 2
+
+
+def test_plugins_beside_each_other_do_not_conflict() -> None:
+    app, left, right = Velo(), Router("/left"), Router("/right")
+    left.install(plugin("a", conflicts=["b"], provides=["x"], exclusive=["x"]))
+    right.install(plugin("b", provides=["x"]))
+    app.include(left)
+    app.include(right)
+
+    app.freeze()
+
+
 # Requirements.
 
 
@@ -327,7 +413,7 @@ def test_twice_on_one_router_is_reported_with_both_places() -> None:
     (problem,) = problems_of(app)
 
     assert problem.code == "VELO_PLUGIN_DUPLICATE"
-    assert problem.message.startswith("the plugin 'same' is installed twice on one router, at ")
+    assert problem.message.startswith("the plugin 'same' is installed twice on one router: 'same' (")
     assert problem.message.count("test_plugins.py:") == 2
 
 
@@ -351,6 +437,32 @@ def test_a_level_of_the_contract_that_fits_is_accepted(accepted: str) -> None:
     assert order_of(plugin("fits", requires_api=accepted)) == ["fits"]
 
 
+def test_a_prerelease_passes_as_what_it_leads_to_and_as_what_was_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("velo_core.discovery.PLUGIN_API", "1.0rc1")
+    for accepted in (">=1.0", ">=0.1,<1", ">=0.9", "==1", ">=1,<2"):
+        assert order_of(plugin("fits", requires_api=accepted)) == ["fits"]
+    for refused in (">=0.1,<0.9", ">=1.1", "<=0.9"):
+        app = Velo()
+        app.install(plugin("old", requires_api=refused))
+        assert [problem.code for problem in problems_of(app)] == ["VELO_PLUGIN_API"]
+
+
+def test_the_level_can_be_ignored_for_one_plugin_and_that_is_logged(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("VELO_IGNORE_PLUGIN_API", "other, old")
+    assert order_of(plugin("old", requires_api=">=9")) == ["old"]
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert "'old' (" in record.getMessage()
+    assert "works with plugin API >=9, this velo-core has 0.1; it runs all the same" in record.getMessage()
+
+    app = Velo()
+    app.install(plugin("newer", requires_api=">=9"))
+    (problem,) = problems_of(app)
+    assert "VELO_IGNORE_PLUGIN_API=newer runs it all the same" in problem.message
+
+
 @pytest.mark.parametrize("refused", [">=0.2", "<0.1", "==1", "!=0.1", ">=0.1,<0.1", ">0.1"])
 def test_another_level_of_the_contract_is_reported(refused: str) -> None:
     app = Velo()
@@ -370,7 +482,24 @@ def test_a_level_that_cannot_be_read_is_refused_where_it_is_written(unreadable: 
     assert caught.value.code == "VELO_PLUGIN_MANIFEST"
 
 
-@pytest.mark.parametrize("field", ["requires", "after", "before", "provides"])
+@pytest.mark.parametrize("name", ["", "Upper", "two words", "-a", "a--", None])
+def test_a_name_that_cannot_be_typed_is_refused(name: str) -> None:
+    with pytest.raises(SetupError, match="the name of a plugin is") as caught:
+        Manifest(name=name)
+    assert caught.value.code == "VELO_PLUGIN_MANIFEST"
+
+
+def test_something_exclusive_has_to_be_provided() -> None:
+    with pytest.raises(SetupError, match="'store' is exclusive to the plugin 'odd', which does not provide it"):
+        Manifest(name="odd", exclusive=("store",))
+
+
+def test_names_in_a_list_are_refused() -> None:
+    with pytest.raises(SetupError, match=r"requires of the plugin 'odd' is \['store'\]; write a tuple of names"):
+        Manifest(name="odd", requires=cast("tuple[str, ...]", ["store"]))
+
+
+@pytest.mark.parametrize("field", ["requires", "optional", "after", "before", "provides", "exclusive", "conflicts"])
 def test_one_text_in_place_of_several_names_is_refused(field: str) -> None:
     """`requires=("store")` is a text, and would be the names s, t, o, r and e."""
     with pytest.raises(SetupError, match=rf"{field}=\('store',\)") as caught:
@@ -581,6 +710,89 @@ def test_a_name_that_does_not_lead_to_a_plugin_is_reported(
     assert "test_plugins.py:" in problem.message
 
 
+# What methods may take.
+
+
+def test_methods_take_what_they_want_under_whatever_name(serve: Serve) -> None:
+    events: list[str] = []
+
+    class Modest(Plugin):
+        manifest = Manifest(name="modest")
+
+        def install(self, r: Router) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]: what is tested
+            r.get("/")(self.index)
+
+        async def index(self) -> str:
+            return "index"
+
+        @asynccontextmanager
+        async def lifespan(self) -> AsyncGenerator[None]:  # pyright: ignore[reportIncompatibleMethodOverride]: what is tested
+            events.append("start")
+            yield
+            events.append("stop")
+
+        async def closing(self, /, **others: object) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]: what is tested
+            events.append(f"close {sorted(others)}")
+
+    app = Velo()
+    app.install(Modest())
+    client = serve(app)
+    assert client.get("/").text == "index"
+    client.close()
+
+    assert events == ["start", "close ['app']", "stop"]
+
+
+def test_a_parameter_that_nobody_offers_is_reported() -> None:
+    class Demanding(Plugin):
+        manifest = Manifest(name="demanding")
+
+        def install(self, router: Router, database: object) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]: what is tested
+            """Nothing."""
+
+    app = Velo()
+    app.install(Demanding())
+    (problem,) = problems_of(app)
+
+    assert problem.code == "VELO_PLUGIN_HOOK"
+    assert problem.message.startswith("install of the plugin 'demanding' (")
+    assert "takes 'database' (" in problem.message
+    assert problem.message.endswith("which nobody offers; it can take router")
+
+
+def test_an_install_that_is_a_coroutine_is_reported() -> None:
+    class Waiting(Plugin):
+        manifest = Manifest(name="waiting")
+
+        async def install(self, router: Router) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]: what is tested
+            """Nothing."""
+
+    app = Velo()
+    app.install(Waiting())
+    (problem,) = problems_of(app)
+
+    assert problem.code == "VELO_PLUGIN_HOOK"
+    assert "it only records, so write def" in problem.message
+
+
+def test_a_lifespan_that_is_no_context_manager_says_how_to_write_it(serve: Serve) -> None:
+    class Undecorated(Plugin):
+        manifest = Manifest(name="undecorated")
+
+        def install(self, router: Router) -> None:
+            """Nothing."""
+
+        async def lifespan(self, app: Velo) -> AsyncGenerator[None]:  # pyright: ignore[reportIncompatibleMethodOverride]: what is tested
+            yield
+
+    app = Velo()
+    app.install(Undecorated())
+
+    with pytest.raises(SetupError, match="write @asynccontextmanager before it") as caught:
+        serve(app)
+    assert caught.value.code == "VELO_PLUGIN_HOOK"
+
+
 # Lifespan.
 
 
@@ -638,6 +850,146 @@ def test_the_others_are_stopped_when_one_cannot_stop(serve: Serve) -> None:
     with pytest.raises(RuntimeError, match="cannot stop"):
         client.close()
     assert events[6:] == ["stop c", "stop b", "stop a"]
+
+
+def hanging(at: str, events: list[str]) -> Plugin:
+    """A plugin that waits for ever when it starts, closes or stops."""
+
+    class Hanging(Plugin):
+        manifest = Manifest(name="hanging")
+
+        def install(self, router: Router) -> None:
+            """Nothing."""
+
+        async def wait(self, when: str) -> None:
+            if at == when:
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    events.append("cancelled")
+
+        @asynccontextmanager
+        async def lifespan(self, app: Velo) -> AsyncGenerator[None]:
+            await self.wait("start")
+            yield
+            await self.wait("stop")
+
+        async def closing(self, app: Velo) -> None:
+            await self.wait("close")
+
+    return Hanging()
+
+
+def test_a_plugin_that_hangs_at_the_start_is_named_and_the_others_are_stopped(serve: Serve) -> None:
+    events: list[str] = []
+    app = Velo(plugin_timeout_seconds=0.01)
+    app.install(plugin("a", events))
+    app.install(hanging("start", events))
+
+    with pytest.raises(SetupError, match=r"the plugin 'hanging' \(.*\) did not start within 0.01 s and was cancelled") as caught:
+        serve(app)
+    assert caught.value.code == "VELO_PLUGIN_TIMEOUT"
+    assert events == ["a", "start a", "cancelled", "stop a"]
+
+
+def test_a_plugin_that_hangs_at_the_end_is_named_and_the_others_are_stopped(serve: Serve) -> None:
+    events: list[str] = []
+    app = Velo()
+    app.install(plugin("a", events))
+    app.install(hanging("stop", events))
+    client = serve(app)
+    app.plugin_timeout_seconds = 0.01
+
+    with pytest.raises(SetupError, match="did not stop within"):
+        client.close()
+    assert events == ["a", "start a", "cancelled", "stop a"]
+
+
+def test_a_plugin_that_hangs_while_it_closes_is_logged_and_the_end_comes(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    events: list[str] = []
+    app = Velo()
+    app.install(plugin("a", events))
+    app.install(hanging("close", events))
+    client = serve(app)
+    app.plugin_timeout_seconds = 0.01
+    client.close()
+
+    assert events == ["a", "start a", "cancelled", "stop a"]
+    assert "the plugin 'hanging' (" in caplog.text
+
+
+def test_closing_comes_before_the_drain_and_in_reverse_order(serve: Serve) -> None:
+    events: list[str] = []
+
+    class Closing(Plugin):
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        manifest = Manifest(name="closing", multi=True)
+
+        def install(self, router: Router) -> None:
+            """Nothing."""
+
+        @asynccontextmanager
+        async def lifespan(self, app: Velo) -> AsyncGenerator[None]:
+            yield
+            events.append(f"stop {self.name}")
+
+        async def closing(self, app: Velo) -> None:
+            events.append(f"close {self.name}")
+            raise RuntimeError("is only logged")
+
+    app = Velo()
+    app.install(Closing("a"))
+    app.install(Closing("b"))
+    client = serve(app)
+    client.close()
+
+    assert events == ["close b", "close a", "stop b", "stop a"]
+
+
+async def test_a_server_can_have_plugins_close_while_it_still_serves() -> None:
+    events: list[str] = []
+
+    class Streams(Plugin):
+        manifest = Manifest(name="streams")
+
+        def __init__(self) -> None:
+            self.begun, self.told = asyncio.Event(), asyncio.Event()
+
+        def install(self, router: Router) -> None:
+            router.get("/")(self.wait)
+
+        async def wait(self) -> str:
+            self.begun.set()
+            await self.told.wait()
+            return "told to end"
+
+        async def closing(self, app: Velo) -> None:
+            events.append("closing")
+            self.told.set()
+
+    app = Velo()
+    streams = Streams()
+    app.install(streams)
+    async with AsyncTestClient(app) as client:
+        request = asyncio.create_task(client.get("/"))
+        await streams.begun.wait()
+        await app.closing()
+        await app.closing()
+        assert (await request).text == "told to end"
+
+    assert events == ["closing"]
+
+
+def test_times_are_kept(serve: Serve) -> None:
+    app = Velo()
+    app.install(plugin("a"))
+    serve(app)
+    (ready,) = app.plugins
+
+    assert ready.times.install_seconds > 0
+    assert ready.times.start_seconds > 0
 
 
 def test_an_application_can_be_started_again(serve: Serve) -> None:

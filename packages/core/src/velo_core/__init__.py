@@ -15,9 +15,10 @@ from velo_core.errors import (
     error_reporter,
 )
 from velo_core.headers import Headers, MutableHeaders
+from velo_core.manifest import PLUGIN_API, Manifest
 from velo_core.markers import Body, Cookie, Depends, Header, Lifetime, Path, Query
 from velo_core.plan import CallNext, Middleware
-from velo_core.plugin import PLUGIN_API, Manifest, Plugin
+from velo_core.plugin import Plugin
 from velo_core.proxies import TrustedProxies
 from velo_core.request import Request
 from velo_core.response import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse

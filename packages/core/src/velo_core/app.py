@@ -14,10 +14,11 @@ from velo_core.contributions import HealthCheck
 from velo_core.errors import Problem, SetupError
 from velo_core.freezing import Freezer, Frozen, Mounted, Settings, as_started
 from velo_core.generate import compiled, source_of
+from velo_core.installing import install_all
 from velo_core.interpret import interpreter
 from velo_core.json import JSONCodec, MsgspecJSON
 from velo_core.plan import Middleware, Plan, Run
-from velo_core.plugin import Ready, install_all
+from velo_core.plugin import Ready
 from velo_core.protocols.asgi import ADAPTER as ASGI_ADAPTER
 from velo_core.protocols.asgi import ASGI
 from velo_core.protocols.rsgi import RSGI
@@ -25,6 +26,7 @@ from velo_core.proxies import TrustedProxies
 from velo_core.request import Adapter
 from velo_core.router import Router
 from velo_core.routing import Fallback, Table
+from velo_core.running import TIMEOUT_SECONDS, close_plugins, running
 from velo_core.scope import Scope
 from velo_core.slots import restorer
 from velo_core.threads import SHARED_POOLS, ThreadPool, pools_of
@@ -57,6 +59,7 @@ class Velo(ASGI, RSGI, Router):
             `TrustedProxies` that says more; nobody by default.
         pools: Threads at most, by the name of a pool: `{"cpu": 4}`, for `Depends(..., pool="cpu")` and `@app.get(..., pool="cpu")`. What
             names no pool runs in `"handlers"`, whose 40 threads all applications of the process share unless it is given here.
+        plugin_timeout_seconds: What each plugin may take to start, to close and to stop; no limit if `None`.
 
     Raises:
         SetupError: a pool has no threads; there is no such `trailing_slash`, or no such network.
@@ -80,6 +83,7 @@ class Velo(ASGI, RSGI, Router):
         trailing_slash: Literal["strict", "ignore", "redirect"] = "strict",
         trusted_proxies: TrustedProxies | Sequence[str] = (),
         pools: Mapping[str, int] | None = None,
+        plugin_timeout_seconds: float | None = TIMEOUT_SECONDS,
     ) -> None:
         super().__init__(
             name=name,
@@ -98,6 +102,7 @@ class Velo(ASGI, RSGI, Router):
         self.pools: Mapping[str, ThreadPool] = MappingProxyType({**SHARED_POOLS, **self._own_pools})
         """The threads for functions that may block; `app.pools["cpu"].waiting` is the number of functions that wait for one."""
         self._proxies = TrustedProxies.of(trusted_proxies)
+        self.plugin_timeout_seconds = plugin_timeout_seconds
         self.debug = debug
         self.interpreted = interpreted
         self.dependency_overrides: dict[Callable[..., object], Callable[..., object]] = {}
@@ -106,6 +111,7 @@ class Velo(ASGI, RSGI, Router):
         self._problems: Sequence[Problem] = ()
         self._running: AsyncExitStack | None = None
         self._starting = False
+        self._is_closing = False
         self._shielded: set[asyncio.Task[None]] = set()
         self._json: JSONCodec = MsgspecJSON()
 
@@ -188,11 +194,7 @@ class Velo(ASGI, RSGI, Router):
         async with AsyncExitStack() as stack:
             stack.callback(restorer(dict.fromkeys(self.tree())))
             for ready in frozen.plugins:
-                try:
-                    await stack.enter_async_context(ready.plugin.lifespan(self))
-                except Exception as error:
-                    error.add_note(f"while the plugin {ready.installation.label} was started")
-                    raise
+                await stack.enter_async_context(running(ready, self))
             if frozen.container.values:  # they are constants in the plans
                 stack.callback(self._unbind)
             await stack.enter_async_context(frozen.container.lifetime())
@@ -202,16 +204,28 @@ class Velo(ASGI, RSGI, Router):
                 await stack.enter_async_context(self._lifespan(self))
             return stack.pop_all()
 
+    async def closing(self) -> None:
+        """Tells the plugins that the application is about to stop, while it still serves; `shutdown` does it if nobody else has.
+
+        For servers, when they are told to stop and before they wait for what is under way, so that plugins can end what would take long.
+        """
+        if self._running is None or self._is_closing:
+            return
+        self._is_closing = True
+        await close_plugins(reversed(self._freeze().plugins), self)
+
     async def shutdown(self) -> None:
         """Leaves the lifespans in reverse order."""
+        await self.closing()
         if self._shielded:
             _, late = await asyncio.wait(self._shielded, timeout=SHUTDOWN_SECONDS)
             for task in late:
                 task.cancel()
-        running, self._running = self._running, None
+        opened, self._running = self._running, None
+        self._is_closing = False
         try:
-            if running is not None:
-                await running.aclose()
+            if opened is not None:
+                await opened.aclose()
         finally:
             for pool in self._own_pools.values():
                 pool.close()

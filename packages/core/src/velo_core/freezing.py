@@ -9,6 +9,7 @@ from typing import cast, get_args
 from velo_core.answers import AnswerError, answers
 from velo_core.binding import bind
 from velo_core.contributions import HealthCheck
+from velo_core.distributions import distribution_of
 from velo_core.errors import HTTPError, Problem, SetupError, not_found, where
 from velo_core.inheritance import Included, Inherited, inherit
 from velo_core.json import JSONCodec
@@ -312,7 +313,8 @@ def as_started(plan: Plan) -> Plan:
 
 def _served_by(plan: Plan) -> str:
     handler = cast("Served", plan.endpoint).binding.handler.function
-    return f"{getattr(handler, '__qualname__', handler)!s} ({where(handler)})"
+    origin = distribution_of(getattr(handler, "__module__", None))
+    return f"{getattr(handler, '__qualname__', handler)!s} ({f'{origin}, ' if origin else ''}{where(handler)})"
 
 
 def _method_not_allowed(request: Request) -> HTTPError:

@@ -87,6 +87,8 @@ class Router(HoldsSlots):
         self.slots: SlotScope | None = None
         self.children: list[Included] = []
         self.installations: list[Installation] = []
+        self.installed: frozenset[str] = frozenset()
+        """For the `install` of a plugin: names and capabilities of those that are installed, here and above, before it."""
         self._closed = False
 
     def __repr__(self) -> str:

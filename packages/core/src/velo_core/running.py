@@ -1,0 +1,95 @@
+"""Plugins while the application starts, closes and stops: each with a limit of time, and named when it is at fault."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, Generator, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING
+
+from velo_core.errors import SetupError, where
+from velo_core.hooks import call_hook
+from velo_core.plugin import Plugin, Ready
+
+if TYPE_CHECKING:
+    from velo_core.app import Velo
+
+__all__ = ["TIMEOUT_SECONDS", "close_plugins", "running"]
+
+TIMEOUT_SECONDS = 30.0
+"""What a plugin may take to start, and to stop: longer than a database takes that is being started beside the application."""
+
+logger = logging.getLogger("velo")
+
+
+@asynccontextmanager
+async def running(ready: Ready, app: Velo) -> AsyncGenerator[None]:
+    """The lifespan of a plugin, entered and left within the limit.
+
+    Raises:
+        SetupError: it takes too long, or is no context manager.
+        BaseException: what the plugin raised, with a note that names it.
+    """
+    before = time.perf_counter()
+    with _blamed(ready, "started"):
+        context: object = call_hook(ready.plugin.lifespan, app=app)
+        if not isinstance(context, AbstractAsyncContextManager):
+            message = (
+                f"lifespan of the plugin {ready.label} returned {type(context).__qualname__} ({where(ready.plugin.lifespan)}), "
+                "no asynchronous context manager; write @asynccontextmanager before it"
+            )
+            raise SetupError("VELO_PLUGIN_HOOK", message)
+        async with _limited(ready, app.plugin_timeout_seconds, "start"):
+            await context.__aenter__()
+    ready.times.start_seconds = time.perf_counter() - before
+    error: BaseException | None = None
+    try:
+        yield
+    except BaseException as raised:
+        error = raised
+    with _blamed(ready, "stopped", error):
+        async with _limited(ready, app.plugin_timeout_seconds, "stop"):
+            await context.__aexit__(None if error is None else type(error), error, None if error is None else error.__traceback__)
+    if error is not None:
+        raise error
+
+
+async def close_plugins(plugins: Iterable[Ready], app: Velo) -> None:
+    """Runs `closing` of each plugin that has one. What goes wrong is logged: it keeps neither the others nor the end from coming."""
+    for ready in plugins:
+        if type(ready.plugin).closing is Plugin.closing:
+            continue
+        try:
+            async with _limited(ready, app.plugin_timeout_seconds, "close"):
+                await call_hook(ready.plugin.closing, app=app)
+        except Exception:
+            logger.exception("the plugin %s did not close", ready.label)
+
+
+@contextmanager
+def _blamed(ready: Ready, what: str, known: BaseException | None = None) -> Generator[None]:
+    """Adds a note to what the plugin raises, unless it only passes on what it was given."""
+    try:
+        yield
+    except Exception as error:
+        if error is not known:
+            error.add_note(f"while the plugin {ready.label} was {what}")
+        raise
+
+
+@asynccontextmanager
+async def _limited(ready: Ready, timeout_seconds: float | None, what: str) -> AsyncGenerator[None]:
+    limit = asyncio.timeout(timeout_seconds)
+    try:
+        async with limit:
+            yield
+    except TimeoutError as error:
+        if not limit.expired():
+            raise
+        message = (
+            f"the plugin {ready.label} did not {what} within {timeout_seconds:g} s and was cancelled; "
+            "the traceback shows where it waited. Velo(plugin_timeout_seconds=...) sets the limit"
+        )
+        raise SetupError("VELO_PLUGIN_TIMEOUT", message) from error
