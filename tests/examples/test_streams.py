@@ -11,6 +11,7 @@ import pytest
 
 from tests.examples.servers import SERVERS, Server, serving
 
+RANGE = {"range": "bytes=3-9"}
 APPS = Path(__file__).parent / "apps"
 
 
@@ -55,3 +56,21 @@ def test_a_client_that_reads_gets_all_of_a_long_stream(name: str) -> None:
 def test_a_stream_that_fails_does_not_look_whole(name: str) -> None:
     with serving(name, "streams", APPS) as server, pytest.raises((http.client.IncompleteRead, ConnectionResetError)):
         server.ask("GET", "/fails")
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_a_file_is_sent_whole_in_parts_and_not_at_all(name: str) -> None:
+    content = (APPS / "streams.py").read_bytes()
+    with serving(name, "streams", APPS) as server:
+        whole = server.ask("GET", "/file")
+        tag = {"if-none-match": whole.headers["etag"]}
+        head, part, kept = (server.ask(method, "/file", headers) for method, headers in (("HEAD", {}), ("GET", RANGE), ("GET", tag)))
+        several, none = (server.ask("GET", "/file", {"range": value}) for value in ("bytes=0-2,10-12", "bytes=999999-"))
+
+    assert (whole.status, whole.body, whole.headers["content-length"]) == (200, content, str(len(content)))
+    assert (head.status, head.body, head.headers) == (200, b"", whole.headers)
+    assert (part.status, part.body, part.headers["content-range"]) == (206, content[3:10], f"bytes 3-9/{len(content)}")
+    assert (kept.status, kept.body) == (304, b"")
+    assert several.status == 206
+    assert content[10:13] in several.body
+    assert (none.status, none.headers["content-range"]) == (416, f"bytes */{len(content)}")

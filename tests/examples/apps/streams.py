@@ -5,7 +5,7 @@ import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from velo_core import StreamingResponse, Velo
+from velo_core import FileResponse, StreamingResponse, Velo
 
 app = Velo()
 made = [0]
@@ -46,3 +46,8 @@ def state() -> dict[str, int]:
     """Bytes made so far, and bytes of memory."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return {"made": made[0], "memory": pages * os.sysconf("SC_PAGE_SIZE")}
+
+
+@app.get("/file")
+def file() -> FileResponse:
+    return FileResponse(__file__, media_type="text/x-python")

@@ -1,6 +1,7 @@
 """velo-core: router, request and response, handler plans, protocols and the plugin contract."""
 
 from velo_core.app import Velo
+from velo_core.conditional import check_preconditions, conditional_requests
 from velo_core.contributions import HealthCheck, OpenAPIContribution, openapi_of
 from velo_core.errors import (
     ClientDisconnect,
@@ -14,6 +15,7 @@ from velo_core.errors import (
     VeloError,
     error_reporter,
 )
+from velo_core.files import FileResponse
 from velo_core.headers import Headers, MutableHeaders
 from velo_core.manifest import PLUGIN_API, Manifest
 from velo_core.markers import Body, Cookie, Depends, Header, Lifetime, Path, Query
@@ -41,6 +43,7 @@ __all__ = [
     "Converter",
     "Cookie",
     "Depends",
+    "FileResponse",
     "HTMLResponse",
     "HTTPError",
     "Header",
@@ -74,6 +77,8 @@ __all__ = [
     "ValidationError",
     "Velo",
     "VeloError",
+    "check_preconditions",
+    "conditional_requests",
     "error_reporter",
     "openapi_of",
 ]

@@ -10,10 +10,12 @@ from velo_core.errors import HTTPError
 from velo_core.headers import MutableHeaders
 from velo_core.json import encode_json
 from velo_core.parsing import SameSite, format_set_cookie
+from velo_core.streams import close_content
 from velo_core.types import HeaderPairs
 
 __all__ = ["HTMLResponse", "HeadersLike", "JSONResponse", "PlainTextResponse", "RedirectResponse", "Response", "StreamingResponse"]
 
+Content: TypeAlias = bytes | bytearray | memoryview | str
 HeadersLike: TypeAlias = "Mapping[str, str] | Sequence[tuple[str, str]] | None"
 
 
@@ -21,13 +23,14 @@ class Response:
     """A complete response.
 
     Args:
-        content: Body; text is sent as UTF-8.
+        content: Body, as bytes or anything like it; text is sent as UTF-8.
         status_code: 200 to 599 (1xx are not final responses, RFC 9110 section 15.2).
         headers: Further fields. Names and values are checked here, so that nothing a client sent can split the response.
         media_type: Content-Type, without the charset that text types get; the class's own by default.
 
     Raises:
         ValueError: the status or a header cannot be sent.
+        TypeError: the content is neither bytes nor text.
     """
 
     media_type: ClassVar[str | None] = None
@@ -39,12 +42,10 @@ class Response:
     headers: MutableHeaders
     """Fields to send. Content-Length is added when the response is sent."""
 
-    def __init__(
-        self, content: bytes | str = b"", status_code: int = 200, headers: HeadersLike = None, media_type: str | None = None
-    ) -> None:
+    def __init__(self, content: Content = b"", status_code: int = 200, headers: HeadersLike = None, media_type: str | None = None) -> None:
         self.status_code = check_status(status_code)
         self.headers = _headers(headers, media_type or self.media_type)
-        self.body = content.encode() if isinstance(content, str) else content
+        self.body = content.encode() if isinstance(content, str) else _octets(content)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.status_code}>"
@@ -84,6 +85,9 @@ class Response:
             partitioned=partitioned,
         )
         self.headers.add("set-cookie", field)
+
+    async def close(self) -> None:
+        """Gives up what the content holds. For middleware that sends another response in place of this one."""
 
     def delete_cookie(self, name: str, *, path: str | None = "/", domain: str | None = None, secure: bool = True) -> None:
         """Makes the client forget a cookie; `path` and `domain` must be those it was set with."""
@@ -174,6 +178,18 @@ class StreamingResponse(Response):
     ) -> None:
         super().__init__(b"", status_code, headers, media_type)
         self.content = content
+
+    async def close(self) -> None:
+        """Closes the content, of which nothing is sent."""
+        await close_content(self.content)
+
+
+def _octets(content: object) -> bytes:
+    if isinstance(content, bytes):
+        return content
+    if isinstance(content, bytearray | memoryview):
+        return bytes(content)
+    raise TypeError(f"the content of a response is bytes or str, not {type(content).__name__}; JSONResponse takes data")
 
 
 def check_status(status_code: int) -> int:

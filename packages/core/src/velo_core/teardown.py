@@ -34,6 +34,11 @@ class Teardown:
         self._open: list[Leave] = []
         self._early: list[Leave] = []
 
+    @property
+    def is_open(self) -> bool:
+        """Whether there is anything to close."""
+        return bool(self._open or self._early)
+
     async def enter(self, manager: AbstractAsyncContextManager[T], *, early: bool = False) -> T:
         """Enters `manager`, to be left at the end; if `early`, before the response is sent."""
         value = await manager.__aenter__()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from contextvars import Context
 
 __all__ = [
+    "FILES_POOL",
     "HANDLERS",
     "HANDLERS_POOL",
     "MAX_THREADS",
@@ -155,6 +156,9 @@ HANDLERS_POOL: Final = ThreadPool(HANDLERS, MAX_THREADS)
 """The default pool, shared by all applications of the process."""
 TEARDOWN_POOL: Final = ThreadPool("teardown", MAX_THREADS)
 """The lane for tear-downs. As wide as that for handlers, or it would hold up an application that commits behind its `yield`."""
+
+FILES_POOL: Final = ThreadPool("files", 16)
+"""For reading the files of responses: many slow downloads cannot take the threads of the handlers, for each read is a visit of its own."""
 
 SHARED_POOLS: Final[Mapping[str, ThreadPool]] = MappingProxyType({HANDLERS: HANDLERS_POOL})
 """What an application has that defines no pools of its own."""

@@ -13,18 +13,22 @@ from velo_core.parsing.forwarded import parse_forwarded, parse_node
 from velo_core.parsing.host import parse_host
 from velo_core.parsing.media import MediaType, parse_media_type
 from velo_core.parsing.percent import percent_decode
+from velo_core.parsing.preconditions import FindAll, Outcome, evaluate, range_applies
 from velo_core.parsing.query import QueryParams, parse_query
 from velo_core.parsing.ranges import Unsatisfiable, parse_range
 
 __all__ = [
     "AcceptItem",
     "Etags",
+    "FindAll",
     "MediaType",
+    "Outcome",
     "QueryParams",
     "SameSite",
     "Unsatisfiable",
     "best_match",
     "content_disposition",
+    "evaluate",
     "format_etag",
     "format_http_date",
     "format_set_cookie",
@@ -39,4 +43,5 @@ __all__ = [
     "parse_query",
     "parse_range",
     "percent_decode",
+    "range_applies",
 ]

@@ -14,13 +14,16 @@ from urllib.parse import unquote
 
 from velo_core.body import check_declared_length, collect, too_large
 from velo_core.errors import ClientDisconnect, SetupError
+from velo_core.files import FileContent, FileResponse, select
+from velo_core.headers import MutableHeaders
 from velo_core.plan import Run
 from velo_core.protocols.application import Application
-from velo_core.protocols.streams import ClientGone, close_content, send_chunks
+from velo_core.protocols.outgoing import Counted, declared_length, unsound
 from velo_core.request import Adapter
 from velo_core.response import Response, StreamingResponse
 from velo_core.routing import Table
 from velo_core.status import has_no_body
+from velo_core.streams import ClientGone, close_content, send_chunks
 from velo_core.teardown import Teardown
 from velo_core.types import Address, HeaderPairs
 
@@ -258,10 +261,15 @@ def _send_ready(status_code: int, content_type: str, content: str, may_be_head: 
 async def _send_response(response: Response, scope: Scope, receive: Receive, send: Send, teardown: Teardown | None) -> None:
     failure: BaseException | None = None
     try:
-        if isinstance(response, StreamingResponse):
-            await _send_stream(response, scope, receive, send)
-        else:
+        # Again, for it can have been changed since. `__class__` and no call: every response passes here.
+        if not (200 <= response.status_code <= 599 and response.headers.__class__ is MutableHeaders and response.body.__class__ is bytes):
+            response = unsound(response)
+        if not isinstance(response, StreamingResponse):
             await _send_whole(response, scope, send)
+        elif isinstance(response, FileResponse):
+            await _send_file(response, scope, receive, send, teardown)
+        else:
+            await _send_stream(response, scope, receive, send)
     except ClientGone as error:
         failure = error
     except BaseException as error:
@@ -279,23 +287,50 @@ async def _send_whole(response: Response, scope: Scope, send: Send) -> None:
         body = b""
     elif "content-length" not in response.headers:
         headers.append(LENGTHS[len(body)])
+    elif body or scope["method"] != "HEAD":  # what was set may be wrong by now, and a wrong one splits the response
+        headers = [header for header in headers if header[0] != b"content-length"]
+        headers.append(LENGTHS[len(body)])
     await _send(send, {"type": "http.response.start", "status": response.status_code, "headers": headers})
     await _send(send, {"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
 
+async def _send_file(response: FileResponse, scope: Scope, receive: Receive, send: Send, teardown: Teardown | None) -> None:
+    headers = _raw_headers(scope)
+    selected = select(response, scope["method"], lambda name: _find_all_headers(headers, name.encode()))
+    if not isinstance(selected, FileResponse):
+        await _send_whole(selected, scope, send)
+        return
+    content = selected.content
+    # What is open may be what the file needs, and a server may open it only after this has returned.
+    if (
+        isinstance(content, FileContent)
+        and content.range == (0, content.size) == (0, declared_length(selected.headers))
+        and scope["method"] != "HEAD"
+        and not (teardown and teardown.is_open)
+        and "http.response.pathsend" in (scope.get("extensions") or {})
+    ):
+        await _send_start(selected, scope, send)
+        await _send(send, {"type": "http.response.pathsend", "path": content.path})
+    else:
+        await _send_stream(selected, scope, receive, send)
+
+
 async def _send_stream(response: StreamingResponse, scope: Scope, receive: Receive, send: Send) -> None:
-    headers = [_native_header(header) for header in response.headers.items()]
-    await _send(send, {"type": "http.response.start", "status": response.status_code, "headers": headers})
+    counted = Counted(
+        lambda chunk: _send(send, {"type": "http.response.body", "body": chunk, "more_body": True}), declared_length(response.headers)
+    )
+    await _send_start(response, scope, send)
     if scope["method"] == "HEAD" or has_no_body(response.status_code):
         await close_content(response.content)
     else:
-        inbox = _inbox(scope, receive)
-        await send_chunks(
-            response.content,
-            lambda chunk: _send(send, {"type": "http.response.body", "body": chunk, "more_body": True}),
-            inbox.watch,
-        )
+        await send_chunks(response.content, counted.send, _inbox(scope, receive).watch)
+        counted.end()
     await _send(send, {"type": "http.response.body", "body": b""})
+
+
+async def _send_start(response: Response, scope: Scope, send: Send) -> None:
+    headers = [_native_header(header) for header in response.headers.items()]
+    await _send(send, {"type": "http.response.start", "status": response.status_code, "headers": headers})
 
 
 async def _send(send: Send, message: Message) -> None:

@@ -15,14 +15,17 @@ from typing import Final, Protocol, cast
 
 from velo_core.body import check_declared_length, collect
 from velo_core.errors import ClientDisconnect
+from velo_core.files import FileContent, FileResponse, select
+from velo_core.headers import MutableHeaders
 from velo_core.plan import Run
 from velo_core.protocols.application import Application
 from velo_core.protocols.connection import Connection
-from velo_core.protocols.streams import ClientGone, close_content, send_chunks
+from velo_core.protocols.outgoing import Counted, declared_length, unsound
 from velo_core.request import Adapter
 from velo_core.response import Response, StreamingResponse
 from velo_core.routing import Table
 from velo_core.status import has_no_body
+from velo_core.streams import ClientGone, close_content, send_chunks
 from velo_core.teardown import Teardown
 from velo_core.threads import in_thread
 from velo_core.types import Address, HeaderPairs
@@ -68,6 +71,7 @@ class HTTP(Protocol):
     async def client_disconnect(self) -> None: ...
     def response_empty(self, status: int, headers: HeaderPairs) -> None: ...
     def response_bytes(self, status: int, headers: HeaderPairs, body: bytes) -> None: ...
+    def response_file_range(self, status: int, headers: HeaderPairs, file: str, start: int, end: int) -> None: ...
     def response_stream(self, status: int, headers: HeaderPairs) -> Transport: ...
 
 
@@ -217,14 +221,16 @@ def _send_ready(status_code: int, content_type: str, content: str, may_be_head: 
 
 async def _send_response(response: Response, scope: Scope, receive: HTTP, send: HTTP, teardown: Teardown | None) -> None:
     failure: BaseException | None = None
-    headers = list(response.headers.items())
     try:
-        if isinstance(response, StreamingResponse):
-            await _send_stream(response, scope, send, headers)
-        elif has_no_body(response.status_code):
-            send.response_empty(response.status_code, headers)
+        # Again, for it can have been changed since. `__class__` and no call: every response passes here.
+        if not (200 <= response.status_code <= 599 and response.headers.__class__ is MutableHeaders and response.body.__class__ is bytes):
+            response = unsound(response)
+        if not isinstance(response, StreamingResponse):
+            _send_whole(response, scope, send)
+        elif isinstance(response, FileResponse):
+            await _send_file(response, scope, send, teardown)
         else:
-            send.response_bytes(response.status_code, headers, response.body)
+            await _send_stream(response, scope, send)
     except ClientGone as error:
         failure = error
     except BaseException as error:
@@ -235,14 +241,45 @@ async def _send_response(response: Response, scope: Scope, receive: HTTP, send: 
             await teardown.finish(failure)
 
 
-async def _send_stream(response: StreamingResponse, scope: Scope, protocol: HTTP, headers: HeaderPairs) -> None:
+def _send_whole(response: Response, scope: Scope, protocol: HTTP) -> None:
+    headers = list(response.headers.items())
+    if has_no_body(response.status_code):
+        protocol.response_empty(response.status_code, headers)
+        return
+    if "content-length" in dict(headers) and (response.body or scope.method != "HEAD"):
+        headers = [header for header in headers if header[0] != "content-length"]  # what was set may be wrong by now; the server counts
+    protocol.response_bytes(response.status_code, headers, response.body)
+
+
+async def _send_file(response: FileResponse, scope: Scope, protocol: HTTP, teardown: Teardown | None) -> None:
+    selected = select(response, scope.method, scope.headers.get_all)
+    if not isinstance(selected, FileResponse):
+        _send_whole(selected, scope, protocol)
+        return
+    content, length = selected.content, declared_length(selected.headers)
+    part = content.range if isinstance(content, FileContent) else None
+    # What is open may be what the file needs, and the server opens it only after this has returned.
+    if part is None or part[1] - part[0] != length or scope.method == "HEAD" or (teardown and teardown.is_open):
+        await _send_stream(selected, scope, protocol)
+    elif length:
+        # By its range even if it is the whole file, which may have become longer: no more than was promised is sent.
+        path = cast("FileContent", content).path
+        protocol.response_file_range(selected.status_code, list(selected.headers.items()), path, *part)
+    else:
+        protocol.response_bytes(selected.status_code, list(selected.headers.items()), b"")
+
+
+async def _send_stream(response: StreamingResponse, scope: Scope, protocol: HTTP) -> None:
+    headers, length = list(response.headers.items()), declared_length(response.headers)
     if scope.method == "HEAD" or has_no_body(response.status_code):
         protocol.response_empty(response.status_code, headers)
         await close_content(response.content)
         return
     stream = _Stream(scope, protocol.response_stream(response.status_code, headers))
+    counted = Counted(stream.send, length)
     try:
-        await send_chunks(response.content, stream.send, protocol.client_disconnect)
+        await send_chunks(response.content, counted.send, protocol.client_disconnect)
+        counted.end()
     except ClientGone:
         raise
     except BaseException:

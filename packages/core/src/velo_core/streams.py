@@ -1,4 +1,4 @@
-"""Sending the content of a streaming response: what is the same on every protocol."""
+"""The content of streaming responses: iterating, sending and closing it, the same on every protocol."""
 
 from __future__ import annotations
 

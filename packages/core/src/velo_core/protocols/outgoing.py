@@ -1,0 +1,80 @@
+"""What is the same on every protocol about a response on its way out: that it can be sent, and that it is as long as it says."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from velo_core.answers import problem
+from velo_core.errors import HTTPError, error_reporter
+from velo_core.headers import Headers
+from velo_core.response import Response
+
+__all__ = ["Counted", "declared_length", "unsound"]
+
+logger = logging.getLogger("velo")
+
+
+def unsound(response: Response) -> Response:
+    """500 in place of a response that cannot be sent: servers split it, drop fields of it, or end their process."""
+    error = TypeError(
+        f"a response cannot be sent: its status is {response.status_code!r} (200 to 599), its headers are of type "
+        f"{type(response.headers).__name__} (MutableHeaders), its body is of type {type(response.body).__name__} (bytes)"
+    )
+    logger.error("%s", error)
+    reporter = error_reporter.get()
+    if reporter is not None:
+        reporter(error)
+    return problem(HTTPError(500, "The server failed to answer this request."))
+
+
+def declared_length(headers: Headers) -> int | None:
+    """Bytes that the headers of a response promise; `None` if they say nothing.
+
+    Raises:
+        ValueError: it is no length, or there are two.
+    """
+    values = headers.get_all("content-length")
+    if not values:
+        return None
+    if len(values) > 1 or not (values[0].isascii() and values[0].isdigit() and len(values[0]) < 19):
+        raise ValueError(f"the Content-Length of a response is {', '.join(values)[:100]!r}, which is not a number of bytes")
+    return int(values[0])
+
+
+class Counted:
+    """Sends the pieces of a stream, as many bytes as were promised: what is more could be read as the next response.
+
+    Args:
+        send: Sends one piece.
+        length: Bytes promised; `None` if nothing is.
+    """
+
+    __slots__ = ("_left", "_send")
+
+    def __init__(self, send: Callable[[bytes], Awaitable[None]], length: int | None) -> None:
+        self._send = send
+        self._left = length
+
+    async def send(self, chunk: bytes) -> None:
+        """Sends one piece.
+
+        Raises:
+            ValueError: it goes beyond what was promised; nothing of it is sent.
+        """
+        if self._left is not None:
+            if len(chunk) > self._left:
+                raise ValueError(
+                    f"the content of a streaming response is longer than its Content-Length, by {len(chunk) - self._left} bytes"
+                )
+            self._left -= len(chunk)
+        await self._send(chunk)
+
+    def end(self) -> None:
+        """Checks that all was sent.
+
+        Raises:
+            ValueError: something is missing.
+        """
+        if self._left:
+            raise ValueError(f"the content of a streaming response is shorter than its Content-Length, by {self._left} bytes")
