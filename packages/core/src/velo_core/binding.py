@@ -20,22 +20,24 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import Enum
-from typing import cast, get_origin
+from types import NoneType
+from typing import Any, TypeAlias, TypeVar, cast, get_args, get_origin
 
-from velo_core.annotations import Annotation, UnresolvedAnnotation, resolve
+from velo_core.annotations import Annotation, UnresolvedAnnotation, read_annotation, resolve
 from velo_core.bodies import BodyPart
 from velo_core.body_parameters import BodyConflict, BodyParameters
 from velo_core.callables import Kind, identity_of, kind_of, name_of
 from velo_core.codecs import has_fields, is_model
 from velo_core.conversion import parameter_conversion
 from velo_core.errors import Problem, where
+from velo_core.hints import class_of
 from velo_core.markers import Body, Cookie, Dependency, Header, Lifetime, Marker, Path, Query
 from velo_core.names import Names
 from velo_core.parameter_models import is_many, key_of, known_names, parameter_model
 from velo_core.request import Request
-from velo_core.steps import AppValue, Binding, Call, Check, Hop, KnownNames, Read, ReadModel, Step, Surroundings
+from velo_core.steps import AppValue, Binding, Call, Check, Hop, Keep, KnownNames, Read, ReadModel, Step, Surroundings
 from velo_core.threads import HANDLERS
 from velo_core.types import MISSING
 
@@ -106,6 +108,7 @@ class Binder:
         self.calls: list[Call] = []
         self.constants: dict[str, AppValue] = {}
         self.body = BodyParameters(self.names)
+        self.kept: dict[str, ReadModel | BodyPart] = {}
         self.result: object = MISSING
         self.seen: dict[object, Call] = {}
         self.open: list[Callable[..., object]] = []
@@ -241,6 +244,9 @@ class Binder:
                 needs_body = needs_body or bound.needs_body
                 if bound.lifetime == "handler" and lifetime == "request" and not is_handler:
                     lifetime = self.shortened(kind, function, bound)
+            elif isinstance(bound, _TypedRequest):
+                guards += bound.guards
+                needs_body = needs_body or bound.needs_body
             elif isinstance(bound, BodyPart):
                 guards.append(bound.variable)
                 needs_body = True
@@ -257,7 +263,7 @@ class Binder:
             self.problem("VELO_LIFETIME", f"{message}; give both of them the same lifetime")
         return "handler"
 
-    def variable_of(self, bound: Read | ReadModel | BodyPart | Call | AppValue) -> str:
+    def variable_of(self, bound: _Bound) -> str:
         """The name of a value in the plan."""
         if isinstance(bound, AppValue):
             return next(variable for variable, value in self.constants.items() if value is bound)
@@ -265,9 +271,7 @@ class Binder:
 
     # What happens to one parameter.
 
-    def parameter(
-        self, function: Callable[..., object], parameter: inspect.Parameter, annotation: Annotation
-    ) -> Read | ReadModel | BodyPart | Call | AppValue | None:
+    def parameter(self, function: Callable[..., object], parameter: inspect.Parameter, annotation: Annotation) -> _Bound | None:
         """Where the value of a parameter comes from; `None` if it stays away, or if there is a problem."""
         place = f"parameter {parameter.name!r} of {_label(function)}"
         if isinstance(parameter.default, Dependency):
@@ -292,9 +296,8 @@ class Binder:
         if annotation.optional and default is MISSING:
             default = None
         target = annotation.type
-        if isinstance(target, type) and issubclass(target, Request):
-            known = [read for read in self.reads if read.source == "request"]
-            return known[0] if known else self.read(Read("request", "request", ""))
+        if issubclass(class_of(target) or object, Request):
+            return self.request(function, place, get_args(target))
         marker = annotation.marker
         if marker is None:
             marker = self._guess(parameter.name, target)
@@ -314,6 +317,35 @@ class Binder:
                 return None
             self.problem("VELO_TYPE", f"{place} has a type that cannot be read from a request: {error}")
             return None
+
+    def request(self, function: Callable[..., object], place: str, models: tuple[object, ...]) -> _TypedRequest:
+        """The request; a function that wants models in it waits for them."""
+        if not any(read.source == "request" for read in self.reads):
+            self.read(Read("request", "request", ""))
+        kept: list[ReadModel | BodyPart] = []
+        for name, model in zip(_KEPT, models, strict=False):
+            if model in (None, NoneType, Any, object) or isinstance(model, TypeVar):
+                continue
+            try:
+                read = self.request_model(function, name, read_annotation(model))
+            except (BodyConflict, TypeError) as error:
+                code = "VELO_BODY_TWICE" if isinstance(error, BodyConflict) else "VELO_TYPE"
+                self.problem(code, f"the {name} of {place} cannot be read: it is {error}")
+                continue
+            kept.append(read)
+            if self.kept.setdefault(name, read) is not read:
+                others = self.kept[name].declared.type
+                self.problem("VELO_TYPE", f"the {name} of {place} is another type than {others} elsewhere in this route; ask for the same")
+        return _TypedRequest(tuple(read.variable for read in kept), any(isinstance(read, BodyPart) for read in kept))
+
+    def request_model(self, function: Callable[..., object], name: str, annotation: Annotation) -> ReadModel | BodyPart:
+        """What is read for one of the types in `Request[Filters, Item]`."""
+        default = None if annotation.optional else MISSING
+        if name == "body_model":
+            return self.body.ask(function, name, annotation, default, whole=True)
+        if not has_fields(annotation.type):
+            raise TypeError(f"{annotation.type}, which has no fields; write a model of the query, or None")
+        return self.read_model(name, annotation, Query(), default)
 
     def provided(self, name: str, annotation: Annotation) -> Dependency | None:
         """What a router provides for the type of a parameter that does not say itself where it comes from."""
@@ -379,6 +411,10 @@ class Binder:
 
     # The end.
 
+    def keep(self, name: str) -> list[Step]:
+        """Keeps a model in the request, if somebody looks for it there."""
+        return [Keep(name, self.kept[name].variable)] if name in self.kept else []
+
     def known_names(self) -> list[Step]:
         """Refuses names that nobody takes, where a model says so."""
         checks: list[Step] = []
@@ -411,15 +447,36 @@ class Binder:
         """Puts the steps in order."""
         early = [call for call in self.calls if not call.needs_body]
         late = [call for call in self.calls if call.needs_body]
-        steps: list[Step] = [*self.reads, *self.known_names(), *early]
+        steps: list[Step] = [*self.reads, *self.known_names(), *self.keep("query_model"), *early]
         body = self.body.step()
         if body is not None:
             steps.append(body)
+        steps += self.keep("body_model")
         steps += late
         if any(read.can_fail for read in self.reads) or (body is not None and body.convert is not None):
             steps.append(Check())
         steps.append(handler)
         return Binding(_hops(steps), handler, tuple(self.reads), body, self.result, self.names, self.constants)
+
+
+@dataclass(frozen=True, slots=True)
+class _TypedRequest:
+    """The request, for a function that may want models in it.
+
+    Attributes:
+        guards: Their variables.
+        needs_body: Whether one comes from the body.
+    """
+
+    guards: tuple[str, ...]
+    needs_body: bool
+    variable: str = "request"
+
+
+_Bound: TypeAlias = Read | ReadModel | BodyPart | Call | AppValue | _TypedRequest
+"""Where the value of a parameter comes from."""
+_KEPT = ("query_model", "body_model")
+"""What the arguments of `Request[...]` are, in order."""
 
 
 def _hops(steps: Sequence[Step]) -> tuple[Step, ...]:

@@ -47,21 +47,29 @@ class BodyParameters:
         self.names = names
         self.asked: list[_Asked] = []
 
-    def ask(self, function: Callable[..., object], name: str, annotation: Annotation, default: object) -> BodyPart:
+    def ask(self, function: Callable[..., object], name: str, annotation: Annotation, default: object, *, whole: bool = False) -> BodyPart:
         """A parameter, perhaps one that somebody has asked for before.
 
         Functions that want the same value get one, by whatever name; two parameters of one function are two values.
+
+        Args:
+            function: Whose parameter it is.
+            name: Of the parameter.
+            annotation: Of the parameter.
+            default: Of the parameter, or `MISSING`.
+            whole: Whether it is never a member of an object.
 
         Raises:
             TypeError: the type cannot be read from a body.
             BodyConflict: others want it differently.
         """
         marker = annotation.marker
-        embed = marker.embed if isinstance(marker, Body) else None
+        embed = False if whole else marker.embed if isinstance(marker, Body) else None
         key = (marker.alias if marker is not None else None) or name
         for known in self.asked:
             same = (known.part.declared, known.part.default) == (annotation, default)
-            if same and (known.part.key == key or (known.function is not function and embed is not True)):
+            whole_of_it = embed is not True and known.embed is not True and False in (embed, known.embed)
+            if same and (known.part.key == key or whole_of_it or (known.function is not function and embed is not True)):
                 return known.part
         convert = body_conversion(annotation, default, required=default is MISSING)
         asked = _Asked(function, BodyPart(self.names.free(name), key, annotation, default), embed, convert)

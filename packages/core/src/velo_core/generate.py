@@ -28,7 +28,7 @@ from velo_core.plan import Middleware, Plan, Refusal, Run, Served, check_respons
 from velo_core.request import Adapter
 from velo_core.response import Response
 from velo_core.results import Result, Shape, encode_any
-from velo_core.steps import Binding, Call, Check, Hop, KnownNames, Read, ReadBody, ReadModel, Step
+from velo_core.steps import Binding, Call, Check, Hop, Keep, KnownNames, Read, ReadBody, ReadModel, Step
 from velo_core.teardown import Teardown
 from velo_core.threads import HANDLERS
 from velo_core.types import INVALID, MISSING
@@ -279,6 +279,8 @@ class _Writer:
         elif isinstance(step, KnownNames):
             source = "query" if step.source == "query" else "cookies"
             self.line(depth, f"{self.constant(f'refuse_unknown_{source}', step.check)}({source}, errors)")
+        elif isinstance(step, Keep):
+            self.line(depth, f'request.keep_model("{step.name}", {step.variable})')
         elif isinstance(step, ReadBody):
             self._read_body(depth, step)
         elif isinstance(step, Call):

@@ -20,7 +20,7 @@ from velo_core.plan import Middleware, Plan, Refusal, Run, Served, check_respons
 from velo_core.request import Adapter, Request
 from velo_core.response import Response
 from velo_core.results import Result, Shape, encode_any
-from velo_core.steps import Call, Check, Hop, KnownNames, Read, ReadBody, ReadModel, Step
+from velo_core.steps import Call, Check, Hop, Keep, KnownNames, Read, ReadBody, ReadModel, Step
 from velo_core.teardown import Teardown
 from velo_core.types import INVALID, MISSING
 from velo_core.watch import Deadline, Watch
@@ -101,6 +101,8 @@ class _Steps:
             self.values[step.variable] = step.convert(tuple(map(self.taken, step.fields)), self.errors)
         elif isinstance(step, KnownNames):
             step.check(self.request.query if step.source == "query" else self.request.cookies, self.errors)
+        elif isinstance(step, Keep):
+            self.request.keep_model(step.name, self.values[step.variable])
         elif isinstance(step, ReadBody):
             value = await self.read_body(step)
             if step.parts:

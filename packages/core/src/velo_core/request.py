@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar, cast
 from urllib.parse import quote
 
 from velo_core.body import check_declared_length, collect, too_large
@@ -21,6 +21,16 @@ from velo_core.routing.pattern import PCHAR
 from velo_core.slots import HoldsSlots, SlotScope
 from velo_core.teardown import Teardown
 from velo_core.types import Address, HeaderPairs
+
+if TYPE_CHECKING:
+    # Type checkers know it without an installation; in `typing`, type variables have defaults since Python 3.13.
+    from typing_extensions import TypeVar as WithDefault
+
+    QueryModel_co = WithDefault("QueryModel_co", default=object, covariant=True)
+    BodyModel_co = WithDefault("BodyModel_co", default=object, covariant=True)
+else:
+    QueryModel_co = TypeVar("QueryModel_co", covariant=True)
+    BodyModel_co = TypeVar("BodyModel_co", covariant=True)
 
 __all__ = ["Adapter", "Request", "RouteInfo", "checked_host"]
 
@@ -125,18 +135,23 @@ class RouteInfo(Protocol):
         ...
 
 
-class Request(HoldsSlots):
+class Request(HoldsSlots, Generic[QueryModel_co, BodyModel_co]):
     """One HTTP request. Made by Velo; handlers get it by annotating a parameter with `Request`.
+
+    For `Request[Filters, Item]` the query is read as a `Filters` and the body as an `Item` before the handler runs, which finds them as
+    `query_model` and `body_model`. `None` in place of a type leaves that one alone.
 
     `request[SLOT]` is the value in a `Slot`: the request's own, or that of the nearest router.
     """
 
     __slots__ = (
         "_body",
+        "_body_model",
         "_cookies",
         "_headers",
         "_receive",
         "_query",
+        "_query_model",
         "_adapter",
         "_response_headers",
         "_scope",
@@ -270,6 +285,27 @@ class Request(HoldsSlots):
         if self._response_headers is None:
             self._response_headers = MutableHeaders()
         return self._response_headers
+
+    if not TYPE_CHECKING:
+
+        def __class_getitem__(cls, models: object) -> object:
+            """`Request[Filters]` is `Request[Filters, None]`, as type variables with defaults have it."""
+            given = models if isinstance(models, tuple) else (models,)
+            return super().__class_getitem__((*given, None) if len(given) == 1 else given)
+
+    @property
+    def query_model(self) -> QueryModel_co:
+        """The query, as the first type in `Request[Filters, Item]`; `None` if no function of the route asks for one."""
+        return cast("QueryModel_co", getattr(self, "_query_model", None))
+
+    @property
+    def body_model(self) -> BodyModel_co:
+        """The body, as the second type in `Request[Filters, Item]`; `None` if no function of the route asks for one, or not yet."""
+        return cast("BodyModel_co", getattr(self, "_body_model", None))
+
+    def keep_model(self, name: str, value: object) -> None:
+        """Keeps what `query_model` or `body_model` gives; for plans."""
+        setattr(self, f"_{name}", value)
 
     @property
     def parts(self) -> tuple[object, object, tuple[object, ...]]:

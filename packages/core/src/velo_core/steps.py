@@ -21,7 +21,21 @@ from velo_core.threads import HANDLERS
 from velo_core.types import INVALID, MISSING
 from velo_core.watch import may_wait
 
-__all__ = ["AppValue", "Binding", "Call", "Check", "Hop", "KnownNames", "Provider", "Read", "ReadBody", "ReadModel", "Step", "Surroundings"]
+__all__ = [
+    "AppValue",
+    "Binding",
+    "Call",
+    "Check",
+    "Hop",
+    "Keep",
+    "KnownNames",
+    "Provider",
+    "Read",
+    "ReadBody",
+    "ReadModel",
+    "Step",
+    "Surroundings",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +107,19 @@ class KnownNames:
 
     source: str
     check: Callable[[Iterable[str], list[InvalidValue]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Keeps a model in the request, for `Request.query_model` and `Request.body_model`.
+
+    Attributes:
+        name: `"query_model"` or `"body_model"`.
+        variable: Name of the model in the plan.
+    """
+
+    name: str
+    variable: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +251,7 @@ class Hop:
         return tuple(step.variable for step in self.steps if isinstance(step, Call) and step.used)
 
 
-Step: TypeAlias = Read | ReadModel | KnownNames | ReadBody | Call | Check | Hop
+Step: TypeAlias = Read | ReadModel | KnownNames | Keep | ReadBody | Call | Check | Hop
 
 
 @dataclass(frozen=True, slots=True)
