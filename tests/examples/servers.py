@@ -40,7 +40,7 @@ class Server:
 
     def ask(self, method: str, target: str, headers: Mapping[str, str] | None = None, body: bytes | None = None) -> Answer:
         """Sends one request on a connection of its own; `target` goes out as it is."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             connection.request(method, target, body=body, headers=dict(headers or {}))
             response = connection.getresponse()
@@ -73,7 +73,7 @@ def serving(name: str, module: str, folder: Path = EXAMPLES) -> Generator[Server
     finally:
         process.terminate()
         try:
-            process.communicate(timeout=20)
+            process.communicate(timeout=60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()

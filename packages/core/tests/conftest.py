@@ -4,11 +4,16 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from velo_core import Velo
 from velo_testing import ProtocolName, TestClient
 
 Serve = Callable[..., TestClient]
+
+# A busy machine is no failure.
+settings.register_profile("unhurried", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 WAYS: list[tuple[ProtocolName, bool]] = [("asgi", False), ("asgi", True), ("rsgi", False), ("rsgi", True)]
 

@@ -578,7 +578,7 @@ def test_a_client_that_leaves_before_its_body_is_whole_is_no_500(serve: Serve, c
     ):
         with pytest.raises(Gone):
             client.post(path, content=half(), headers=headers)
-        assert seen.get(timeout=5) is ClientDisconnect
+        assert seen.get(timeout=60) is ClientDisconnect
 
     assert caplog.records == []
 

@@ -342,11 +342,11 @@ def test_app_values_that_do_not_need_each_other_are_made_at_the_same_time(serve:
     both = asyncio.Barrier(2)
 
     async def one() -> str:
-        await asyncio.wait_for(both.wait(), 5)
+        await asyncio.wait_for(both.wait(), 60)
         return "one"
 
     async def two() -> str:
-        await asyncio.wait_for(both.wait(), 5)
+        await asyncio.wait_for(both.wait(), 60)
         return "two"
 
     @app.get("/")

@@ -81,12 +81,12 @@ async def test_a_pool_is_bounded_and_tells_who_waits() -> None:
     def work() -> int:
         running.append(1)
         began.release()
-        assert go.wait(5)
+        assert go.wait(60)
         return running.pop()
 
     jobs = [asyncio.create_task(pool.run(work)) for _ in range(5)]
     await asyncio.sleep(0)
-    await asyncio.to_thread(lambda: (began.acquire(timeout=5), began.acquire(timeout=5)))
+    await asyncio.to_thread(lambda: (began.acquire(timeout=60), began.acquire(timeout=60)))
 
     assert (pool.size, pool.busy, pool.waiting, len(running)) == (2, 2, 3, 2)
     jobs[-1].cancel()
@@ -114,7 +114,7 @@ def test_tear_downs_do_not_wait_behind_handlers_that_wait_for_them(serve: Serve,
     connections = threading.Semaphore(threads)
 
     def connection() -> Iterator[None]:
-        assert connections.acquire(timeout=10), "deadlock"
+        assert connections.acquire(timeout=60), "deadlock"
         yield
         connections.release()
 

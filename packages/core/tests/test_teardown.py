@@ -525,16 +525,19 @@ async def test_two_requests_that_send_one_response_at_once_close_their_own_depen
         return always
 
     may_send = {"a": asyncio.Event(), "b": asyncio.Event()}
+    both_send = asyncio.Barrier(3)
 
     async def request(name: str) -> None:
         async def send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                await both_send.wait()
             await may_send[name].wait()
 
         await app(scope(), receive, send)
 
     first = asyncio.create_task(request("a"))
     second = asyncio.create_task(request("b"))
-    await asyncio.sleep(0.01)
+    await both_send.wait()
     may_send["a"].set()
     await first
     assert closed == ["a"]

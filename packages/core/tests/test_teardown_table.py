@@ -81,7 +81,8 @@ class World:
             await self.gone.wait()
 
         headers = SimpleNamespace(get=lambda name: None, get_all=lambda name: [], items=list)
-        scope = SimpleNamespace(proto="http", http_version="1.1", method="GET", path="/", query_string="", headers=headers)
+        ends = {"client": "127.0.0.1:1", "server": "127.0.0.1:2"}
+        scope = SimpleNamespace(proto="http", http_version="1.1", method="GET", path="/", query_string="", headers=headers, **ends)
         protocol = SimpleNamespace(response_bytes=response_bytes, response_stream=response_stream, client_disconnect=client_disconnect)
         await app.__rsgi__(scope, protocol)  # pyright: ignore[reportArgumentType]: just what is needed
 
@@ -159,7 +160,7 @@ async def test_the_order_is_that_of_the_table(
 
     await app.startup()
     with suppress(ValueError):  # a server is told when a stream fails
-        await asyncio.wait_for(world.over_asgi(app) if protocol == "asgi" else world.over_rsgi(app), 5)
+        await asyncio.wait_for(world.over_asgi(app) if protocol == "asgi" else world.over_rsgi(app), 60)
     await app.shutdown()
 
     happened = world.events if lifetime == "app" else world.events[: world.events.index("stop")]

@@ -89,7 +89,7 @@ async def test_a_handler_can_be_finished_without_its_client(way: Way, policy: st
         task.cancel()
         await asyncio.sleep(0)
         finish.set()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await finished.wait()
         with contextlib.suppress(asyncio.CancelledError):
             await task
@@ -150,10 +150,13 @@ def test_a_router_gives_its_limit_to_its_routes_and_a_route_replaces_it(serve: S
     router = Router("/slow", timeout_seconds=0.01)
 
     async def wait() -> None:
+        await asyncio.Event().wait()
+
+    async def wait_a_little() -> None:
         await asyncio.sleep(0.05)
 
     router.get("/cut")(wait)
-    router.get("/whole", timeout_seconds=60)(wait)
+    router.get("/whole", timeout_seconds=60)(wait_a_little)
     app.include(router)
     client = serve(app)
 

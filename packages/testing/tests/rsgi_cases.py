@@ -142,7 +142,7 @@ async def stream_over(scope: Any, protocol: Any) -> None:
     gone = protocol.client_disconnect()
     await transport.send_bytes(b"x")
     del transport
-    await asyncio.wait_for(gone, 5)
+    await asyncio.wait_for(gone, 60)
 
 
 async def stream_second(scope: Any, protocol: Any) -> None:

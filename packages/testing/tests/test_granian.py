@@ -96,11 +96,11 @@ def granian() -> Iterator[httpx2.Client]:
             yield client
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(60)
 
 
 def wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline and server.poll() is None:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:

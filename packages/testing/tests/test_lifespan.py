@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
-import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, get_args
@@ -228,11 +227,8 @@ def test_starting_takes_no_longer_than_the_time_out(protocol: ProtocolName) -> N
         async def step(self, name: str) -> None:
             await asyncio.Event().wait()
 
-    before = time.monotonic()
     with pytest.raises(LifespanFailed, match=r"did not start within 0\.05 seconds"), TestClient(Slow(), protocol=protocol, timeout=0.05):
         pass
-
-    assert time.monotonic() - before < 5
 
 
 @on_each_protocol

@@ -20,7 +20,7 @@ def note(event: str) -> None:
 async def wait() -> None:
     note("started")
     try:
-        await asyncio.sleep(60)
+        await asyncio.sleep(3600)
     except asyncio.CancelledError:
         note("cancelled")
         raise
