@@ -689,7 +689,7 @@ def test_a_name_that_two_distributions_offer_is_reported_with_both(distribution:
 @pytest.mark.parametrize(
     ("entry", "options", "code", "text"),
     [
-        ("velo_test_odd:Shouter", {"volume": 11}, "VELO_PLUGIN_OPTIONS", "unexpected keyword argument 'volume'"),
+        ("velo_test_odd:Shouter", {"volume": 11}, "VELO_PLUGIN_OPTIONS", "has no option 'volume'"),
         ("velo_test_odd:Shouter", {"times": 0}, "VELO_PLUGIN_OPTIONS", "ValueError: at least once"),
         ("velo_test_odd:Missing", {}, "VELO_PLUGIN_LOAD", "has no attribute 'Missing'"),
         ("velo_test_nowhere:Shouter", {}, "VELO_PLUGIN_LOAD", "No module named 'velo_test_nowhere'"),

@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
-from typing import Final, Literal, TypeAlias, cast
+from typing import Any, Final, Literal, Self, TypeAlias, cast
 
 from velo_core.body import DEFAULT_LIMIT
+from velo_core.configuration import Configured, install_configured, read_configuration
 from velo_core.contributions import HealthCheck
 from velo_core.errors import Problem, SetupError
 from velo_core.freezing import Freezer, Frozen, Mounted, Settings, as_started
@@ -112,11 +114,28 @@ class Velo(ASGI, RSGI, Router):
         self._running: AsyncExitStack | None = None
         self._starting = False
         self._is_closing = False
+        self._configured: tuple[Configured, ...] = ()
         self._shielded: set[asyncio.Task[None]] = set()
         self._json: JSONCodec = MsgspecJSON()
 
     def __repr__(self) -> str:
         return f"<Velo with {sum(len(router.own_routes) for router in self.tree())} routes>"
+
+    @classmethod
+    def from_config(cls, path: str | Path | None = None, **options: object) -> Self:
+        """An application with the options and the plugins that a file names; see the page on configuration.
+
+        Args:
+            path: `velo.toml`, or a `pyproject.toml` with `[tool.velo]`; by default the one of them that is in the current folder.
+            options: Those of `Velo` itself, which win over the file.
+
+        Raises:
+            SetupError: the file cannot be read, or says what nobody understands. What is wrong with a plugin is reported at the start.
+        """
+        found = read_configuration(path, cls, options)
+        app = cls(**cast("dict[str, Any]", found.app))
+        app._configured = found.plugins
+        return app
 
     # Start-up.
 
@@ -131,7 +150,9 @@ class Velo(ASGI, RSGI, Router):
     def _freeze(self) -> Frozen:
         if self._frozen is None:
             if not self._problems:  # plugins are installed once, even if it was in vain
-                plugins, self._problems = install_all(self)
+                configured = install_configured(self, self._configured)
+                plugins, wrong = install_all(self)
+                self._problems = [*configured, *wrong]
                 frozen, problems = Freezer(self, self._settings()).freeze(plugins)
                 self._problems = [*self._problems, *problems]
                 self._frozen = None if self._problems else frozen

@@ -5,13 +5,15 @@ from __future__ import annotations
 import inspect
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import cast
 
+from velo_core.distributions import distribution_of
 from velo_core.errors import Problem, where
 from velo_core.hooks import refused_parameters
 from velo_core.manifest import PLUGIN_API, Manifest, satisfies
-from velo_core.plugin import ENTRY_POINTS, Installation, Plugin, Ready
+from velo_core.options import Setting, Source, prefix_of, read_options
+from velo_core.plugin import ENTRY_POINTS, Installation, Plugin, Ready, labelled
 
 __all__ = ["HOOKS", "OVERRIDE", "instantiate"]
 
@@ -26,13 +28,14 @@ logger = logging.getLogger("velo")
 def instantiate(installation: Installation) -> Ready | Problem:
     """The plugin of an installation, loaded by name if need be."""
     given = installation.given
-    plugin: object = _load(installation, given) if isinstance(given, str) else given
+    settings: dict[str, Setting] = {}
+    plugin: object = _load(installation, given, settings) if isinstance(given, str) else given
     if isinstance(plugin, Problem):
         return plugin
     manifest = getattr(plugin, "manifest", None)
     if not isinstance(plugin, Plugin) or not isinstance(manifest, Manifest):
         return Problem("VELO_PLUGIN_INVALID", _why_not(plugin, installation.place))
-    ready = Ready(plugin, manifest, installation)
+    ready = Ready(plugin, manifest, installation, settings=settings)
     return _wrong_level(ready) or _wrong_hook(ready) or ready
 
 
@@ -71,8 +74,8 @@ def _why_not(thing: object, place: str) -> str:
     return f"{kind}, installed at {place}, is not a Plugin with a manifest = Manifest(name=...)"
 
 
-def _load(installation: Installation, name: str) -> object:
-    """The plugin, or a `Problem`."""
+def _load(installation: Installation, name: str, settings: dict[str, Setting]) -> object:
+    """The plugin, or a `Problem`; `settings` is filled."""
     from importlib.metadata import entry_points  # reads the metadata of every distribution: only those who ask for a name pay for that
 
     found = list(entry_points(group=ENTRY_POINTS, name=name))
@@ -94,8 +97,35 @@ def _load(installation: Installation, name: str) -> object:
     except Exception as error:
         message = f"the plugin {name!r} ({installation.place}) could not be loaded from {found[0].value}: {type(error).__name__}: {error}"
         return Problem("VELO_PLUGIN_LOAD", message)
+    origin = distribution_of(getattr(factory, "__module__", None))
+    label = labelled(name, origin, installation.place)
+    names = [point.name for point in entry_points(group=ENTRY_POINTS)]
+    sources = [
+        Source(installation.configured or {}, installation.place, "file"),
+        _environment(name, names),
+        Source(installation.options, installation.place, "code"),
+    ]
     try:
-        return factory(**installation.options)
+        make, found_settings, problems = read_options(factory, sources)
+    except (TypeError, ValueError) as error:  # it has no signature
+        return Problem("VELO_PLUGIN_LOAD", f"the plugin {label} cannot be made of {found[0].value}: {error}")
+    if problems:
+        return Problem("VELO_PLUGIN_OPTIONS", "; ".join(f"the plugin {label} {one}" for one in problems))
+    settings.update(found_settings)
+    try:
+        return make()
     except Exception as error:
-        message = f"the plugin {name!r} ({installation.place}) could not be made from {found[0].value}: {type(error).__name__}: {error}"
+        message = f"the plugin {label} could not be made from {found[0].value}: {type(error).__name__}: {error}"
         return Problem("VELO_PLUGIN_OPTIONS", message)
+
+
+def _environment(name: str, names: Iterable[str]) -> Source:
+    """The variables of a plugin, less those of others whose name begins with its own."""
+    prefix = prefix_of(name)
+    longer = [other for other in map(prefix_of, names) if other != prefix and other.startswith(prefix)]
+    values = {
+        key.removeprefix(prefix).lower(): value
+        for key, value in os.environ.items()
+        if key.startswith(prefix) and not any(key.startswith(other) for other in longer)
+    }
+    return Source(values, f"{prefix}{{NAME}}", "environment")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,10 +25,14 @@ def find_distribution(module: str) -> Distribution | None:
     One that has the module's name is believed, then one with an entry point into the module, then one that lists its files: an editable
     installation has none.
     """
-    import sys
+    return _find(module.partition(".")[0], tuple(sys.path))
+
+
+@lru_cache(256)
+def _find(top: str, path: tuple[str, ...]) -> Distribution | None:
+    """See `find_distribution`. Remembered as long as `path` is where modules come from: it reads the files of all distributions."""
     from importlib.metadata import PackageNotFoundError, distribution, distributions, packages_distributions
 
-    top = module.partition(".")[0]
     if not top or top == "__main__" or top in sys.stdlib_module_names:
         return None
     try:

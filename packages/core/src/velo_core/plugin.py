@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from velo_core.distributions import distribution_of
 from velo_core.manifest import Manifest
+from velo_core.options import Setting
 
 if TYPE_CHECKING:
     from velo_core.app import Velo
@@ -63,12 +64,14 @@ class Installation:
         options: For the constructor, when it is given by name.
         router: Where it is installed.
         place: File and line of the call.
+        configured: Options from a file, for one that is named there.
     """
 
     given: Plugin | str
     options: Mapping[str, object]
     router: Router
     place: str
+    configured: Mapping[str, object] | None = None
 
     @property
     def label(self) -> str:
@@ -103,6 +106,7 @@ class Ready:
         installation: Where it comes from.
         reasons: Why it stands where it does in the order: what had to come first.
         times: How long it took.
+        settings: Its options, if it was installed by name.
     """
 
     plugin: Plugin
@@ -110,6 +114,7 @@ class Ready:
     installation: Installation
     reasons: tuple[str, ...] = ()
     times: Times = field(default_factory=Times)
+    settings: Mapping[str, Setting] = field(default_factory=dict[str, Setting])
     names: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -1,0 +1,296 @@
+"""Options of plugins that are installed by name: read from code, environment and file, and held against the constructor's signature.
+
+The signature of the constructor is the schema: names, types, defaults. A constructor that takes one dataclass or msgspec Struct, and
+nothing else, has the fields of that as its options.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import inspect
+import json
+import sys
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Final, TypeVar, Union, cast, get_args, get_origin
+
+import msgspec
+
+from velo_core.types import MISSING
+
+__all__ = ["Option", "OptionError", "Setting", "Source", "build", "options_of", "prefix_of", "read_options"]
+
+T = TypeVar("T")
+
+UNKNOWN: Final = object()
+"""Type of an option whose annotation cannot be read: whatever code gives passes, and no file can."""
+
+
+class OptionError(Exception):
+    """A value does not fit; the message says where in it and why, never the value itself, which may be a secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A parameter of a constructor.
+
+    Attributes:
+        name: Its name.
+        type: Its annotation, resolved.
+        default: `MISSING` if it has to be given.
+    """
+
+    name: str
+    type: object
+    default: object
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """The value of an option.
+
+    Attributes:
+        value: As the constructor gets it.
+        origin: Where it comes from, such as `"velo.toml"`, `"VELO_GREETER_NAME"`, `"shop.py:12"` or `"default"`.
+    """
+
+    value: object
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Values from one place.
+
+    Attributes:
+        values: By name of the option.
+        origin: The place; the name of the variable is put in for each value of the environment.
+        kind: `"code"` may hold any object, `"file"` plain data, `"environment"` text.
+    """
+
+    values: Mapping[str, object]
+    origin: str
+    kind: typing.Literal["code", "file", "environment"]
+
+
+# The schema.
+
+
+def options_of(factory: Callable[..., object]) -> tuple[dict[str, Option], type | None]:
+    """The options of a constructor by name, and the class that holds them if it takes one object."""
+    options = _parameters(factory)
+    if len(options) == 1:
+        (only,) = options.values()
+        if isinstance(only.type, type) and (dataclasses.is_dataclass(only.type) or issubclass(only.type, msgspec.Struct)):
+            return _parameters(only.type), only.type
+    return options, None
+
+
+def _parameters(factory: Callable[..., object]) -> dict[str, Option]:
+    found: dict[str, Option] = {}
+    namespace: Mapping[str, object] = vars(sys.modules.get(getattr(factory, "__module__", ""), typing))
+    for parameter in inspect.signature(factory).parameters.values():
+        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        default = MISSING if parameter.default is parameter.empty else parameter.default
+        found[parameter.name] = Option(parameter.name, _resolved(parameter.annotation, namespace), default)
+    return found
+
+
+def _resolved(annotation: object, namespace: Mapping[str, object]) -> object:
+    """One annotation; each on its own, for the others count even if one names what is only there for type checkers."""
+    if annotation is inspect.Parameter.empty:
+        return UNKNOWN
+
+    def holder() -> None: ...
+
+    holder.__annotations__ = {"value": annotation}
+    try:
+        return typing.get_type_hints(holder, dict(namespace), include_extras=True)["value"]
+    except Exception:
+        return UNKNOWN
+
+
+def prefix_of(name: str) -> str:
+    """How environment variables of a plugin begin: `"VELO_RATE_LIMITER_"`."""
+    return f"VELO_{name.upper().replace('-', '_').replace('.', '_')}_"
+
+
+# The values.
+
+
+def read_options(factory: Callable[..., T], sources: Sequence[Source]) -> tuple[Callable[[], T], dict[str, Setting], list[str]]:
+    """What makes the plugin, where each value comes from, and what is wrong.
+
+    Args:
+        factory: The constructor.
+        sources: Later ones win over earlier ones.
+    """
+    options, holder = options_of(factory)
+    if holder is not None and any(source.kind == "code" and set(source.values) - set(options) for source in sources):
+        options, holder = _parameters(factory), None  # code gives the object itself
+    settings = {name: Setting(option.default, "default") for name, option in options.items() if option.default is not MISSING}
+    problems: list[str] = []
+    given: dict[str, object] = {}
+    for source in sources:
+        for name, value in source.values.items():
+            option = options.get(name)
+            origin = source.origin.format(name=name, NAME=name.upper()) if source.kind == "environment" else source.origin
+            if option is None:
+                problems.append(f"has no option {name!r} ({origin}){_advice(name, options)}")
+                continue
+            try:
+                given[name] = _converted(option, value, source.kind)
+            except OptionError as error:
+                problems.append(f"does not take its option {name!r} ({origin}): {error}")
+            else:
+                settings[name] = Setting(given[name], origin)
+    missing = [name for name, option in options.items() if option.default is MISSING and name not in settings]
+    if missing and not problems:
+        problems.append(f"needs {' and '.join(map(repr, missing))}; give it as an option")
+
+    def make() -> T:
+        return factory(**given) if holder is None else factory(holder(**given))
+
+    return make, settings, problems
+
+
+def _advice(name: str, options: Mapping[str, Option]) -> str:
+    close = difflib.get_close_matches(name, options, 1)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; it has {', '.join(map(repr, options))}" if options else "; it has none"
+
+
+def _converted(option: Option, value: object, kind: str) -> object:
+    if kind == "code":
+        return value if option.type is UNKNOWN or not _is_plain(value) else _unless_odd(option.type, value)
+    if option.type is UNKNOWN:
+        raise OptionError("it is of a type that cannot be written as text; install the plugin in code")
+    return build(option.type, _parsed(option.type, value) if kind == "environment" else value, strict=kind == "file")
+
+
+def _unless_odd(kind: object, value: object) -> object:
+    """A plain value given in code, checked as far as its type can be."""
+    try:
+        return build(kind, value)
+    except _Unsupported:
+        return value
+
+
+def _parsed(kind: object, value: object) -> object:
+    """Text of the environment: JSON where the option is no text and the value looks like some."""
+    text = str(value)
+    if text.strip()[:1] in ("[", "{") and not _takes_text(kind):
+        try:
+            return json.loads(text)
+        except ValueError:
+            raise OptionError("it is no valid JSON") from None
+    return text
+
+
+def _takes_text(kind: object) -> bool:
+    if get_origin(kind) in (Union, UnionType, typing.Annotated):
+        return any(map(_takes_text, get_args(kind)))
+    return kind is str
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, dict):
+        return all(map(_is_plain, cast("dict[object, object]", value).values()))
+    if isinstance(value, list | tuple):
+        return all(map(_is_plain, cast("list[object]", value)))
+    return value is None or type(value) in (str, int, float, bool, bytes)
+
+
+class _Unsupported(OptionError):
+    """The type is none that plain data can be turned into."""
+
+
+def build(kind: object, value: object, *, strict: bool = True, where: str = "") -> object:
+    """A value of type `kind` from plain data. Classes are called with the keys of a table as their arguments, converted like options.
+
+    Args:
+        kind: What annotations can say.
+        value: What TOML or JSON can say.
+        strict: Whether text stays text; in the environment everything is text.
+        where: Path to the value, for messages.
+
+    Raises:
+        OptionError: it does not fit.
+    """
+    if kind is Any or kind is object:
+        return value
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is typing.Annotated:
+        return _by_msgspec(kind, build(arguments[0], value, strict=strict, where=where), strict=strict, where=where)
+    if origin in (Union, UnionType):
+        return _of_union(kind, arguments, value, strict=strict, where=where)
+    if isinstance(value, list) and arguments and (origin in (list, tuple, set, frozenset) or origin in _SEQUENCES):
+        item = arguments[0]
+        if origin is not tuple or arguments[1:] == (...,):
+            items = [build(item, one, strict=strict, where=f"{where}[{number}]") for number, one in enumerate(cast("list[object]", value))]
+            return items if origin in _SEQUENCES else cast("Callable[[list[object]], object]", origin)(items)
+    if isinstance(value, dict) and isinstance(kind, type) and dataclasses.is_dataclass(kind):
+        return _of_table(kind, cast("dict[str, object]", value), strict=strict, where=where)
+    return _by_msgspec(kind, value, strict=strict, where=where)
+
+
+_SEQUENCES: Final = (Sequence, typing.Collection, typing.Iterable)
+
+
+def _of_union(kind: object, members: tuple[object, ...], value: object, *, strict: bool, where: str) -> object:
+    if value is None and NoneType in members:
+        return None
+    try:
+        return _by_msgspec(kind, value, strict=strict, where=where)
+    except OptionError as error:
+        first = error
+    for member in members:
+        if member is not NoneType:
+            try:
+                return build(member, value, strict=strict, where=where)
+            except _Unsupported:
+                continue
+            except OptionError as error:
+                if isinstance(first, _Unsupported) or isinstance(value, dict | list):  # it knows where inside
+                    first = error
+    raise first
+
+
+def _of_table(kind: type, value: Mapping[str, object], *, strict: bool, where: str) -> object:
+    options = _parameters(kind)
+    arguments: dict[str, object] = {}
+    for name, one in value.items():
+        path = f"{where}.{name}" if where else name
+        if name not in options:
+            raise OptionError(f"{kind.__name__} has no {path!r}{_advice(name, options)}")
+        arguments[name] = build(options[name].type, one, strict=strict, where=path)
+    missing = [name for name, option in options.items() if option.default is MISSING and name not in arguments]
+    if missing:
+        raise OptionError(f"{where or kind.__name__} needs {' and '.join(map(repr, missing))}")
+    try:
+        return kind(**arguments)
+    except Exception as error:
+        raise OptionError(f"{where or kind.__name__}: {error}") from error
+
+
+def _by_msgspec(kind: object, value: object, *, strict: bool, where: str) -> object:
+    def custom(wanted: type, given: object) -> object:
+        if wanted is Path and isinstance(given, str):
+            return Path(given)
+        raise NotImplementedError
+
+    if kind is UNKNOWN:
+        raise _Unsupported("it is of a type that cannot be written as text; install the plugin in code")
+    try:
+        return msgspec.convert(value, cast("type[object]", kind), strict=strict, dec_hook=custom)
+    except msgspec.ValidationError as error:
+        raise OptionError(f"{where}: {error}" if where else str(error)) from None
+    except (TypeError, NotImplementedError):
+        name = getattr(kind, "__qualname__", repr(kind))
+        raise _Unsupported(f"{f'{where}: ' if where else ''}{name} cannot be written as text; install the plugin in code") from None
