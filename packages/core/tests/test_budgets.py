@@ -276,22 +276,22 @@ class Budget(NamedTuple):
 
 
 BUDGETS = {
-    ("asgi", "plaintext"): Budget(3, 7, 121, 1358),
-    ("rsgi", "plaintext"): Budget(3, 4, 72, 512),
-    ("asgi", "json"): Budget(8, 8, 176, 1609),
-    ("rsgi", "json"): Budget(8, 5, 126, 968),
-    ("asgi", "params"): Budget(25, 27, 530, 2947),
-    ("rsgi", "params"): Budget(25, 23, 473, 2411),
-    ("asgi", "body"): Budget(12, 17, 365, 1861),
-    ("rsgi", "body"): Budget(11, 11, 208, 971),
-    ("asgi", "dependencies"): Budget(8, 8, 192, 1625),
-    ("rsgi", "dependencies"): Budget(8, 5, 142, 984),
-    ("asgi", "header"): Budget(6, 8, 173, 1484),
-    ("rsgi", "header"): Budget(6, 5, 109, 656),
-    ("asgi", "middleware"): Budget(29, 19, 521, 2655),
-    ("rsgi", "middleware"): Budget(23, 11, 353, 1928),
-    ("asgi", "not found"): Budget(7, 12, 277, 1408),
-    ("rsgi", "not found"): Budget(7, 9, 227, 576),
+    ("asgi", "plaintext"): Budget(3, 6, 123, 1294),
+    ("rsgi", "plaintext"): Budget(3, 3, 74, 576),
+    ("asgi", "json"): Budget(3, 8, 132, 1481),
+    ("rsgi", "json"): Budget(3, 5, 83, 728),
+    ("asgi", "params"): Budget(20, 27, 486, 2819),
+    ("rsgi", "params"): Budget(20, 23, 430, 2283),
+    ("asgi", "body"): Budget(10, 16, 352, 1797),
+    ("rsgi", "body"): Budget(9, 10, 193, 1035),
+    ("asgi", "dependencies"): Budget(3, 8, 149, 1497),
+    ("rsgi", "dependencies"): Budget(3, 5, 100, 744),
+    ("asgi", "header"): Budget(6, 7, 175, 1420),
+    ("rsgi", "header"): Budget(6, 4, 111, 720),
+    ("asgi", "middleware"): Budget(29, 19, 521, 2599),
+    ("rsgi", "middleware"): Budget(23, 11, 353, 1872),
+    ("asgi", "not found"): Budget(7, 12, 272, 1344),
+    ("rsgi", "not found"): Budget(7, 9, 222, 576),
 }
 MORE_FRAMES, MORE_BYTES = (2, 400) if sys.version_info < (3, 12) else (0, 64)
 """On Python 3.11 the application is a coroutine function, and a comprehension is a function of its own."""

@@ -124,7 +124,10 @@ def test_the_plan_of_a_handler_without_parameters_calls_it_and_sends() -> None:
         """GET / -> MODULE.root"""
         try:
             result = await root()
-            content = None if isinstance(result, Response) else encode(result)
+            if type(result) is str:
+                content = result.encode()
+            else:
+                content = None if isinstance(result, Response) else encode(result)
         except Exception as error:
             result, content = await answer_error(open_request(scope, receive, values), error), None
     '''
@@ -159,7 +162,10 @@ def test_the_plan_reads_each_source_once_and_each_value_by_itself() -> None:
             if errors:
                 raise ValidationError(errors)
             result = await show_item(item_id, page, tag, seen)
-            content = None if isinstance(result, Response) else encode(result)
+            if type(result) is Item:
+                content = to_json(result)
+            else:
+                content = None if isinstance(result, Response) else encode(result)
         except Exception as error:
             result, content = await answer_error(open_request(scope, receive, values), error), None
     '''

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Any, Union, cast, get_args, get_origin
 
-from velo_core.codecs import backend_for
+from velo_core.codecs import Shortcut, backend_for
 from velo_core.hints import class_of, expand, is_union
 from velo_core.json import encode_json
 from velo_core.response import Response, content_type
@@ -23,6 +23,9 @@ __all__ = ["Result", "Shape", "encode_any", "result_of"]
 JSON: HeaderPairs = [("content-type", "application/json")]
 TEXT: HeaderPairs = [("content-type", content_type("text/plain"))]
 BYTES: HeaderPairs = [("content-type", "application/octet-stream")]
+
+
+_TEXT, _BYTES = Shortcut(frozenset((str,))), Shortcut(frozenset((bytes,)))
 
 
 class Shape(Enum):
@@ -44,6 +47,7 @@ class Result:
         headers: Of the response.
         encode: Result to body.
         model: The type that the body is written as; `MISSING` if there is none.
+        shortcut: What a plan can write by itself: text, bytes, or JSON by `encode_json`.
     """
 
     shape: Shape
@@ -51,6 +55,7 @@ class Result:
     headers: HeaderPairs
     encode: Callable[[object], bytes]
     model: object = MISSING
+    shortcut: Shortcut | None = None
 
 
 def result_of(declared: object, response_model: object, status_code: int | None) -> Result:
@@ -73,12 +78,13 @@ def result_of(declared: object, response_model: object, status_code: int | None)
     if nothing or has_no_body(status):
         return Result(Shape.NOTHING, status, [], _nothing)
     if bare is str:
-        return Result(Shape.DATA, status, TEXT, cast("Callable[[object], bytes]", str.encode), str)
+        return Result(Shape.DATA, status, TEXT, cast("Callable[[object], bytes]", str.encode), str, _TEXT)
     if bare is bytes:
-        return Result(Shape.DATA, status, BYTES, _octets, bytes)
+        return Result(Shape.DATA, status, BYTES, _octets, bytes, _BYTES)
     if bare is MISSING or bare is object or bare is Any:
         return Result(Shape.ANY, status, [], _nothing)
-    return Result(Shape.DATA, status, JSON, backend_for(model).encoder(model), model)
+    backend = backend_for(model)
+    return Result(Shape.DATA, status, JSON, backend.encoder(model), model, backend.shortcut(model))
 
 
 def encode_any(value: object) -> tuple[HeaderPairs, bytes]:

@@ -8,11 +8,24 @@ from __future__ import annotations
 import sys
 
 from velo_core.codecs.backend import MAX_ERRORS, Backend, Convert, Decode, DoesNotFit, Encode, Make
+from velo_core.codecs.exact import Shortcut
 from velo_core.codecs.fields import everything_in
 from velo_core.codecs.msgspec_models import MsgspecBackend
 from velo_core.hints import parts
 
-__all__ = ["MAX_ERRORS", "Backend", "Convert", "Decode", "DoesNotFit", "Encode", "Make", "backend_for", "has_fields", "is_model"]
+__all__ = [
+    "MAX_ERRORS",
+    "Backend",
+    "Convert",
+    "Decode",
+    "DoesNotFit",
+    "Encode",
+    "Make",
+    "Shortcut",
+    "backend_for",
+    "has_fields",
+    "is_model",
+]
 
 _msgspec = MsgspecBackend()
 

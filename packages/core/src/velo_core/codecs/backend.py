@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol, TypeAlias
 
+from velo_core.codecs.exact import Shortcut
 from velo_core.codecs.fields import Field
 from velo_core.errors import InvalidValue
 
@@ -66,6 +67,10 @@ class Backend(Protocol):
 
     def encoder(self, annotation: object) -> Encode:
         """How to write a result as `annotation`. A value that is not of the type is converted to it first, which drops what it lacks."""
+        ...
+
+    def shortcut(self, annotation: object) -> Shortcut | None:
+        """What `velo_core.json.encode_json` writes as the encoder would."""
         ...
 
     def fields(self, annotation: object) -> Sequence[Field]:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Literal, TypeAlias, TypeVar, cast, get_args, get_origin
 
 from velo_core.codecs.fields import Field, fields_of, is_namedtuple, is_typeddict, model_class
 from velo_core.hints import class_of, expand, is_union, parts, peel
 
-__all__ = ["Check", "exactly"]
+__all__ = ["Check", "Shortcut", "exactly", "shortcut"]
 
 Check: TypeAlias = Callable[[object], bool]
 _Fit: TypeAlias = "frozenset[type[object]] | Check | None"
@@ -41,6 +42,33 @@ def exactly(annotation: object) -> Check:
     if isinstance(fit, frozenset):
         return lambda value: type(value) in fit
     return fit
+
+
+@dataclass(frozen=True, slots=True)
+class Shortcut:
+    """What a plan can look at by itself: the commonest results, for which the whole test would cost more than writing them does.
+
+    Attributes:
+        types: One of them is the type of the value itself.
+        items: One of them is the type of each item of a list, or of each value of a dictionary; `None` if these do not matter.
+    """
+
+    types: frozenset[type[object]]
+    items: frozenset[type[object]] | None = None
+
+
+def shortcut(annotation: object) -> Shortcut | None:
+    """The part of `exactly` that a plan can do by itself, if there is one: where it is false, `exactly` may still be true."""
+    looker = _Looker()
+    fit = looker.fit(annotation)
+    if fit is not None and not callable(fit):
+        return Shortcut(fit)
+    peeled = peel(expand(annotation))
+    kind, arguments = class_of(peeled.type), get_args(peeled.type)
+    if kind is None or kind not in (list, dict) or model_class(peeled.type) is not None or peeled.optional:
+        return None
+    items = looker.fit(arguments[-1]) if arguments else None
+    return None if callable(items) else Shortcut(frozenset((kind,)), items)
 
 
 class _Looker:

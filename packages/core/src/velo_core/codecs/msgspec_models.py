@@ -9,7 +9,7 @@ import msgspec
 from msgspec import inspect
 
 from velo_core.codecs.backend import Convert, Decode, DoesNotFit, Encode, Make, does_not_fit, spelled
-from velo_core.codecs.exact import exactly
+from velo_core.codecs.exact import Shortcut, exactly, shortcut
 from velo_core.codecs.explain import explain
 from velo_core.codecs.fields import Field, everything_in, fields_of, is_namedtuple, is_typeddict, model_class
 from velo_core.codecs.text import text_converter
@@ -64,6 +64,10 @@ class MsgspecBackend:
             return encode_json(value if fits(value) else _converted(value, annotation, fits))
 
         return encode
+
+    def shortcut(self, annotation: object) -> Shortcut | None:
+        """See `Backend.shortcut`."""
+        return shortcut(annotation)
 
     def fields(self, annotation: object) -> Sequence[Field]:
         """See `Backend.fields`."""

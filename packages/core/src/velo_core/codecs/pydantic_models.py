@@ -10,6 +10,7 @@ import pydantic
 from pydantic_core import PydanticSerializationError, PydanticUndefined
 
 from velo_core.codecs.backend import MAX_ERRORS, Convert, Decode, DoesNotFit, Encode, Make, spelled
+from velo_core.codecs.exact import Shortcut
 from velo_core.codecs.fields import Field, everything_in, fields_of
 from velo_core.codecs.text import text_converter
 from velo_core.errors import InvalidValue
@@ -103,6 +104,10 @@ class PydanticBackend:
                 raise TypeError(f"the result is not {spelled(annotation)}: {error}") from error
 
         return encode
+
+    def shortcut(self, annotation: object) -> Shortcut | None:
+        """See `Backend.shortcut`. What pydantic writes, nobody else does."""
+        return None
 
     def fields(self, annotation: object) -> Sequence[Field]:
         """See `Backend.fields`. What pydantic has rules for of its own, validators and types that it brings, it gets as text."""
