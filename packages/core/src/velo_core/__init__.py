@@ -18,7 +18,7 @@ from velo_core.errors import (
 from velo_core.files import FileResponse
 from velo_core.headers import Headers, MutableHeaders
 from velo_core.manifest import PLUGIN_API, Manifest
-from velo_core.markers import Body, Cookie, Depends, Header, Lifetime, Path, Query
+from velo_core.markers import Body, Cookie, Depends, Header, Lifetime, Marker, Path, Query
 from velo_core.plan import CallNext, Middleware
 from velo_core.plugin import Plugin
 from velo_core.proxies import TrustedProxies
@@ -53,6 +53,7 @@ __all__ = [
     "JSONResponse",
     "Lifetime",
     "Manifest",
+    "Marker",
     "Middleware",
     "MutableHeaders",
     "OpenAPIContribution",

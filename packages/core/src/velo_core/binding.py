@@ -32,12 +32,13 @@ from velo_core.callables import Kind, identity_of, kind_of, name_of
 from velo_core.codecs import has_fields, is_model
 from velo_core.conversion import parameter_conversion
 from velo_core.errors import Problem, where
+from velo_core.extractors import BUILT_IN, extracted
 from velo_core.hints import class_of
 from velo_core.markers import Body, Cookie, Dependency, Header, Lifetime, Marker, Path, Query
 from velo_core.names import Names
 from velo_core.parameter_models import is_many, key_of, known_names, parameter_model
 from velo_core.request import Request
-from velo_core.steps import AppValue, Binding, Call, Check, Hop, Keep, KnownNames, Read, ReadModel, Step, Surroundings
+from velo_core.steps import AppValue, Binding, Call, Check, Extract, Hop, Keep, KnownNames, Read, ReadModel, Step, Surroundings
 from velo_core.threads import HANDLERS
 from velo_core.types import MISSING
 
@@ -106,6 +107,7 @@ class Binder:
         self.problems: list[Problem] = []
         self.reads: list[Read | ReadModel] = []
         self.calls: list[Call] = []
+        self.extracts: list[Extract] = []
         self.constants: dict[str, AppValue] = {}
         self.body = BodyParameters(self.names)
         self.kept: dict[str, ReadModel | BodyPart] = {}
@@ -231,7 +233,7 @@ class Binder:
         name = self.names.free(name_of(function))
         arguments: list[tuple[str | None, str]] = []
         guards: list[str] = []
-        needs_body = False
+        needs_body = dependency.needs_body
         lifetime = dependency.lifetime
         for parameter, annotation in parameters:
             bound = self.parameter(function, parameter, annotation)
@@ -246,6 +248,9 @@ class Binder:
                     lifetime = self.shortened(kind, function, bound)
             elif isinstance(bound, _TypedRequest):
                 guards += bound.guards
+                needs_body = needs_body or bound.needs_body
+            elif isinstance(bound, Extract):
+                guards.append(bound.variable)
                 needs_body = needs_body or bound.needs_body
             elif isinstance(bound, BodyPart):
                 guards.append(bound.variable)
@@ -304,6 +309,8 @@ class Binder:
         try:
             if isinstance(marker, Body):
                 return self.body.ask(function, parameter.name, annotation, default)
+            if not isinstance(marker, BUILT_IN):
+                return self.extract(place, marker, parameter.name, annotation, default)
             if has_fields(target) and not isinstance(marker, Path):
                 return self.read_model(parameter.name, annotation, marker, default)
             return self.read_parameter(place, parameter.name, annotation, marker, default)
@@ -370,7 +377,7 @@ class Binder:
 
     def read_parameter(self, place: str, name: str, annotation: Annotation, marker: Marker, default: object) -> Read | None:
         """A value from the path, the query, a header or a cookie."""
-        source = _SOURCES[type(marker)]
+        source = _source_of(marker)
         key = key_of(marker, marker.alias, name)
         index = -1
         if isinstance(marker, Path):
@@ -397,7 +404,7 @@ class Binder:
 
     def read_model(self, name: str, annotation: Annotation, marker: Marker, default: object) -> ReadModel:
         """A model whose fields come from the query, headers or cookies."""
-        source = _SOURCES[type(marker)]
+        source = _source_of(marker)
         for known in self.reads:
             if isinstance(known, ReadModel) and (known.source, known.default, known.declared) == (source, default, annotation):
                 return known
@@ -409,7 +416,48 @@ class Binder:
         self.reads.append(made)
         return made
 
+    def extract(self, place: str, marker: Marker, name: str, annotation: Annotation, default: object) -> Extract | None:
+        """A value that an extractor gives."""
+        known = self.surroundings.extractors
+        extractor = next((known[kind] for kind in type(marker).__mro__ if kind in known), None)
+        if extractor is None:
+            kind = type(marker).__qualname__
+            message = f"{place} is marked with {kind}, which nobody reads here; install the plugin that does, or add_extractor({kind}, ...)"
+            self.problem("VELO_EXTRACTOR", message)
+            return None
+        origin = self.dependency(extractor.dependency, extractor.name)
+        if origin is None:
+            return None
+        variable = self.variable_of(origin)
+        made = extracted(extractor, marker, name, annotation, default)
+        fields = tuple(Read("", extractor.name, one.key, many=one.many, default=one.default, declared=one.declared) for one in made.fields)
+        for same in self.extracts:
+            if (same.origin, same.default, same.declared, same.fields) == (variable, default, annotation, fields):
+                return same
+        extract = Extract(
+            variable=self.names.free(name),
+            origin=variable,
+            is_guarded=isinstance(origin, Call) and bool(origin.guards),
+            convert=made.convert,
+            declared=annotation,
+            default=default,
+            fields=fields,
+            extractor=extractor,
+            needs_body=isinstance(origin, Call) and origin.needs_body,
+            forbids_extra=made.forbids_extra,
+        )
+        self.extracts.append(extract)
+        return extract
+
     # The end.
+
+    def extracted(self, origin: str) -> list[Step]:
+        """What is taken from what an extractor gave."""
+        extracts = [extract for extract in self.extracts if extract.origin == origin]
+        if not any(extract.forbids_extra for extract in extracts):
+            return [*extracts]
+        names = frozenset(field.key for extract in extracts for field in extract.fields)
+        return [*extracts, KnownNames(origin, known_names(extracts[0].extractor.name, names))]
 
     def keep(self, name: str) -> list[Step]:
         """Keeps a model in the request, if somebody looks for it there."""
@@ -421,7 +469,7 @@ class Binder:
         for source in sorted({read.source for read in self.reads if isinstance(read, ReadModel) and read.forbids_extra}):
             parameters = [one for read in self.reads for one in (read.fields if isinstance(read, ReadModel) else (read,))]
             names = frozenset(one.key for one in parameters if one.source == source)
-            checks.append(KnownNames(source, known_names(source, names)))
+            checks.append(KnownNames("query" if source == "query" else "cookies", known_names(source, names)))
         return checks
 
     def check_path(self, handler: Callable[..., object]) -> None:
@@ -445,18 +493,20 @@ class Binder:
 
     def finish(self, handler: Call) -> Binding:
         """Puts the steps in order."""
-        early = [call for call in self.calls if not call.needs_body]
-        late = [call for call in self.calls if call.needs_body]
+        early = [step for name in self.constants for step in self.extracted(name)]
+        late: list[Step] = []
+        for call in self.calls:
+            (late if call.needs_body else early).extend([call, *self.extracted(call.variable)])
         steps: list[Step] = [*self.reads, *self.known_names(), *self.keep("query_model"), *early]
         body = self.body.step()
         if body is not None:
             steps.append(body)
         steps += self.keep("body_model")
         steps += late
-        if any(read.can_fail for read in self.reads) or (body is not None and body.convert is not None):
+        if self.extracts or any(read.can_fail for read in self.reads) or (body is not None and body.convert is not None):
             steps.append(Check())
         steps.append(handler)
-        return Binding(_hops(steps), handler, tuple(self.reads), body, self.result, self.names, self.constants)
+        return Binding(_hops(steps), handler, tuple(self.reads), body, self.result, self.names, tuple(self.extracts), self.constants)
 
 
 @dataclass(frozen=True, slots=True)
@@ -473,7 +523,7 @@ class _TypedRequest:
     variable: str = "request"
 
 
-_Bound: TypeAlias = Read | ReadModel | BodyPart | Call | AppValue | _TypedRequest
+_Bound: TypeAlias = Read | ReadModel | Extract | BodyPart | Call | AppValue | _TypedRequest
 """Where the value of a parameter comes from."""
 _KEPT = ("query_model", "body_model")
 """What the arguments of `Request[...]` are, in order."""
@@ -525,6 +575,10 @@ def _advice(annotation: Annotation) -> str:
         name = cast("type", annotation.type).__name__
         return f"provide it, router.provide({name}, ...), install the plugin that does, or write Annotated[{name}, Depends(...)]"
     return "give it a default, or make it a dependency: Annotated[..., Depends(...)]"
+
+
+def _source_of(marker: Marker) -> str:
+    return next(source for kind, source in _SOURCES.items() if isinstance(marker, kind))
 
 
 _SOURCES: dict[type[Marker], str] = {Query: "query", Header: "header", Cookie: "cookie", Path: "path"}

@@ -193,7 +193,7 @@ class Freezer:
             route.handler,
             parameters,
             dependencies=(*inherited.dependencies, *route.dependencies),
-            surroundings=replace(self.surroundings, providers=inherited.providers),
+            surroundings=replace(self.surroundings, providers=inherited.providers, extractors=inherited.extractors),
             namespace=route.namespace,
             inline=route.inline,
             pool=route.pool,

@@ -29,7 +29,7 @@ from velo_core.plan import Middleware, Plan, Refusal, Run, Served, check_respons
 from velo_core.request import Adapter
 from velo_core.response import Response
 from velo_core.results import Result, Shape, encode_any
-from velo_core.steps import Binding, Call, Check, Hop, Keep, KnownNames, Read, ReadBody, ReadModel, Step
+from velo_core.steps import Binding, Call, Check, Extract, Hop, Keep, KnownNames, Read, ReadBody, ReadModel, Step
 from velo_core.teardown import Teardown
 from velo_core.threads import HANDLERS
 from velo_core.types import INVALID, MISSING
@@ -278,8 +278,11 @@ class _Writer:
         elif isinstance(step, ReadModel):
             self._read_model(depth, step)
         elif isinstance(step, KnownNames):
-            source = "query" if step.source == "query" else "cookies"
-            self.line(depth, f"{self.constant(f'refuse_unknown_{source}', step.check)}({source}, errors)")
+            self.line(depth, f"{self.constant(f'refuse_unknown_{step.variable}', step.check)}({step.variable}, errors)")
+        elif isinstance(step, Extract):
+            taken = f"{self.constant(f'take_{step.variable}', step.convert)}({step.origin}, errors)"
+            taken = f"INVALID if {step.origin} is INVALID else {taken}" if step.is_guarded else taken
+            self.line(depth, f"{step.variable} = {taken}")
         elif isinstance(step, Keep):
             self.line(depth, f'request.keep_model("{step.name}", {step.variable})')
         elif isinstance(step, ReadBody):

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from velo_core.answers import ExceptionHandler
 from velo_core.contributions import OpenAPIContribution
-from velo_core.markers import Dependency
+from velo_core.extractors import Extractor
+from velo_core.markers import Dependency, Marker
 from velo_core.plan import Middleware
 from velo_core.routing import Converter, TrailingSlash, join
 from velo_core.slots import NO_SLOTS, SlotScope
@@ -34,6 +35,7 @@ class Inherited:
         dependencies: Before every handler.
         converters: For patterns, by name.
         providers: For parameters, by type.
+        extractors: For parameters, by marker.
         max_content_length: Bytes of body accepted.
         timeout_seconds: What handlers and their dependencies may take.
         on_disconnect: What becomes of handlers when the client leaves.
@@ -50,6 +52,7 @@ class Inherited:
     dependencies: tuple[Dependency, ...] = ()
     converters: Mapping[str, Converter] = field(default_factory=dict[str, Converter])
     providers: Mapping[object, Provider] = field(default_factory=dict[object, Provider])
+    extractors: Mapping[type[Marker], Extractor] = field(default_factory=dict[type[Marker], Extractor])
     max_content_length: int = 0
     timeout_seconds: float | None = None
     on_disconnect: OnDisconnect = "cancel"
@@ -77,7 +80,7 @@ def inherit(parent: Inherited, child: Included) -> Inherited:
     | prefix, name | appends its own |
     | tags, dependencies, OpenAPI contributions | has the parent's, then its own |
     | middleware | is inside the parent's |
-    | exception handlers, converters, providers | has the parent's, and replaces those it defines itself |
+    | exception handlers, converters, providers, extractors | has the parent's, and replaces those it defines itself |
     | slots | has the parent's and its own; a value of its own wins |
     | body limit, time limit, `on_disconnect`, `trailing_slash` | has the parent's unless it sets one |
     | routes, plugins | keeps to itself: neither the parent nor a sibling sees them |
@@ -92,6 +95,7 @@ def inherit(parent: Inherited, child: Included) -> Inherited:
         dependencies=(*parent.dependencies, *router.own_dependencies),
         converters={**parent.converters, **router.own_converters},
         providers={**parent.providers, **router.own_providers},
+        extractors={**parent.extractors, **router.own_extractors},
         max_content_length=parent.max_content_length if router.max_content_length is None else router.max_content_length,
         timeout_seconds=parent.timeout_seconds if router.timeout_seconds is None else router.timeout_seconds,
         on_disconnect=router.on_disconnect or parent.on_disconnect,

@@ -20,7 +20,7 @@ from velo_core.plan import Middleware, Plan, Refusal, Run, Served, check_respons
 from velo_core.request import Adapter, Request
 from velo_core.response import Response
 from velo_core.results import Result, Shape, encode_any
-from velo_core.steps import Call, Check, Hop, Keep, KnownNames, Read, ReadBody, ReadModel, Step
+from velo_core.steps import Call, Check, Extract, Hop, Keep, KnownNames, Read, ReadBody, ReadModel, Step
 from velo_core.teardown import Teardown
 from velo_core.types import INVALID, MISSING
 from velo_core.watch import Deadline, Watch
@@ -100,7 +100,10 @@ class _Steps:
         elif isinstance(step, ReadModel):
             self.values[step.variable] = step.convert(tuple(map(self.taken, step.fields)), self.errors)
         elif isinstance(step, KnownNames):
-            step.check(self.request.query if step.source == "query" else self.request.cookies, self.errors)
+            step.check(self.named(step.variable), self.errors)
+        elif isinstance(step, Extract):
+            origin = self.values[step.origin]
+            self.values[step.variable] = INVALID if origin is INVALID else step.convert(origin, self.errors)
         elif isinstance(step, Keep):
             self.request.keep_model(step.name, self.values[step.variable])
         elif isinstance(step, ReadBody):
@@ -124,6 +127,12 @@ class _Steps:
         if (taken is None or taken == []) and read.default is not MISSING:
             return read.default if can_share(read.default) else deepcopy(read.default)
         return taken if read.convert is None else read.convert(taken, self.errors)
+
+    def named(self, variable: str) -> object:
+        """What has parameters by name."""
+        if variable == "query":
+            return self.request.query
+        return self.request.cookies if variable == "cookies" else self.values[variable]
 
     def taken(self, read: Read) -> object:
         """What the request says, unconverted."""

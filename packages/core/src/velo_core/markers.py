@@ -132,6 +132,7 @@ class Dependency:
         inline: Whether a plain function runs on the event loop instead of in a thread.
         lifetime: When it is torn down.
         pool: The threads that a plain function runs in; `None` for those of the handlers.
+        needs_body: Whether it runs only when the body may be read, although none of its parameters tells.
     """
 
     function: Callable[..., object]
@@ -139,6 +140,7 @@ class Dependency:
     inline: bool = False
     lifetime: Lifetime = "request"
     pool: str | None = None
+    needs_body: bool = False
 
 
 class DependencyOptions(TypedDict, total=False):

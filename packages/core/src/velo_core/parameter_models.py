@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from typing import TypeAlias, get_origin
+from typing import TypeAlias, cast, get_origin
 
 from velo_core.annotations import Annotation, read_annotation
 from velo_core.codecs import MAX_ERRORS, DoesNotFit, Make, backend_for, is_model
@@ -18,6 +18,7 @@ __all__ = ["ModelConvert", "ModelField", "ParameterModel", "is_many", "key_of", 
 
 ModelConvert: TypeAlias = "Callable[[tuple[object, ...], list[InvalidValue]], object]"
 """(what the request has for each field, errors) to a model or `INVALID`."""
+Conversion: TypeAlias = Callable[["tuple[str, str]", Annotation], "ParameterConvert | None"]
 
 _COLLECTIONS = (list, set, frozenset, tuple)
 
@@ -58,7 +59,13 @@ class ParameterModel:
     forbids_extra: bool
 
 
-def parameter_model(source: str, annotation: Annotation, marker: Marker, default: object) -> ParameterModel:
+def _conversion(loc: tuple[str, str], declared: Annotation) -> ParameterConvert | None:
+    return parameter_conversion(loc, declared, required=False)
+
+
+def parameter_model(
+    source: str, annotation: Annotation, marker: Marker, default: object, conversion: Conversion = _conversion
+) -> ParameterModel:
     """How the parameters in `source` become the model that is declared.
 
     Args:
@@ -66,6 +73,7 @@ def parameter_model(source: str, annotation: Annotation, marker: Marker, default
         annotation: The model.
         marker: Says where it comes from.
         default: Value if none of its parameters is there; `MISSING` if the model decides.
+        conversion: How the value of a field is converted, from where it is and what is declared.
 
     Raises:
         TypeError: a field cannot be read from text.
@@ -83,7 +91,7 @@ def parameter_model(source: str, annotation: Annotation, marker: Marker, default
         try:
             if is_model(declared.type):
                 raise TypeError("it has a model in it, and a parameter is one text")
-            converts.append(None if field.reads_text else parameter_conversion((source, key), declared, required=False))
+            converts.append(None if field.reads_text else conversion((source, key), declared))
         except TypeError as error:
             raise TypeError(f"its field {field.attribute!r} cannot: {error}") from error
         fields.append(ModelField(field.name, key, many, declared, field.default, field.required))
@@ -92,11 +100,13 @@ def parameter_model(source: str, annotation: Annotation, marker: Marker, default
     return ParameterModel(tuple(fields), convert, backend.forbids_extra(annotation.type) if extra is None else extra == "forbid")
 
 
-def known_names(source: str, names: Collection[str]) -> Callable[[Iterable[str], list[InvalidValue]], None]:
+def known_names(source: str, names: Collection[str]) -> Callable[[object, list[InvalidValue]], None]:
     """Adds an error for each name in the request, up to `MAX_ERRORS`, that is not one of `names`."""
 
-    def check(given: Iterable[str], errors: list[InvalidValue]) -> None:
-        unknown = [name for name in given if name not in names]
+    def check(given: object, errors: list[InvalidValue]) -> None:
+        if given is INVALID:
+            return
+        unknown = [name for name in cast("Iterable[str]", given) if name not in names]
         errors += [InvalidValue((source, name), "This parameter is not known", "extra") for name in unknown[:MAX_ERRORS]]
 
     return check

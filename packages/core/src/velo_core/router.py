@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import ClassVar, Literal, TypeVar, Unpack, cast, get_origin
 
 from velo_core.answers import ExceptionHandler
 from velo_core.contributions import Check, HealthCheck, OpenAPIContribution
 from velo_core.distributions import distribution_of
 from velo_core.errors import SetupError, where
+from velo_core.extractors import BUILT_IN, RESERVED, Extractor, Location, Take
 from velo_core.hints import is_union
 from velo_core.inheritance import Included
-from velo_core.markers import Dependency, DependencyOptions, Factory, dependency
+from velo_core.markers import Dependency, DependencyOptions, Factory, Marker, dependency
 from velo_core.plan import Middleware
 from velo_core.plugin import Installation, Plugin
 from velo_core.request import Request
@@ -81,6 +83,7 @@ class Router(HoldsSlots):
         self.own_dependencies: list[Dependency] = [_dependency(one) for one in dependencies]
         self.own_converters: dict[str, Converter] = {}
         self.own_providers: dict[object, Provider] = {}
+        self.own_extractors: dict[type[Marker], Extractor] = {}
         self.own_slots: dict[Slot[object], str] = {}
         self.own_health_checks: dict[str, HealthCheck] = {}
         self.own_openapi: list[OpenAPIContribution] = []
@@ -302,6 +305,53 @@ class Router(HoldsSlots):
             )
             raise SetupError("VELO_PROVIDER_DUPLICATE", message)
         self.own_providers[kind] = Provider(dependency(function, **options), place)
+
+    def add_extractor(
+        self,
+        marker: type[Marker],
+        function: Callable[..., object],
+        *,
+        name: str,
+        take: Take | None = None,
+        location: Location = "",
+        media_types: Sequence[str] = (),
+        needs_body: bool = False,
+        **options: Unpack[DependencyOptions],
+    ) -> None:
+        """Reads parameters that are marked with `marker`, here and below, from what `function` gives.
+
+        Each parameter is taken by its name or `alias`. Text is converted, and checked against bounds, as in a query; what is no text has
+        to be of the declared type. A model is taken field by field.
+
+        Args:
+            marker: A class of your own that is derived from `Marker`.
+            function: What `Depends` takes, called once for a request whatever the number of parameters. It gives something with
+                `get(name)`, and `get_all(name)` for lists if one name can have several values.
+            name: Of the source, the first part of `loc` in errors: `"form"`.
+            take: `take(source, marker, name)` in place of `get` and `get_all`; `None` is for a value that is not there.
+            location: Where documentation says that values are: `"query"`, `"header"`, `"cookie"`, `"path"`, `"body"`, or nowhere.
+            media_types: Of the body, for documentation.
+            needs_body: Whether the function reads the body by its `Request`, so that it runs after all that does not need it.
+            options: What `Depends` takes besides: `lifetime`, `cached`, `inline`, `pool`.
+
+        Raises:
+            SetupError: this router already has an extractor for the marker; the marker is none, or one that Velo reads; the name is one
+                of Velo's own sources; or the application has already started.
+        """
+        self._open_for("extractor")
+        if not (isinstance(marker, type) and issubclass(marker, Marker)):  # pyright: ignore[reportUnnecessaryIsInstance]: untyped callers
+            raise SetupError("VELO_EXTRACTOR", f"{marker!r} is no marker; derive a class from Marker, and mark parameters with that")
+        if issubclass(marker, BUILT_IN) or marker is Marker:
+            message = f"{marker.__qualname__} is read by Velo itself, or is everybody's; derive a class of your own from Marker"
+            raise SetupError("VELO_EXTRACTOR", message)
+        if name in RESERVED:
+            raise SetupError("VELO_EXTRACTOR", f"{name!r} is a source of Velo's own; give that of {marker.__qualname__} another name")
+        if marker in self.own_extractors:
+            known = self.own_extractors[marker].dependency.function
+            message = f"{marker.__qualname__} is already read on this router by {getattr(known, '__qualname__', known)!s} ({where(known)})"
+            raise SetupError("VELO_EXTRACTOR_DUPLICATE", f"{message}; remove one, or use another router")
+        source = replace(dependency(function, **options), needs_body=needs_body)
+        self.own_extractors[marker] = Extractor(name, source, take, location, tuple(media_types))
 
     def add_converter(self, name: str, converter: Converter) -> None:
         """Makes `{parameter:name}` usable in the patterns of this router and of those below it, in place of one that is inherited.

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -14,7 +14,8 @@ from velo_core.bodies import BodyConvert, BodyPart
 from velo_core.callables import Kind, name_of
 from velo_core.conversion import ParameterConvert
 from velo_core.errors import InvalidValue, where
-from velo_core.markers import Dependency, Lifetime
+from velo_core.extractors import ExtractConvert, Extractor
+from velo_core.markers import Dependency, Lifetime, Marker
 from velo_core.names import Names
 from velo_core.parameter_models import ModelConvert
 from velo_core.threads import HANDLERS
@@ -26,6 +27,7 @@ __all__ = [
     "Binding",
     "Call",
     "Check",
+    "Extract",
     "Hop",
     "Keep",
     "KnownNames",
@@ -101,12 +103,41 @@ class KnownNames:
     """Refuses parameters that nobody takes.
 
     Attributes:
-        source: `"query"` or `"cookie"`.
+        variable: Of what has them in the plan: `"query"`, `"cookies"`, or what an extractor gave.
         check: Adds an error for each name that is not known.
     """
 
-    source: str
-    check: Callable[[Iterable[str], list[InvalidValue]], None]
+    variable: str
+    check: Callable[[object, list[InvalidValue]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """Takes a value from what an extractor gave.
+
+    Attributes:
+        variable: Name of the value in the plan.
+        origin: Variable of what it is taken from.
+        is_guarded: Whether there may be nothing to take it from, because that could not be made.
+        convert: Takes and converts it; `INVALID` if it does not fit.
+        declared: What the signature says.
+        default: Value if there is none; `MISSING` if it is required.
+        fields: What is taken, for documentation: the value, or the fields of a model. `source` is the name of the extractor.
+        extractor: Tells where documentation puts it.
+        needs_body: Whether it comes from the body.
+        forbids_extra: Whether names that nobody takes are refused.
+    """
+
+    variable: str
+    origin: str
+    is_guarded: bool
+    convert: ExtractConvert
+    declared: Annotation
+    default: object
+    fields: tuple[Read, ...]
+    extractor: Extractor
+    needs_body: bool = False
+    forbids_extra: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +247,7 @@ class Surroundings:
     Attributes:
         overrides: Functions to call in place of others, or of what a router provides for a type.
         providers: By type.
+        extractors: By marker.
         pools: Names of the thread pools.
         app_values: Those that have been asked for so far, in the order in which they can be made. Binding adds to them.
     """
@@ -224,6 +256,7 @@ class Surroundings:
         default_factory=dict[Callable[..., object], Callable[..., object]]
     )
     providers: Mapping[object, Provider] = field(default_factory=dict[object, Provider])
+    extractors: Mapping[type[Marker], Extractor] = field(default_factory=dict[type[Marker], Extractor])
     pools: Collection[str] = (HANDLERS,)
     app_values: dict[object, AppValue] = field(default_factory=dict[object, AppValue])
 
@@ -251,7 +284,7 @@ class Hop:
         return tuple(step.variable for step in self.steps if isinstance(step, Call) and step.used)
 
 
-Step: TypeAlias = Read | ReadModel | KnownNames | Keep | ReadBody | Call | Check | Hop
+Step: TypeAlias = Read | ReadModel | KnownNames | Extract | Keep | ReadBody | Call | Check | Hop
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +298,7 @@ class Binding:
         body: The value from the body, if any.
         result: Declared type of the result; `MISSING` if there is none.
         names: The names taken in the plan.
+        extracts: The values that extractors give.
         constants: Values that live as long as the application, by variable.
     """
 
@@ -274,6 +308,7 @@ class Binding:
     body: ReadBody | None
     result: object
     names: Names
+    extracts: tuple[Extract, ...] = ()
     constants: Mapping[str, AppValue] = field(default_factory=dict[str, AppValue])
 
     @property
