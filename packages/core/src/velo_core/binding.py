@@ -26,6 +26,7 @@ from types import NoneType
 from typing import Any, TypeAlias, TypeVar, cast, get_args, get_origin
 
 from velo_core.annotations import Annotation, UnresolvedAnnotation, read_annotation, resolve
+from velo_core.arranging import Gathered, arrange
 from velo_core.bodies import BodyPart
 from velo_core.body_parameters import BodyConflict, BodyParameters
 from velo_core.callables import Kind, identity_of, kind_of, name_of
@@ -36,9 +37,9 @@ from velo_core.extractors import BUILT_IN, extracted
 from velo_core.hints import class_of
 from velo_core.markers import Body, Cookie, Dependency, Header, Lifetime, Marker, Path, Query
 from velo_core.names import Names
-from velo_core.parameter_models import is_many, key_of, known_names, parameter_model
+from velo_core.parameter_models import is_many, key_of, parameter_model
 from velo_core.request import Request
-from velo_core.steps import AppValue, Binding, Call, Check, Extract, Hop, Keep, KnownNames, Read, ReadModel, Step, Surroundings
+from velo_core.steps import AppValue, Binding, Call, Extract, Read, ReadModel, Surroundings
 from velo_core.threads import HANDLERS
 from velo_core.types import MISSING
 
@@ -451,27 +452,6 @@ class Binder:
 
     # The end.
 
-    def extracted(self, origin: str) -> list[Step]:
-        """What is taken from what an extractor gave."""
-        extracts = [extract for extract in self.extracts if extract.origin == origin]
-        if not any(extract.forbids_extra for extract in extracts):
-            return [*extracts]
-        names = frozenset(field.key for extract in extracts for field in extract.fields)
-        return [*extracts, KnownNames(origin, known_names(extracts[0].extractor.name, names))]
-
-    def keep(self, name: str) -> list[Step]:
-        """Keeps a model in the request, if somebody looks for it there."""
-        return [Keep(name, self.kept[name].variable)] if name in self.kept else []
-
-    def known_names(self) -> list[Step]:
-        """Refuses names that nobody takes, where a model says so."""
-        checks: list[Step] = []
-        for source in sorted({read.source for read in self.reads if isinstance(read, ReadModel) and read.forbids_extra}):
-            parameters = [one for read in self.reads for one in (read.fields if isinstance(read, ReadModel) else (read,))]
-            names = frozenset(one.key for one in parameters if one.source == source)
-            checks.append(KnownNames("query" if source == "query" else "cookies", known_names(source, names)))
-        return checks
-
     def check_path(self, handler: Callable[..., object]) -> None:
         """Reports names of the path that nobody takes: nearly always a spelling mistake."""
         taken = {read.key for read in self.reads if isinstance(read, Read) and read.source == "path"}
@@ -493,20 +473,10 @@ class Binder:
 
     def finish(self, handler: Call) -> Binding:
         """Puts the steps in order."""
-        early = [step for name in self.constants for step in self.extracted(name)]
-        late: list[Step] = []
-        for call in self.calls:
-            (late if call.needs_body else early).extend([call, *self.extracted(call.variable)])
-        steps: list[Step] = [*self.reads, *self.known_names(), *self.keep("query_model"), *early]
         body = self.body.step()
-        if body is not None:
-            steps.append(body)
-        steps += self.keep("body_model")
-        steps += late
-        if self.extracts or any(read.can_fail for read in self.reads) or (body is not None and body.convert is not None):
-            steps.append(Check())
-        steps.append(handler)
-        return Binding(_hops(steps), handler, tuple(self.reads), body, self.result, self.names, tuple(self.extracts), self.constants)
+        kept = {name: read.variable for name, read in self.kept.items()}
+        steps = arrange(Gathered(self.reads, self.calls, self.extracts, body, kept, tuple(self.constants)), handler)
+        return Binding(steps, handler, tuple(self.reads), body, self.result, self.names, tuple(self.extracts), self.constants)
 
 
 @dataclass(frozen=True, slots=True)
@@ -527,32 +497,6 @@ _Bound: TypeAlias = Read | ReadModel | Extract | BodyPart | Call | AppValue | _T
 """Where the value of a parameter comes from."""
 _KEPT = ("query_model", "body_model")
 """What the arguments of `Request[...]` are, in order."""
-
-
-def _hops(steps: Sequence[Step]) -> tuple[Step, ...]:
-    """The steps with neighbouring thread calls gathered. A check between two of them goes along, for it costs no visit of its own."""
-    gathered: list[Step] = []
-    group: list[Call | Check] = []
-
-    def close() -> None:
-        trailing = [group.pop()] if group and isinstance(group[-1], Check) else []
-        if group:
-            gathered.append(Hop(tuple(group), cast("Call", group[0]).pool))
-        gathered.extend(trailing)
-        group.clear()
-
-    for step in steps:
-        if isinstance(step, Call) and step.kind is Kind.THREAD:
-            if group and step.pool != cast("Call", group[0]).pool:
-                close()
-            group.append(step)
-        elif isinstance(step, Check) and group:
-            group.append(step)
-        else:
-            close()
-            gathered.append(step)
-    close()
-    return tuple(gathered)
 
 
 def _label(function: object) -> str:
