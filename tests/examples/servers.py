@@ -16,6 +16,8 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 SERVERS: dict[str, tuple[str, ...]] = {
     "granian-rsgi": ("granian", "--interface", "rsgi", "--no-ws", "--host", "127.0.0.1", "--port", "{port}", "{module}:app"),
     "granian-asgi": ("granian", "--interface", "asgi", "--no-ws", "--host", "127.0.0.1", "--port", "{port}", "{module}:app"),
+    "granian-wsgi": ("granian", "--interface", "wsgi", "--no-ws", "--host", "127.0.0.1", "--port", "{port}", "{module}:app.wsgi"),
+    "wsgiref": ("tests.examples.with_wsgiref", "{port}", "{module}"),
     "uvicorn": ("uvicorn", "--host", "127.0.0.1", "--port", "{port}", "{module}:app"),
     "hypercorn": ("hypercorn", "--bind", "127.0.0.1:{port}", "{module}:app"),
 }

@@ -1,4 +1,7 @@
-"""A client that goes away, over real sockets: the handler is cancelled, and its `finally` blocks run, long before it would have ended."""
+"""A client that goes away, over real sockets: the handler is cancelled, and its `finally` blocks run, long before it would have ended.
+
+WSGI servers do not tell before the next part of a body is sent.
+"""
 
 import socket
 import time
@@ -20,7 +23,7 @@ def wait_for(event: str, events: Path, seconds: float) -> None:
 
 
 @pytest.mark.parametrize(("path", "expected"), [("/wait", ["cancelled", "finally"]), ("/stream", ["finally"])])
-@pytest.mark.parametrize("name", SERVERS)
+@pytest.mark.parametrize("name", [name for name in SERVERS if "wsgi" not in name])
 def test_a_client_that_leaves_ends_the_handler(
     name: str, path: str, expected: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

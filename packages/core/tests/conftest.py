@@ -15,13 +15,33 @@ Serve = Callable[..., TestClient]
 settings.register_profile("unhurried", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
 
-WAYS: list[tuple[ProtocolName, bool]] = [("asgi", False), ("asgi", True), ("rsgi", False), ("rsgi", True)]
+WAYS: list[tuple[ProtocolName, bool]] = [
+    ("asgi", False),
+    ("asgi", True),
+    ("rsgi", False),
+    ("rsgi", True),
+    ("wsgi", False),
+    ("wsgi", True),
+]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "not_on_wsgi(reason): what WSGI has no way to do")
 
 
 @pytest.fixture(params=WAYS, ids=lambda way: f"{way[0]}-{'interpreted' if way[1] else 'generated'}")
 def way(request: pytest.FixtureRequest) -> tuple[ProtocolName, bool]:
     """A protocol, and whether plans are interpreted, for tests that make their own client."""
+    marker: pytest.Mark | None = request.node.get_closest_marker("not_on_wsgi")
+    if marker is not None and request.param[0] == "wsgi":
+        pytest.skip(marker.args[0])
     return request.param
+
+
+@pytest.fixture
+def protocol(way: tuple[ProtocolName, bool]) -> ProtocolName:
+    """The protocol alone, for what differs."""
+    return way[0]
 
 
 @pytest.fixture

@@ -229,7 +229,7 @@ def test_json_says_so(serve: Serve) -> None:
             assert post(client, number, b'{"name": "a"}', **{"content-type": media_type}).status_code == 200, media_type
 
 
-def test_another_media_type_is_a_415(serve: Serve) -> None:
+def test_another_media_type_is_a_415(serve: Serve, protocol: str) -> None:
     """Also none: a page of another site can send a body without one, and the browser does not ask us first."""
     client = serve(app_for(Item, PydanticItem, Any))
     for media_type in OTHER_TYPES:
@@ -242,7 +242,11 @@ def test_another_media_type_is_a_415(serve: Serve) -> None:
                 "type": "about:blank",
                 "title": "Unsupported Media Type",
                 "status": 415,
-                "detail": "The request body has to be application/json; the request has another Content-Type.",
+                "detail": (
+                    "The request body has to be application/json; the request has no Content-Type."
+                    if protocol == "wsgi" and not media_type  # one variable for both
+                    else "The request body has to be application/json; the request has another Content-Type."
+                ),
             }
     response = client.post("/0", content=b'{"name": "a"}')
 
@@ -297,7 +301,8 @@ def test_a_declared_length_over_the_limit_is_refused_before_anything_is_read(ser
     assert (response.status_code, taken) == (413, [])
 
 
-def test_an_endless_body_is_refused_when_the_limit_is_passed(serve: Serve) -> None:
+def test_an_endless_body_is_refused_when_the_limit_is_passed(serve: Serve, protocol: str) -> None:
+    """On WSGI, up to 64 KiB are read at once."""
     taken: list[int] = []
 
     def content() -> Iterator[bytes]:
@@ -308,7 +313,7 @@ def test_an_endless_body_is_refused_when_the_limit_is_passed(serve: Serve) -> No
     response = serve(app_for(Item, max_content_length=1000)).post("/0", content=content(), headers=JSON)
 
     assert response.status_code == 413
-    assert len(taken) <= 20
+    assert len(taken) <= (656 if protocol == "wsgi" else 20)
 
 
 @pytest.mark.parametrize("length", ["+5", "5x", "٥", "-1", "1_0", "0x5", "5,5", ""])

@@ -146,11 +146,12 @@ class Traced(msgspec.Struct):
     etag: Annotated[str | None, Header(alias="If-Match")] = None
 
 
-def test_header_names_have_hyphens_and_are_found_in_any_case(serve: Serve) -> None:
+def test_header_names_have_hyphens_and_are_found_in_any_case(serve: Serve, protocol: str) -> None:
     client = serve(app_for(Traced, Header()))
     identity = "7e57d004-2b97-0e7a-b45f-5387367791cd"
     sent = [("X-Request-ID", identity), ("Accept-Language", "de"), ("Accept-Language", "en"), ("If-Match", '"1"')]
-    assert client.get("/", headers=sent).json() == {"x_request_id": identity, "accept_language": ["de", "en"], "etag": '"1"'}
+    languages = ["de,en"] if protocol == "wsgi" else ["de", "en"]  # whose servers join repeated headers
+    assert client.get("/", headers=sent).json() == {"x_request_id": identity, "accept_language": languages, "etag": '"1"'}
     assert misfits(client.get("/", headers={"x-request-id": "1"})) == [("header", "x-request-id", "type")]
 
 

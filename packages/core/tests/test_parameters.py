@@ -430,12 +430,13 @@ def test_a_mutable_default_is_each_requests_own(serve: Serve) -> None:
 # More than one of a name.
 
 
-def test_of_a_repeated_value_the_last_counts_in_a_query_and_the_first_elsewhere(serve: Serve) -> None:
+def test_of_a_repeated_value_the_last_counts_in_a_query_and_the_first_elsewhere(serve: Serve, protocol: str) -> None:
     client = serve(app_for([int]))
 
     assert in_query(client, 0, ["1", "2", "3"]).text == "3"
     assert locations(in_query(client, 0, ["1", "x"])) == [("query", "value", "type")]
-    assert in_header(client, 0, ["1", "2"]).text == "1"
+    if protocol != "wsgi":  # whose servers join repeated headers
+        assert in_header(client, 0, ["1", "2"]).text == "1"
     assert client.get("/cookie/0", headers={"cookie": "value=1; value=2"}).text == "1"
     assert in_cookie(client, 0, ["1", "2"]).text == "1"
 
@@ -460,11 +461,12 @@ COLLECTIONS: list[tuple[object, list[str], object]] = [
 ]
 
 
-def test_a_collection_has_all_values_of_a_name(serve: Serve) -> None:
+def test_a_collection_has_all_values_of_a_name(serve: Serve, protocol: str) -> None:
     client = serve(app_for([annotation for annotation, _, _ in COLLECTIONS], ["query", "header"]))
     for number, (annotation, texts, value) in enumerate(COLLECTIONS):
         assert in_query(client, number, texts).text == repr(value), annotation
-        assert in_header(client, number, texts).text == repr(value), annotation
+        if protocol != "wsgi" or len(texts) == 1:  # its servers join repeated headers
+            assert in_header(client, number, texts).text == repr(value), annotation
 
 
 def test_each_item_that_does_not_fit_is_told_with_its_position(serve: Serve) -> None:
@@ -505,7 +507,7 @@ def test_more_than_a_thousand_pairs_are_refused(serve: Serve) -> None:
 # Names.
 
 
-def test_names_on_the_wire(serve: Serve) -> None:
+def test_names_on_the_wire(serve: Serve, protocol: str) -> None:
     """Aliases everywhere; a header without one has hyphens for underscores, in any case."""
     app = Velo()
 
@@ -521,10 +523,14 @@ def test_names_on_the_wire(serve: Serve) -> None:
     ) -> list[object]:
         return [user, from_, x_request_id, agent, session, under_score, naïve]
 
+    # On WSGI an underscore in the name of a header cannot be told from a hyphen, so such headers are not told.
     headers = {"X-REQUEST-ID": "c", "user_agent-2": "d", "cookie": "__Host-session=e; under_score=f"}
     response = serve(app).get("/7?from=b&naïve=g", headers=headers)
 
-    assert response.json() == [7, "b", "c", "d", "e", "f", "g"]
+    if protocol == "wsgi":
+        assert locations(response) == [("header", "user_agent-2", "missing")]
+    else:
+        assert response.json() == [7, "b", "c", "d", "e", "f", "g"]
 
 
 def test_any_name_can_be_a_parameter(serve: Serve) -> None:

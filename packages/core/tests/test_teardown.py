@@ -439,6 +439,7 @@ def test_a_dependency_that_does_not_yield_is_a_500(serve: Serve, caplog: pytest.
 # Threads and contexts.
 
 
+@pytest.mark.not_on_wsgi("all three are in the thread of the server")
 def test_a_plain_generator_is_entered_and_left_in_threads(serve: Serve) -> None:
     app = Velo()
     threads: list[str] = []

@@ -527,7 +527,8 @@ BODIES: list[object] = [
     list[Node | int],
     Annotated[list[Decimal], msgspec.Meta(max_length=3)],
 ]
-WAYS: list[tuple[ProtocolName, bool]] = [("asgi", False), ("asgi", True), ("rsgi", False), ("rsgi", True)]
+PROTOCOLS: tuple[ProtocolName, ...] = ("asgi", "rsgi", "wsgi")
+WAYS: list[tuple[ProtocolName, bool]] = [(name, interpreted) for name in PROTOCOLS for interpreted in (False, True)]
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,8 @@ from velo_testing import AsyncTestClient, ProtocolName, TestClient
 Way = tuple[ProtocolName, bool]
 Serve = Callable[..., TestClient]
 
+UNTOLD = "WSGI does not tell that the client has gone"
+
 
 @contextlib.asynccontextmanager
 async def asked(app: Velo, way: Way, path: str) -> AsyncIterator[asyncio.Task[object]]:
@@ -26,6 +28,7 @@ async def asked(app: Velo, way: Way, path: str) -> AsyncIterator[asyncio.Task[ob
             await task
 
 
+@pytest.mark.not_on_wsgi(UNTOLD)
 async def test_a_client_that_leaves_cancels_the_handler(way: Way) -> None:
     app = Velo()
     started = asyncio.Event()
@@ -48,6 +51,7 @@ async def test_a_client_that_leaves_cancels_the_handler(way: Way) -> None:
     assert seen == [("the client has gone",), "finally"]
 
 
+@pytest.mark.not_on_wsgi(UNTOLD)
 async def test_dependencies_hear_that_the_client_has_left(way: Way) -> None:
     app = Velo()
     started = asyncio.Event()
@@ -71,6 +75,7 @@ async def test_dependencies_hear_that_the_client_has_left(way: Way) -> None:
     assert seen == [ClientDisconnect]
 
 
+@pytest.mark.not_on_wsgi("the loop of the application is not that of the test")
 @pytest.mark.parametrize("policy", ["shield", "ignore"])
 async def test_a_handler_can_be_finished_without_its_client(way: Way, policy: str) -> None:
     app = Velo()

@@ -65,8 +65,8 @@ def statuses(client: TestClient, *paths: str, headers: dict[str, str] | None = N
     return [client.get(path, headers=headers).status_code for path in paths]
 
 
-@pytest.mark.parametrize("protocol", ["asgi", "rsgi"])
-def test_a_client_is_refused_when_its_quota_is_used_up(protocol: Literal["asgi", "rsgi"]) -> None:
+@pytest.mark.parametrize("protocol", ["asgi", "rsgi", "wsgi"])
+def test_a_client_is_refused_when_its_quota_is_used_up(protocol: Literal["asgi", "rsgi", "wsgi"]) -> None:
     with TestClient(guarded(rule()), protocol=protocol) as client:
         assert statuses(client, "/users", "/users", "/users", "/free") == [200, 200, 429, 200]
 

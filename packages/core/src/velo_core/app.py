@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Literal, Self, TypeAlias, cast
@@ -24,6 +24,7 @@ from velo_core.plugin import Ready
 from velo_core.protocols.asgi import ADAPTER as ASGI_ADAPTER
 from velo_core.protocols.asgi import ASGI
 from velo_core.protocols.rsgi import RSGI
+from velo_core.protocols.wsgi import WSGI
 from velo_core.proxies import TrustedProxies
 from velo_core.request import Adapter
 from velo_core.router import Router
@@ -42,8 +43,8 @@ SHUTDOWN_SECONDS: Final = 10
 Lifespan: TypeAlias = "Callable[[Velo], AbstractAsyncContextManager[None]]"
 
 
-class Velo(ASGI, RSGI, Router):
-    """A web application, callable by ASGI and RSGI servers alike.
+class Velo(ASGI, RSGI, WSGI, Router):
+    """A web application, callable by ASGI and RSGI servers alike; `app.wsgi` is what WSGI servers call.
 
     Args:
         lifespan: `async def lifespan(app)`, an async context manager, entered after those of the plugins and before the first request.
@@ -169,7 +170,7 @@ class Velo(ASGI, RSGI, Router):
 
         def run(plan: Plan) -> Run:
             if id(plan) not in runs:
-                plan = as_started(plan)
+                plan = as_started(plan if adapter.tells_disconnect else replace(plan, on_disconnect="ignore"))
                 made = interpreter(plan, adapter) if self.interpreted else compiled(plan, adapter)
                 runs[id(plan)] = shielded(made, self._shielded) if plan.on_disconnect == "shield" else made
             return runs[id(plan)]
@@ -253,7 +254,7 @@ class Velo(ASGI, RSGI, Router):
 
     def _unbind(self) -> None:
         """Lets each protocol make its plans anew when it needs them."""
-        self._asgi_table = self._rsgi_table = None
+        self._asgi_table = self._rsgi_table = self._wsgi_table = None
 
     @asynccontextmanager
     async def scope(self) -> AsyncGenerator[Scope]:

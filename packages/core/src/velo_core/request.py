@@ -68,6 +68,7 @@ class Adapter:
         send_ready: Writes the last lines of a plan that has all parts at hand and needs no `Response`: from the status, the name of the
             constant with the one header, the name of the variable with the body, and whether the method may be HEAD.
         constants: What those lines name.
+        tells_disconnect: Whether it can tell at all that the client has gone, so that a handler can be ended for it.
     """
 
     name: str
@@ -94,6 +95,7 @@ class Adapter:
     send_response: Callable[[Response, Any, Any, Any, Teardown | None], Awaitable[None]]
     send_ready: Callable[[int, str, str, bool], list[str]]
     constants: Mapping[str, object]
+    tells_disconnect: bool = True
 
 
 class RouteInfo(Protocol):

@@ -9,7 +9,7 @@ from typing import Final, TypeAlias, cast
 
 from velo_core.threads import in_teardown_thread, in_thread
 
-__all__ = ["ClientGone", "close_content", "send_chunks"]
+__all__ = ["ClientGone", "close_content", "send_chunks", "send_pieces"]
 
 Content: TypeAlias = AsyncIterable[bytes | str] | Iterable[bytes | str]
 
@@ -60,6 +60,27 @@ async def send_chunks(content: Content, send: Callable[[bytes], Awaitable[None]]
     if gone:
         sender.uncancel()
         raise ClientGone
+
+
+async def send_pieces(content: Content, send: Callable[[bytes], Awaitable[None]]) -> None:
+    """Sends all of `content`, piece by piece, and closes it, where sending waits until the next piece is wanted.
+
+    Args:
+        content: As for `send_chunks`.
+        send: Sends one piece, which is not empty.
+
+    Raises:
+        ClientGone: `send` has raised it.
+        Exception: what `content` raises, or `TypeError` for a piece that cannot be sent.
+    """
+    iterator = _iterator(content)
+    try:
+        async for chunk in iterator:
+            piece = _bytes(chunk)
+            if piece:
+                await send(piece)
+    finally:
+        await _close(iterator)
 
 
 async def close_content(content: Content) -> None:

@@ -10,6 +10,7 @@ connection of a database: behind them, it would never be its turn.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
+from contextvars import ContextVar
 from threading import Lock
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
@@ -19,12 +20,14 @@ if TYPE_CHECKING:
     from contextvars import Context
 
 __all__ = [
+    "CALLER",
     "FILES_POOL",
     "HANDLERS",
     "HANDLERS_POOL",
     "MAX_THREADS",
     "SHARED_POOLS",
     "TEARDOWN_POOL",
+    "Caller",
     "InThread",
     "ThreadPool",
     "in_teardown_thread",
@@ -46,19 +49,41 @@ class InThread(Protocol):
         ...
 
 
+class Caller(Protocol):
+    """A thread that serves one request and may block, as those of WSGI servers. No pool is needed where there is one."""
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is the current thread."""
+        ...
+
+    async def call(self, function: Callable[[], T], context: Context) -> T:
+        """What `function` returns, called in the current thread."""
+        ...
+
+    def submit(self, context: Context, function: Callable[[], T]) -> Future[T] | None:
+        """Has the thread call `function`; `None` if it cannot, for it does not wait for the request."""
+        ...
+
+
+CALLER: Final[ContextVar[Caller | None]] = ContextVar("velo_caller", default=None)
+
+
 class ThreadPool:
     """Threads for plain functions, at most `size` at once; who comes later waits. Threads are made when they are needed.
 
     Args:
         name: For the names of the threads.
         size: Threads at most.
+        is_default: Whether the functions could run in any thread that may block: in that of the request, if it has one.
     """
 
-    __slots__ = ("_executor", "_lock", "_name", "_size", "_submitted", "_begun", "_ended")
+    __slots__ = ("_executor", "_is_default", "_lock", "_name", "_size", "_submitted", "_begun", "_ended")
 
-    def __init__(self, name: str, size: int) -> None:
+    def __init__(self, name: str, size: int, *, is_default: bool = False) -> None:
         self._name = name
         self._size = size
+        self._is_default = is_default
         self._lock = Lock()
         self._executor: ThreadPoolExecutor | None = None
         self._submitted = self._begun = self._ended = 0
@@ -99,13 +124,19 @@ class ThreadPool:
         import asyncio
         from contextvars import copy_context
 
-        job = self._submit(copy_context() if context is None else context, function)
+        context = copy_context() if context is None else context
+        caller = CALLER.get() if self._is_default else None
+        if caller is not None and caller.is_here:
+            return await caller.call(function, context)
+        lent = caller.submit(context, function) if caller is not None else None
+        job = lent or self._submit(context, function)
         try:
             return await asyncio.wrap_future(job)
         except asyncio.CancelledError:
             if job.cancel():
-                with self._lock:  # it neither runs nor waits any more
-                    self._submitted -= 1
+                if job is not lent:
+                    with self._lock:  # it neither runs nor waits any more
+                        self._submitted -= 1
             else:
                 await _end_of(job)
             raise
@@ -124,8 +155,13 @@ class ThreadPool:
             if self._executor is None:
                 prefix = "velo" if self._name == HANDLERS else f"velo-{self._name}"
                 self._executor = ThreadPoolExecutor(self._size, thread_name_prefix=prefix)
-            self._submitted += 1
-            return self._executor.submit(context.run, self._call, function)
+            try:
+                job = self._executor.submit(context.run, self._call, function)
+            except RuntimeError:  # no thread is made any more while the interpreter ends, which WSGI applications only hear of then
+                job = None
+            else:
+                self._submitted += 1
+        return _done(context, function) if job is None else job
 
     def _call(self, function: Callable[[], T]) -> T:
         with self._lock:
@@ -137,6 +173,18 @@ class ThreadPool:
         finally:
             with self._lock:
                 self._ended += 1
+
+
+def _done(context: Context, function: Callable[[], T]) -> Future[T]:
+    """What `function` has become, called here and now."""
+    from concurrent.futures import Future
+
+    job: Future[T] = Future()
+    try:
+        job.set_result(context.run(function))
+    except BaseException as error:
+        job.set_exception(error)
+    return job
 
 
 async def _end_of(job: Future[T]) -> None:
@@ -152,12 +200,12 @@ async def _end_of(job: Future[T]) -> None:
             continue
 
 
-HANDLERS_POOL: Final = ThreadPool(HANDLERS, MAX_THREADS)
+HANDLERS_POOL: Final = ThreadPool(HANDLERS, MAX_THREADS, is_default=True)
 """The default pool, shared by all applications of the process."""
-TEARDOWN_POOL: Final = ThreadPool("teardown", MAX_THREADS)
+TEARDOWN_POOL: Final = ThreadPool("teardown", MAX_THREADS, is_default=True)
 """The lane for tear-downs. As wide as that for handlers, or it would hold up an application that commits behind its `yield`."""
 
-FILES_POOL: Final = ThreadPool("files", 16)
+FILES_POOL: Final = ThreadPool("files", 16, is_default=True)
 """For reading the files of responses: many slow downloads cannot take the threads of the handlers, for each read is a visit of its own."""
 
 SHARED_POOLS: Final[Mapping[str, ThreadPool]] = MappingProxyType({HANDLERS: HANDLERS_POOL})

@@ -1,4 +1,4 @@
-"""Test clients for Velo applications, plugins, and every other ASGI or RSGI application."""
+"""Test clients for Velo applications, plugins, and every other ASGI, RSGI or WSGI application."""
 
 from __future__ import annotations
 

@@ -26,7 +26,8 @@ class TestClient(httpx2.Client):
         with TestClient(app) as client:
             assert client.get("/users/1").json() == {"id": 1}
 
-    The application runs on an event loop in one background thread, which lives until `close` (or the end of `with`). Its lifespan is
+    The application runs on an event loop in one background thread, which lives until `close` (or the end of `with`); on WSGI, each request
+    has a thread of its own. Its lifespan is
     entered by `with`, or else at the first request, and left by `close`. A response is complete only when the application has ended,
     background work included.
 
@@ -43,7 +44,8 @@ class TestClient(httpx2.Client):
         headers: Sent with each request.
         cookies: Sent with each request; those that responses set are kept too.
         follow_redirects: Whether to follow redirects unless the request says otherwise.
-        root_path: Prefix that a proxy is taken to have cut off; the server puts it before the path, as ASGI has it. ASGI only.
+        root_path: Prefix that a proxy is taken to have cut off; the server puts it before the path, as ASGI has it; on WSGI it
+            is `SCRIPT_NAME`. RSGI has none.
         client: Host and port that requests come from.
         lifespan: `False` leaves the lifespan of the application alone.
         timeout: Seconds that the application may be silent (`httpx2.ReadTimeout`) and that starting and stopping may take. `None` waits for

@@ -10,7 +10,6 @@ import inspect
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any, Final, TypeAlias
-from urllib.parse import unquote
 
 from velo_core.body import check_declared_length, collect, too_large
 from velo_core.errors import ClientDisconnect, SetupError
@@ -19,6 +18,7 @@ from velo_core.headers import MutableHeaders
 from velo_core.plan import Run
 from velo_core.protocols.application import Application
 from velo_core.protocols.outgoing import Counted, declared_length, unsound
+from velo_core.protocols.paths import below_raw
 from velo_core.request import Adapter
 from velo_core.response import Response, StreamingResponse
 from velo_core.routing import Table
@@ -224,16 +224,7 @@ def _find(table: Table[Run], scope: Scope) -> tuple[Run, tuple[object, ...]]:
     raw_path = _raw_path(scope)
     if raw_path is None or "%" not in raw_path:
         return table.find(method, _path(scope))
-    return table.find_raw(method, _below_raw(raw_path, root_path.rstrip("/")))
-
-
-def _below_raw(raw_path: str, root: str) -> str:
-    """`_below` for a path that is still encoded, of a `root` that is not; an encoded slash is no slash."""
-    segments = raw_path.split("/", root.count("/") + 1)
-    above = "/".join(segments[: root.count("/") + 1])
-    if not root or unquote(above) != root:
-        return raw_path
-    return raw_path[len(above) :] or "/"
+    return table.find_raw(method, below_raw(raw_path, root_path.rstrip("/")))
 
 
 # Write.

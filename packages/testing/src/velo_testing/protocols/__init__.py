@@ -10,11 +10,12 @@ from typing import Literal, Protocol, TypeAlias
 
 from velo_testing.protocols.asgi import AsgiServer
 from velo_testing.protocols.rsgi import RsgiServer
+from velo_testing.protocols.wsgi import WsgiServer
 from velo_testing.server import Server
 
 __all__ = ["Application", "ProtocolName", "RsgiApplication", "server_for"]
 
-ProtocolName: TypeAlias = Literal["asgi", "rsgi"]
+ProtocolName: TypeAlias = Literal["asgi", "rsgi", "wsgi"]
 """Which door of an application a client uses."""
 
 
@@ -33,7 +34,7 @@ class _ServerFactory(Protocol):
     def __call__(self, app: object, *, root_path: str) -> Server: ...
 
 
-_SERVERS: Mapping[str, _ServerFactory] = {"asgi": AsgiServer, "rsgi": RsgiServer}
+_SERVERS: Mapping[str, _ServerFactory] = {"asgi": AsgiServer, "rsgi": RsgiServer, "wsgi": WsgiServer}
 
 
 def server_for(protocol: ProtocolName, app: Application, *, root_path: str) -> Server:
