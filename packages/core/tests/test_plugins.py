@@ -852,6 +852,31 @@ def test_the_others_are_stopped_when_one_cannot_stop(serve: Serve) -> None:
     assert events[6:] == ["stop c", "stop b", "stop a"]
 
 
+def test_what_stands_after_the_yield_runs_even_if_something_else_fails(serve: Serve) -> None:
+    events: list[str] = []
+
+    class Plain(Plugin):
+        manifest = Manifest(name="plain")
+
+        def install(self, router: Router) -> None:
+            """Nothing."""
+
+        @asynccontextmanager
+        async def lifespan(self, app: Velo) -> AsyncGenerator[None]:
+            events.append("open")
+            yield
+            events.append("closed")
+
+    for fails in ("start", "stop"):
+        app = Velo()
+        app.install(Plain())
+        app.install(plugin("broken", fails=fails))
+        with pytest.raises(RuntimeError, match=f"cannot {fails}"):
+            serve(app).close()
+
+    assert events == ["open", "closed"] * 2
+
+
 def hanging(at: str, events: list[str]) -> Plugin:
     """A plugin that waits for ever when it starts, closes or stops."""
 

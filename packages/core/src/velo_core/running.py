@@ -28,6 +28,8 @@ logger = logging.getLogger("velo")
 async def running(ready: Ready, app: Velo) -> AsyncGenerator[None]:
     """The lifespan of a plugin, entered and left within the limit.
 
+    It is left without an exception, whatever goes wrong elsewhere: what stands after its `yield` runs, be there a `finally` or not.
+
     Raises:
         SetupError: it takes too long, or is no context manager.
         BaseException: what the plugin raised, with a note that names it.
@@ -44,16 +46,12 @@ async def running(ready: Ready, app: Velo) -> AsyncGenerator[None]:
         async with _limited(ready, app.plugin_timeout_seconds, "start"):
             await context.__aenter__()
     ready.times.start_seconds = time.perf_counter() - before
-    error: BaseException | None = None
     try:
         yield
-    except BaseException as raised:
-        error = raised
-    with _blamed(ready, "stopped", error):
-        async with _limited(ready, app.plugin_timeout_seconds, "stop"):
-            await context.__aexit__(None if error is None else type(error), error, None if error is None else error.__traceback__)
-    if error is not None:
-        raise error
+    finally:
+        with _blamed(ready, "stopped"):
+            async with _limited(ready, app.plugin_timeout_seconds, "stop"):
+                await context.__aexit__(None, None, None)
 
 
 async def close_plugins(plugins: Iterable[Ready], app: Velo) -> None:
@@ -69,13 +67,12 @@ async def close_plugins(plugins: Iterable[Ready], app: Velo) -> None:
 
 
 @contextmanager
-def _blamed(ready: Ready, what: str, known: BaseException | None = None) -> Generator[None]:
-    """Adds a note to what the plugin raises, unless it only passes on what it was given."""
+def _blamed(ready: Ready, what: str) -> Generator[None]:
+    """Adds a note to what the plugin raises."""
     try:
         yield
     except Exception as error:
-        if error is not known:
-            error.add_note(f"while the plugin {ready.label} was {what}")
+        error.add_note(f"while the plugin {ready.label} was {what}")
         raise
 
 

@@ -1,0 +1,58 @@
+"""Fixtures for pytest, which finds them by itself: `velo_client`, once for each protocol, for the application that `velo_app` gives."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, cast, get_args
+
+import pytest
+
+from velo_testing.protocols import Application, ProtocolName
+
+if TYPE_CHECKING:
+    from velo_testing.client import TestClient
+
+__all__ = ["velo_app", "velo_client", "velo_protocol"]
+
+OPTION = "velo_app"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds `velo_app = module:attribute` to pytest's configuration."""
+    parser.addini(OPTION, "The application that the fixture velo_app gives, such as shop:app.", default="")
+
+
+@pytest.fixture(params=get_args(ProtocolName))
+def velo_protocol(request: pytest.FixtureRequest) -> ProtocolName:
+    """Each protocol in turn; a test that asks for this, or for `velo_client`, runs once for each."""
+    return cast("ProtocolName", request.param)
+
+
+@pytest.fixture
+def velo_app(pytestconfig: pytest.Config) -> Application:
+    """The application under test: define a fixture of this name that makes it, or set `velo_app = "shop:app"` for pytest.
+
+    Raises:
+        pytest.UsageError: there is neither.
+    """
+    target = str(pytestconfig.getini(OPTION))
+    module, colon, attribute = target.partition(":")
+    if not (module and colon and attribute):
+        raise pytest.UsageError(
+            "velo_client needs an application: write a fixture velo_app that returns one, "
+            "or velo_app = 'shop:app' into the configuration of pytest"
+        )
+    found: object = importlib.import_module(module)
+    for name in attribute.split("."):
+        found = getattr(found, name)
+    return cast("Application", found)
+
+
+@pytest.fixture
+def velo_client(velo_app: Application, velo_protocol: ProtocolName) -> Iterator[TestClient]:
+    """A `TestClient` for `velo_app`, started, once for each protocol."""
+    from velo_testing.client import TestClient
+
+    with TestClient(velo_app, protocol=velo_protocol) as client:
+        yield client
