@@ -28,11 +28,13 @@ from velo_core.protocols.wsgi import WSGI
 from velo_core.proxies import TrustedProxies
 from velo_core.request import Adapter
 from velo_core.router import Router
-from velo_core.routing import Fallback, Table
+from velo_core.routing import Table
 from velo_core.running import TIMEOUT_SECONDS, close_plugins, running
 from velo_core.scope import Scope
+from velo_core.selection import table_of
 from velo_core.slots import restorer
 from velo_core.threads import SHARED_POOLS, ThreadPool, pools_of
+from velo_core.urls import host_of, path_of
 from velo_core.watch import OnDisconnect, shielded
 
 __all__ = ["Velo"]
@@ -164,7 +166,6 @@ class Velo(ASGI, RSGI, WSGI, Router):
 
     def bind(self, adapter: Adapter) -> Table[Run]:
         """What serves each path on one protocol; for adapters."""
-        frozen = self._freeze()
         adapter = adapter if self._proxies is None else self._proxies.before(adapter)
         runs: dict[int, Run] = {}
 
@@ -175,24 +176,13 @@ class Velo(ASGI, RSGI, WSGI, Router):
                 runs[id(plan)] = shielded(made, self._shielded) if plan.on_disconnect == "shield" else made
             return runs[id(plan)]
 
-        table: Table[Run] = Table()
-        for entry in frozen.plans:
-            table.add(entry.method, entry.pattern, run(entry.plan), trailing_slash=entry.trailing_slash)
-        for prefix, fallback in frozen.fallbacks:
-            table.add_fallback(
-                prefix,
-                Fallback(
-                    not_found=run(fallback.not_found),
-                    method_not_allowed=run(fallback.method_not_allowed),
-                    options=run(fallback.options),
-                    redirect=run(fallback.redirect),
-                ),
-            )
-        table.freeze()
-        return table
+        return table_of(self._freeze(), run, adapter)
 
     def _settings(self) -> Settings:
-        return Settings(self.debug, self.dependency_overrides, self.pools, self._json, self.url_for)
+        return Settings(self.debug, self.dependency_overrides, self.pools, self._json, self.url_for, self._host_for)
+
+    def _host_for(self, name: str, values: Mapping[str, object]) -> str | None:
+        return host_of(self._freeze().names.get(name, ()), name, values)
 
     async def startup(self) -> None:
         """Freezes the application, then enters the lifespans of the plugins and its own. Servers and test clients call it."""
@@ -320,21 +310,13 @@ class Velo(ASGI, RSGI, WSGI, Router):
 
         Args:
             name: Of the route: its own with those of its routers before it, such as `"users.show"`.
-            values: Of the path parameters.
+            values: Of the path parameters. Those of the host may be among them, for `Request.absolute_url_for` needs them.
 
         Raises:
             LookupError: no route, or more than one, has that name.
             ValueError: the values are not those that the path takes.
         """
-        found = {mounted.pattern.text: mounted for mounted in self._freeze().routes if mounted.name == name}
-        if len(found) != 1:
-            state = (
-                f"is the name of several routes: {', '.join(found)}; give them names of their own"
-                if found
-                else "is not the name of a route"
-            )
-            raise LookupError(f"{name!r} {state}")
-        return next(iter(found.values())).pattern.build(values)
+        return path_of(self._freeze().names.get(name, ()), name, values)
 
 
 @dataclass(frozen=True, slots=True)

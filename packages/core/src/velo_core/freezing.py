@@ -11,6 +11,7 @@ from velo_core.binding import bind
 from velo_core.contributions import HealthCheck
 from velo_core.distributions import distribution_of
 from velo_core.errors import HTTPError, Problem, SetupError, not_found, where
+from velo_core.hosts import by_host, parse_host_pattern
 from velo_core.inheritance import Included, Inherited, inherit
 from velo_core.json import JSONCodec
 from velo_core.plan import Plan, Refusal, Served
@@ -27,7 +28,7 @@ from velo_core.steps import Surroundings
 from velo_core.threads import ThreadPool
 from velo_core.watch import OnDisconnect
 
-__all__ = ["Entry", "Freezer", "Frozen", "Mounted", "Settings", "as_started"]
+__all__ = ["Covered", "Entry", "Freezer", "Frozen", "Mounted", "Settings", "as_started"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +40,19 @@ class Mounted:
         pattern: The whole path.
         inherited: What lies above it.
         name: The whole name.
+        host: The hosts that it is for; all if `None`.
     """
 
     route: Route
     pattern: Pattern
     inherited: Inherited
     name: str
+    host: Pattern | None = None
+
+    @property
+    def place(self) -> str:
+        """Host, if it is for one, and path, as they were written."""
+        return self.pattern.text if self.host is None else self.host.text + self.pattern.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +64,29 @@ class Entry:
         pattern: The whole path.
         plan: What runs.
         trailing_slash: What becomes of the path with a slash more or less at its end.
+        host: The hosts that it is for; all if `None`.
     """
 
     method: str
     pattern: Pattern
     plan: Plan
     trailing_slash: TrailingSlash
+    host: Pattern | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """What answers below the prefix of a router where no route does.
+
+    Attributes:
+        prefix: The whole prefix.
+        fallback: What answers.
+        host: The hosts that it is for; all if `None`.
+    """
+
+    prefix: Pattern
+    fallback: Fallback[Plan]
+    host: Pattern | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +98,7 @@ class Info:
     parameters: tuple[str, ...]
     max_content_length: int
     url_for: Callable[..., str]
+    host_for: Callable[[str, Mapping[str, object]], str | None]
     json_codec: JSONCodec
     slots: SlotScope
 
@@ -85,6 +111,8 @@ class Frozen:
         routes: In the order of registration.
         plans: One for each route and method.
         fallbacks: For each prefix, what answers where no route does.
+        names: The routes by name.
+        bad_host: Answers requests that do not name a host, where routes depend on that.
         plugins: In the order of installation.
         overrides: Those that the plans were made with.
         container: What lives as long as the application.
@@ -93,7 +121,9 @@ class Frozen:
 
     routes: tuple[Mounted, ...]
     plans: tuple[Entry, ...]
-    fallbacks: tuple[tuple[Pattern, Fallback[Plan]], ...]
+    fallbacks: tuple[Covered, ...]
+    names: Mapping[str, Sequence[Mounted]]
+    bad_host: Plan
     plugins: tuple[Ready, ...]
     overrides: Mapping[Callable[..., object], Callable[..., object]]
     container: Container
@@ -110,6 +140,7 @@ class Settings:
         pools: Threads, by name.
         json_codec: JSON in and out.
         url_for: The path of a route by its name.
+        host_for: Its host.
     """
 
     debug: bool
@@ -117,6 +148,7 @@ class Settings:
     pools: Mapping[str, ThreadPool]
     json_codec: JSONCodec
     url_for: Callable[..., str]
+    host_for: Callable[[str, Mapping[str, object]], str | None]
 
 
 class Freezer:
@@ -132,7 +164,7 @@ class Freezer:
         """What runs, and what is wrong. Only without problems does the first mean anything."""
         routes: list[Mounted] = []
         plans: list[Entry] = []
-        fallbacks: list[tuple[Pattern, Fallback[Plan]]] = []
+        fallbacks: list[Covered] = []
         checks: dict[str, HealthCheck] = {}
         for included, inherited in self.routers():
             for check in included.router.own_health_checks.values():
@@ -140,15 +172,24 @@ class Freezer:
                 checks[name] = replace(check, name=name)
             self.check_slots(included.router, inherited)
             prefix = self.pattern(inherited.prefix, "", inherited, "a router")
-            if prefix is not None and not any(prefix.text == known.text for known, _ in fallbacks):
-                fallbacks.append((prefix, self.fallback(prefix, inherited)))
+            host = self.host(inherited.host, inherited, "a router")
+            if prefix is not None and not any((prefix.text, host) == (known.prefix.text, known.host) for known in fallbacks):
+                fallbacks.append(Covered(prefix, self.fallback(prefix, inherited), host))
             for route in included.router.own_routes:
                 self.route(route, inherited, routes, plans)
         self.check_names(routes)
-        self.check_table(plans, fallbacks)
+        self.check_tables(plans, fallbacks)
         container = Container(replace(self.surroundings, providers=self.root.own_providers), self.settings.pools)
         frozen = Frozen(
-            tuple(routes), tuple(plans), tuple(fallbacks), tuple(plugins), self.surroundings.overrides, container, tuple(checks.values())
+            tuple(routes),
+            tuple(plans),
+            tuple(fallbacks),
+            _by_name(routes),
+            self.refused("400", Refusal("bad_host", _bad_host)),
+            tuple(plugins),
+            self.surroundings.overrides,
+            container,
+            tuple(checks.values()),
         )
         return frozen, self.problems
 
@@ -178,17 +219,31 @@ class Freezer:
             self.problems += [Problem(one.code, f"{one.message} ({owner})") for one in error.problems]
             return None
 
+    def host(self, text: str | None, inherited: Inherited, owner: str) -> Pattern | None:
+        """The pattern of the hosts, if it is not for all of them, or a problem."""
+        if text is None:
+            return None
+        try:
+            return parse_host_pattern(text, inherited.converters)
+        except SetupError as error:
+            self.problems += [Problem(one.code, f"{one.message} ({owner})") for one in error.problems]
+            return None
+
     def route(self, route: Route, inherited: Inherited, routes: list[Mounted], plans: list[Entry]) -> None:
         """Adds a route and its plans, or problems."""
-        pattern = self.pattern(inherited.prefix, route.path, inherited, f"{route.name}, {where(route.handler)}")
+        owner = f"{route.name}, {where(route.handler)}"
+        pattern = self.pattern(inherited.prefix, route.path, inherited, owner)
         if pattern is None:
             return
-        mounted = Mounted(route, pattern, inherited, inherited.name + route.name)
+        host = self.host(route.host or inherited.host, inherited, owner)
+        mounted = Mounted(route, pattern, inherited, inherited.name + route.name, host)
         routes.append(mounted)
         timeout_seconds = inherited.timeout_seconds if route.timeout_seconds is None else route.timeout_seconds
         on_disconnect = route.on_disconnect or inherited.on_disconnect
         self.check_options(f"{route.name} ({where(route.handler)})", timeout_seconds, on_disconnect)
-        parameters = tuple(parameter.name for parameter in pattern.parameters)
+        declared = (*pattern.parameters, *(() if host is None else host.parameters))
+        parameters = tuple(parameter.name for parameter in declared)
+        self.check_parameters(parameters, pattern, host, owner)
         binding, problems = bind(
             route.handler,
             parameters,
@@ -197,9 +252,9 @@ class Freezer:
             namespace=route.namespace,
             inline=route.inline,
             pool=route.pool,
-            made={parameter.name: parameter.converter.makes for parameter in pattern.parameters},
+            made={parameter.name: parameter.converter.makes for parameter in declared},
         )
-        label = f"{', '.join(route.methods)} {pattern.text}"
+        label = f"{', '.join(route.methods)} {mounted.place}"
         self.problems += [Problem(one.code, f"{label}: {one.message}") for one in problems]
         if binding is None:
             return
@@ -215,17 +270,29 @@ class Freezer:
         limit = inherited.max_content_length if route.max_content_length is None else route.max_content_length
         for method in route.methods:
             plan = Plan(
-                label=f"{method} {pattern.text}",
+                label=f"{method} {mounted.place}",
                 endpoint=Served(binding, result),
                 middleware=(*inherited.middleware, *route.middleware),
                 answer_error=self.answer_error(inherited),
-                route=Info(pattern.text, mounted.name, parameters, limit, self.settings.url_for, self.settings.json_codec, inherited.slots),
+                route=self.info(inherited, limit, pattern.text, mounted.name, parameters),
                 max_content_length=limit,
                 pools=self.settings.pools,
                 timeout_seconds=timeout_seconds,
                 on_disconnect=on_disconnect,
             )
-            plans.append(Entry(method, pattern, plan, inherited.trailing_slash))
+            plans.append(Entry(method, pattern, plan, inherited.trailing_slash, host))
+
+    def info(self, inherited: Inherited, limit: int, path: str, name: str | None = None, parameters: tuple[str, ...] = ()) -> Info:
+        """What requests tell of their route."""
+        settings = self.settings
+        return Info(path, name, parameters, limit, settings.url_for, settings.host_for, settings.json_codec, inherited.slots)
+
+    def check_parameters(self, names: Sequence[str], pattern: Pattern, host: Pattern | None, owner: str) -> None:
+        """Reports a parameter of the host that the path has as well."""
+        if host is not None and len(set(names)) < len(names):
+            twice = ", ".join(sorted({name for name in names if names.count(name) > 1}))
+            message = f"the host {host.text!r} and the path {pattern.text!r} both have a parameter {twice}; rename one ({owner})"
+            self.problems.append(Problem("VELO_ROUTE_HOST", message))
 
     def check_options(self, place: str, timeout_seconds: float | None, on_disconnect: str) -> None:
         """Reports options of a route that have no meaning."""
@@ -246,7 +313,7 @@ class Freezer:
         """What answers below a router where no route does."""
         watched = HTTPError in inherited.exception_handlers
         answer_error = self.answer_error(inherited)
-        info = Info(prefix.text, None, (), inherited.max_content_length, self.settings.url_for, self.settings.json_codec, inherited.slots)
+        info = self.info(inherited, inherited.max_content_length, prefix.text)
 
         def plan(label: str, refusal: Refusal) -> Plan:
             limit = inherited.max_content_length
@@ -258,6 +325,13 @@ class Freezer:
             options=plan("OPTIONS", Refusal("allowed_methods", _allowed_methods)),
             redirect=plan("308", Refusal("other_slash", _other_slash)),
         )
+
+    def refused(self, label: str, refusal: Refusal) -> Plan:
+        """What answers requests for which no route can be looked up."""
+        inherited = next((inherited for _, inherited in self.routers()), Inherited())
+        limit, settings = inherited.max_content_length, self.settings
+        info = self.info(inherited, limit, "")
+        return Plan(label, refusal, inherited.middleware, self.answer_error(inherited), info, limit, settings.pools)
 
     def check_slots(self, router: Router, inherited: Inherited) -> None:
         """Lets a router know its slots; reports values in others, and two slots of one name."""
@@ -280,22 +354,30 @@ class Freezer:
             if not mounted.route.named:
                 continue
             first = named.setdefault(mounted.name, mounted)
-            if first.route is not mounted.route and first.pattern.text != mounted.pattern.text:
-                places = " and to ".join(f"{one.pattern.text} ({where(one.route.handler)})" for one in (first, mounted))
+            if first.route is not mounted.route and first.place != mounted.place:
+                places = " and to ".join(f"{one.place} ({where(one.route.handler)})" for one in (first, mounted))
                 message = f"the name {mounted.name!r} is given to {places}; rename one, or name their routers"
                 self.problems.append(Problem("VELO_ROUTE_NAME", message))
 
-    def check_table(self, plans: Sequence[Entry], fallbacks: Sequence[tuple[Pattern, Fallback[Plan]]]) -> None:
-        """Reports methods and prefixes that cannot be, and routes that cannot be told apart."""
+    def check_tables(self, plans: Sequence[Entry], fallbacks: Sequence[Covered]) -> None:
+        """Reports methods and prefixes that cannot be, and routes that cannot be told apart: those of one host."""
+        placed: list[Entry | Covered] = [*plans, *fallbacks]
+        everywhere, groups = by_host(placed, lambda one: one.host)
+        for members in (everywhere, *(members for _, members in groups)):
+            entries = [one for one in members if isinstance(one, Entry)]
+            self.check_table(entries, [one for one in members if isinstance(one, Covered)])
+
+    def check_table(self, plans: Sequence[Entry], fallbacks: Sequence[Covered]) -> None:
+        """Reports what is wrong between the routes of one host."""
         table: Table[Plan] = Table()
         for entry in plans:
             try:
                 table.add(entry.method, entry.pattern, entry.plan, trailing_slash=entry.trailing_slash)
             except SetupError as error:
                 self.problems += [Problem(one.code, f"{one.message} ({_served_by(entry.plan)})") for one in error.problems]
-        for prefix, fallback in fallbacks:
+        for covered in fallbacks:
             try:
-                table.add_fallback(prefix, fallback)
+                table.add_fallback(covered.prefix, covered.fallback)
             except SetupError as error:
                 self.problems += error.problems
         for clash in table.freeze():
@@ -303,6 +385,13 @@ class Freezer:
                 continue
             places = " and ".join(f"{_served_by(plan)}" for plan in clash.values)
             self.problems.append(Problem(clash.code, f"{clash.message}: {places}; remove one or give it another path"))
+
+
+def _by_name(routes: Sequence[Mounted]) -> dict[str, list[Mounted]]:
+    names: dict[str, list[Mounted]] = {}
+    for mounted in routes:
+        names.setdefault(mounted.name, []).append(mounted)
+    return names
 
 
 def as_started(plan: Plan) -> Plan:
@@ -323,6 +412,10 @@ def _method_not_allowed(request: Request) -> HTTPError:
 
 def _allowed_methods(request: Request) -> Response:
     return Response(b"", 204, {"allow": _value(request)})
+
+
+def _bad_host(request: Request) -> HTTPError:
+    return HTTPError(400, "The request does not name the host that it is for.")
 
 
 def _other_slash(request: Request) -> Response:

@@ -42,6 +42,7 @@ class Inherited:
         openapi: For the documentation of every route.
         slots: What can be used here, and the routers that may have it.
         trailing_slash: What becomes of paths with a slash more or less at their end.
+        host: The pattern of the hosts that routes are for; all if `None`.
     """
 
     prefix: str = ""
@@ -59,6 +60,7 @@ class Inherited:
     openapi: tuple[OpenAPIContribution, ...] = ()
     slots: SlotScope = NO_SLOTS
     trailing_slash: TrailingSlash = TrailingSlash.STRICT
+    host: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ def inherit(parent: Inherited, child: Included) -> Inherited:
     | middleware | is inside the parent's |
     | exception handlers, converters, providers, extractors | has the parent's, and replaces those it defines itself |
     | slots | has the parent's and its own; a value of its own wins |
-    | body limit, time limit, `on_disconnect`, `trailing_slash` | has the parent's unless it sets one |
+    | body limit, time limit, `on_disconnect`, `trailing_slash`, host | has the parent's unless it sets one |
     | routes, plugins | keeps to itself: neither the parent nor a sibling sees them |
     """
     router = child.router
@@ -102,4 +104,5 @@ def inherit(parent: Inherited, child: Included) -> Inherited:
         openapi=(*parent.openapi, *router.own_openapi),
         slots=SlotScope({**parent.slots.declared, **router.own_slots}, (router, *parent.slots.holders)),
         trailing_slash=router.trailing_slash or parent.trailing_slash,
+        host=router.host or parent.host,
     )

@@ -127,6 +127,11 @@ class RouteInfo(Protocol):
         ...
 
     @property
+    def host_for(self) -> Callable[[str, Mapping[str, object]], str | None]:
+        """Host of a route by its name and the values of parameters; `None` if it is for all."""
+        ...
+
+    @property
     def json_codec(self) -> JSONCodec:
         """How JSON is read and written here."""
         ...
@@ -390,14 +395,17 @@ class Request(HoldsSlots, Generic[QueryModel_co, BodyModel_co]):
         return quote(self.root_path, safe="/" + PCHAR) + self.route.url_for(name, **values)
 
     def absolute_url_for(self, name: str, /, **values: object) -> str:
-        """URL of the route called `name`, with the scheme and the host of this request.
+        """URL of the route called `name`, with the scheme of this request, and with its host unless the route has one of its own.
 
         What stands in `Host` is the client's word: put such a URL into a mail only if the host is one of yours.
 
         Raises:
             HTTPError: 400 when the request names no host.
         """
-        return f"{_HTTP_SCHEMES.get(self.scheme, self.scheme)}://{self.host}{self.url_for(name, **values)}"
+        host, port = checked_host(self._adapter.authority(self._scope))
+        host = self.route.host_for(name, values) or host
+        port_text = "" if port is None else f":{port}"
+        return f"{_HTTP_SCHEMES.get(self.scheme, self.scheme)}://{host}{port_text}{self.url_for(name, **values)}"
 
 
 _HTTP_SCHEMES: Final = {"ws": "http", "wss": "https"}

@@ -32,6 +32,7 @@ class RouteOptions(TypedDict, total=False):
     description: str | None
     deprecated: bool
     include_in_schema: bool
+    host: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class Route:
         description: For documentation.
         deprecated: For documentation.
         include_in_schema: For documentation.
+        host: Pattern of the hosts that it is for; the router's if `None`.
         namespace: Names that were local where the handler was registered, for annotations written as text.
     """
 
@@ -80,4 +82,5 @@ class Route:
     description: str | None = None
     deprecated: bool = False
     include_in_schema: bool = True
+    host: str | None = None
     namespace: Mapping[str, object] = field(default_factory=dict[str, object], repr=False)

@@ -49,6 +49,8 @@ class Router(HoldsSlots):
             the server cancels it, `"ignore"` does nothing about it; the parent's if `None`.
         trailing_slash: What becomes of `/users/` where there is `/users`, and the other way round: `"strict"` (the default at the root) is
             404, `"ignore"` serves both, `"redirect"` sends the client to the path that there is; the parent's if `None`.
+        host: Which hosts the routes are for, such as `"api.example.com"` or `"{tenant}.example.com"`; the parent's if `None`, and at the
+            root all.
 
     Raises:
         SetupError: there is no such `trailing_slash`.
@@ -69,6 +71,7 @@ class Router(HoldsSlots):
         timeout_seconds: float | None = None,
         on_disconnect: OnDisconnect | None = None,
         trailing_slash: Literal["strict", "ignore", "redirect"] | None = None,
+        host: str | None = None,
     ) -> None:
         self.prefix = prefix
         self.name = name
@@ -77,6 +80,7 @@ class Router(HoldsSlots):
         self.timeout_seconds = timeout_seconds
         self.on_disconnect: OnDisconnect | None = on_disconnect
         self.trailing_slash = None if trailing_slash is None else _trailing_slash(trailing_slash)
+        self.host = host
         self.own_routes: list[Route] = []
         self.own_middleware: list[Middleware] = list(middleware)
         self.own_exception_handlers: dict[type[Exception], ExceptionHandler] = {}
@@ -119,6 +123,7 @@ class Router(HoldsSlots):
         description: str | None = None,
         deprecated: bool = False,
         include_in_schema: bool = True,
+        host: str | None = None,
     ) -> Callable[[Handler], Handler]:
         """Serves `path` with the decorated function.
 
@@ -140,6 +145,7 @@ class Router(HoldsSlots):
             description: For documentation; the function's docstring if not given.
             deprecated: For documentation.
             include_in_schema: Whether documentation shows it.
+            host: Which hosts it is for; see `Router`.
 
         Raises:
             SetupError: `methods` is empty, or one text; the application has already started.
@@ -176,6 +182,7 @@ class Router(HoldsSlots):
                     description=description,
                     deprecated=deprecated,
                     include_in_schema=include_in_schema,
+                    host=host,
                     namespace=_locals_of_caller(),
                 )
             )

@@ -1,0 +1,138 @@
+"""From the plans of an application to what an adapter asks: one table or, where more than the path decides, several.
+
+A table is asked for a method and a path, and that is all that most applications need. Where routes belong to hosts, there is a table for
+each host, and which of them to ask is known when the request is there. So the adapter is given a `Selector`, a table that finds itself:
+what it finds runs with the request at hand, looks at the host and asks the tables. An application without hosts never meets one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias, cast
+
+from velo_core.freezing import Covered, Entry, Frozen
+from velo_core.hosts import Hosts, by_host
+from velo_core.parsing import parse_host
+from velo_core.plan import Plan, Run
+from velo_core.request import Adapter
+from velo_core.routing import Fallback, Table
+
+__all__ = ["Selector", "table_of"]
+
+Values: TypeAlias = tuple[object, ...]
+Compile: TypeAlias = Callable[[Plan], Run]
+
+_ELSEWHERE = "elsewhere"
+_MISSES = ("redirect", "other method", "not found", _ELSEWHERE)
+"""What it means that a table has found no route, the best news first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The routes of one host, or those of all hosts.
+
+    Attributes:
+        table: What serves each path there.
+        misses: What the table finds where nothing is served, by identity, and what that means.
+    """
+
+    table: Table[Run]
+    misses: Mapping[int, str]
+
+
+def table_of(frozen: Frozen, run: Compile, adapter: Adapter) -> Table[Run]:
+    """What an adapter asks.
+
+    Args:
+        frozen: The application.
+        run: Makes of a plan what runs on the protocol; of the same plan the same.
+        adapter: How the protocol is read.
+    """
+    placed: list[Entry | Covered] = [*frozen.plans, *frozen.fallbacks]
+    common, groups = by_host(placed, lambda one: one.host)
+    everywhere = _site(common, run)
+    if not groups:
+        return everywhere.table
+    root = next(covered for covered in frozen.fallbacks if not covered.prefix.segments)
+    hosts: Hosts[Site] = Hosts()
+    for host, members in groups:
+        hosts.add(host, _site(members, run, root))
+    return Selector(hosts, everywhere, run(frozen.bad_host), adapter)
+
+
+class Selector(Table[Run]):
+    """A table that finds itself: what it finds is what looks at the host and asks the table of that.
+
+    The most specific host that has a route for the method and the path serves it, and routes for all hosts come last.
+
+    Args:
+        hosts: What there is for each host.
+        everywhere: What there is for all of them.
+        bad_host: Answers a request that does not name a host.
+        adapter: How the protocol is read.
+    """
+
+    def __init__(self, hosts: Hosts[Site], everywhere: Site, bad_host: Run, adapter: Adapter) -> None:
+        super().__init__()
+        self._hosts = hosts
+        self._everywhere = everywhere
+        self._bad_host = bad_host
+        self._adapter = adapter
+
+    def find(self, method: str, path: str) -> tuple[Run, Values]:
+        """See `Table.find`."""
+        return self._serve, (method, path, False)
+
+    def find_raw(self, method: str, raw_path: str) -> tuple[Run, Values]:
+        """See `Table.find_raw`."""
+        return self._serve, (method, raw_path, True)
+
+    def _serve(self, scope: Any, receive: Any, send: Any, asked: Values) -> Coroutine[Any, Any, None]:
+        host = parse_host(self._adapter.authority(scope) or "")
+        if host is None:
+            return self._bad_host(scope, receive, send, ())
+        method, path, is_raw = cast("tuple[str, str, bool]", asked)
+        run, values = _choose([*self._hosts.find(host[0]), (self._everywhere, ())], method, path, is_raw=is_raw)
+        return run(scope, receive, send, values)
+
+
+def _choose(sites: Sequence[tuple[Site, Values]], method: str, path: str, *, is_raw: bool) -> tuple[Run, Values]:
+    """What the first table with a route for the request finds, or the best of what they have in its place."""
+    missed: list[tuple[str, Run, Values]] = []
+    for site, host_values in sites:
+        run, values = site.table.find_raw(method, path) if is_raw else site.table.find(method, path)
+        kind = site.misses.get(id(run))
+        if kind is None:
+            return run, (*values, *host_values)
+        missed.append((kind, run, values))
+    kind, run, values = min(missed, key=lambda miss: _MISSES.index(miss[0]))
+    if kind == "other method":  # what one host allows, another one may add to
+        allowed = {name for other, _, found in missed if other == kind for name in cast("str", found[0]).split(", ")}
+        values = (", ".join(sorted(allowed)),)
+    return run, values
+
+
+def _site(members: Sequence[Entry | Covered], run: Compile, root: Covered | None = None) -> Site:
+    """A table of some routes and fallbacks; where they have none, `root` answers."""
+    table: Table[Run] = Table()
+    misses: dict[int, str] = {}
+    for one in members:
+        if isinstance(one, Entry):
+            table.add(one.method, one.pattern, run(one.plan), trailing_slash=one.trailing_slash)
+        else:
+            table.add_fallback(one.prefix, _fallback(one, run, misses, "not found"))
+    if root is not None and not any(isinstance(one, Covered) and not one.prefix.segments for one in members):
+        table.add_fallback(root.prefix, _fallback(root, run, misses, _ELSEWHERE))
+    table.freeze()
+    return Site(table, misses)
+
+
+def _fallback(covered: Covered, run: Compile, misses: dict[int, str], not_found: str) -> Fallback[Run]:
+    """The fallback as it runs; notes what each of its answers means."""
+    plans = covered.fallback
+    made = Fallback(run(plans.not_found), run(plans.method_not_allowed), run(plans.options), run(plans.redirect))
+    misses[id(made.not_found)] = not_found
+    misses[id(made.method_not_allowed)] = misses[id(made.options)] = "other method"
+    misses[id(made.redirect)] = "redirect"
+    return made
