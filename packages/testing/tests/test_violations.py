@@ -144,6 +144,70 @@ RSGI: list[tuple[str, ViolationCode, str, App]] = [
 ]
 
 
+def asgi_socket(*messages: object, receives: bool = True) -> App:
+    async def app(scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[object], Awaitable[None]]) -> None:
+        if scope["type"] == "websocket":
+            if receives:
+                await receive()
+            for message in messages:
+                await send(message)
+
+    return app
+
+
+def rsgi_socket(talk: Callable[[Any], Awaitable[object]]) -> App:
+    async def app(scope: object, protocol: object) -> None:
+        await talk(protocol)
+
+    return app
+
+
+async def accept_twice(protocol: Any) -> None:
+    await protocol.accept()
+    await protocol.accept()
+
+
+async def refuse_oddly(protocol: Any) -> None:
+    protocol.close(99)
+
+
+async def forget(protocol: Any) -> None: ...
+
+
+ACCEPT: Message = {"type": "websocket.accept"}
+CLOSE: Message = {"type": "websocket.close"}
+TEXT: Message = {"type": "websocket.send", "text": "x"}
+DENY: Message = {"type": "websocket.http.response.start", "status": 403, "headers": []}
+
+ASGI_SOCKETS: list[tuple[str, ViolationCode, str, App]] = [
+    ("unknown message", "VELO_VIOLATION_MESSAGE", "", asgi_socket(start())),
+    ("before connect", "VELO_VIOLATION_ORDER", "", asgi_socket(ACCEPT, receives=False)),
+    ("send first", "VELO_VIOLATION_ORDER", "", asgi_socket(TEXT)),
+    ("two acceptances", "VELO_VIOLATION_ORDER", "", asgi_socket(ACCEPT, ACCEPT)),
+    ("after the end", "VELO_VIOLATION_ORDER", "", asgi_socket(ACCEPT, CLOSE, TEXT)),
+    ("acceptance in a refusal", "VELO_VIOLATION_ORDER", "", asgi_socket(DENY, ACCEPT)),
+    ("refusal after acceptance", "VELO_VIOLATION_ORDER", "", asgi_socket(ACCEPT, DENY)),
+    ("body of no refusal", "VELO_VIOLATION_ORDER", "", asgi_socket({"type": "websocket.http.response.body"})),
+    ("text and bytes", "VELO_VIOLATION_MESSAGE", "", asgi_socket(ACCEPT, {**TEXT, "bytes": b"x"})),
+    ("neither", "VELO_VIOLATION_MESSAGE", "", asgi_socket(ACCEPT, {"type": "websocket.send"})),
+    ("bytes as text", "VELO_VIOLATION_MESSAGE", "", asgi_socket(ACCEPT, {"type": "websocket.send", "text": b"x"})),
+    ("subprotocol not offered", "VELO_VIOLATION_SUBPROTOCOL", "", asgi_socket({**ACCEPT, "subprotocol": "x"})),
+    ("subprotocol as header", "VELO_VIOLATION_HEADER_NAME", "", asgi_socket({**ACCEPT, "headers": [(b"sec-websocket-protocol", b"v1")]})),
+    ("bad header", "VELO_VIOLATION_HEADER_VALUE", "", asgi_socket({**ACCEPT, "headers": [(b"a", b"x\r\ny: z")]})),
+    ("reserved code", "VELO_VIOLATION_CLOSE", "", asgi_socket(ACCEPT, {**CLOSE, "code": 1005})),
+    ("long reason", "VELO_VIOLATION_CLOSE", "", asgi_socket(ACCEPT, {**CLOSE, "reason": "x" * 124})),
+    ("status of a refusal", "VELO_VIOLATION_STATUS", "", asgi_socket({**DENY, "status": 101})),
+    ("silence", "VELO_VIOLATION_NO_RESPONSE", "", asgi_socket()),
+    ("no end", "VELO_VIOLATION_NO_RESPONSE", "", asgi_socket(ACCEPT)),
+    ("half a refusal", "VELO_VIOLATION_NO_RESPONSE", "", asgi_socket(DENY)),
+]
+RSGI_SOCKETS: list[tuple[str, ViolationCode, str, App]] = [
+    ("two acceptances", "VELO_VIOLATION_ORDER", "", rsgi_socket(accept_twice)),
+    ("status of a refusal", "VELO_VIOLATION_STATUS", "", rsgi_socket(refuse_oddly)),
+    ("silence", "VELO_VIOLATION_NO_RESPONSE", "", rsgi_socket(forget)),
+]
+
+
 def named(protocol: ProtocolName, rows: list[tuple[str, ViolationCode, str, App]]) -> list[Any]:
     return [pytest.param(protocol, code, method, app, id=f"{protocol}-{name}") for name, code, method, app in rows]
 
@@ -157,8 +221,17 @@ def test_a_misbehaving_application_fails_the_test(protocol: ProtocolName, code: 
     assert caught.value.code == code
 
 
+@pytest.mark.parametrize(("protocol", "code", "method", "app"), [*named("asgi", ASGI_SOCKETS), *named("rsgi", RSGI_SOCKETS)])
+def test_a_misbehaving_websocket_fails_the_test(protocol: ProtocolName, code: ViolationCode, method: str, app: App) -> None:
+    client = TestClient(app, protocol=protocol, raise_app_exceptions=False, lifespan=False)
+    with pytest.raises(ProtocolViolation) as caught, client, client.websocket_connect("/", subprotocols=["v1"]) as socket:
+        socket.receive()
+
+    assert caught.value.code == code
+
+
 def test_every_code_has_a_case() -> None:
-    assert {code for _, code, _, _ in ASGI + RSGI} == set(get_args(ViolationCode))
+    assert {code for _, code, _, _ in ASGI + RSGI + ASGI_SOCKETS} == set(get_args(ViolationCode))
 
 
 def test_a_violation_that_the_application_catches_still_fails_the_test() -> None:

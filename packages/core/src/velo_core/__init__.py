@@ -11,8 +11,11 @@ from velo_core.errors import (
     ProtocolError,
     SetupError,
     SlotEmpty,
+    UnsupportedError,
     ValidationError,
     VeloError,
+    WebSocketDisconnect,
+    WebSocketError,
     error_reporter,
 )
 from velo_core.files import FileResponse
@@ -30,6 +33,7 @@ from velo_core.scope import Scope
 from velo_core.slots import Slot
 from velo_core.threads import ThreadPool
 from velo_core.types import Address
+from velo_core.websocket import WebSocket
 
 __version__ = "0.1.0"
 
@@ -75,9 +79,13 @@ __all__ = [
     "StreamingResponse",
     "ThreadPool",
     "TrustedProxies",
+    "UnsupportedError",
     "ValidationError",
     "Velo",
     "VeloError",
+    "WebSocket",
+    "WebSocketDisconnect",
+    "WebSocketError",
     "check_preconditions",
     "conditional_requests",
     "error_reporter",

@@ -23,12 +23,13 @@ from velo_core.plan import Middleware, Plan, Run
 from velo_core.plugin import Ready
 from velo_core.protocols.asgi import ADAPTER as ASGI_ADAPTER
 from velo_core.protocols.asgi import ASGI
+from velo_core.protocols.asgi import WEBSOCKET_ADAPTER as ASGI_WEBSOCKET_ADAPTER
 from velo_core.protocols.rsgi import RSGI
 from velo_core.protocols.wsgi import WSGI
 from velo_core.proxies import TrustedProxies
 from velo_core.request import Adapter
 from velo_core.router import Router
-from velo_core.routing import Table
+from velo_core.routing import WEBSOCKET, Table
 from velo_core.running import TIMEOUT_SECONDS, close_plugins, running
 from velo_core.scope import Scope
 from velo_core.selection import table_of
@@ -36,6 +37,7 @@ from velo_core.slots import restorer
 from velo_core.threads import SHARED_POOLS, ThreadPool, pools_of
 from velo_core.urls import host_of, path_of
 from velo_core.watch import OnDisconnect, shielded
+from velo_core.websocket import DEFAULT_MAX_MESSAGE_SIZE, OpenSockets
 
 __all__ = ["Velo"]
 
@@ -87,6 +89,8 @@ class Velo(ASGI, RSGI, WSGI, Router):
         on_disconnect: OnDisconnect = "cancel",
         trailing_slash: Literal["strict", "ignore", "redirect"] = "strict",
         trusted_proxies: TrustedProxies | Sequence[str] = (),
+        websocket_origins: Sequence[str] = (),
+        max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE,
         pools: Mapping[str, int] | None = None,
         plugin_timeout_seconds: float | None = TIMEOUT_SECONDS,
     ) -> None:
@@ -99,6 +103,8 @@ class Velo(ASGI, RSGI, WSGI, Router):
             timeout_seconds=timeout_seconds,
             on_disconnect=on_disconnect,
             trailing_slash=trailing_slash,
+            websocket_origins=websocket_origins,
+            max_message_size=max_message_size,
         )
         try:
             self._own_pools = pools_of(pools or {})
@@ -119,6 +125,7 @@ class Velo(ASGI, RSGI, WSGI, Router):
         self._is_closing = False
         self._configured: tuple[Configured, ...] = ()
         self._shielded: set[asyncio.Task[None]] = set()
+        self._sockets = OpenSockets()
         self._json: JSONCodec = MsgspecJSON()
 
     def __repr__(self) -> str:
@@ -170,6 +177,8 @@ class Velo(ASGI, RSGI, WSGI, Router):
         runs: dict[int, Run] = {}
 
         def run(plan: Plan) -> Run:
+            if plan.socket is not None and adapter.channel is None:  # HTTP has to know where only a websocket is
+                return _not_over_http
             if id(plan) not in runs:
                 plan = as_started(plan if adapter.tells_disconnect else replace(plan, on_disconnect="ignore"))
                 made = interpreter(plan, adapter) if self.interpreted else compiled(plan, adapter)
@@ -179,7 +188,7 @@ class Velo(ASGI, RSGI, WSGI, Router):
         return table_of(self._freeze(), run, adapter)
 
     def _settings(self) -> Settings:
-        return Settings(self.debug, self.dependency_overrides, self.pools, self._json, self.url_for, self._host_for)
+        return Settings(self.debug, self.dependency_overrides, self.pools, self._json, self.url_for, self._host_for, self._sockets)
 
     def _host_for(self, name: str, values: Mapping[str, object]) -> str | None:
         return host_of(self._freeze().names.get(name, ()), name, values)
@@ -217,18 +226,21 @@ class Velo(ASGI, RSGI, WSGI, Router):
             return stack.pop_all()
 
     async def closing(self) -> None:
-        """Tells the plugins that the application is about to stop, while it still serves; `shutdown` does it if nobody else has.
+        """Tells the plugins that the application is about to stop, while it still serves, and ends all websockets with 1001.
 
         For servers, when they are told to stop and before they wait for what is under way, so that plugins can end what would take long.
+        `shutdown` does it if nobody else has.
         """
         if self._running is None or self._is_closing:
             return
         self._is_closing = True
         await close_plugins(reversed(self._freeze().plugins), self)
+        await self._sockets.close(SHUTDOWN_SECONDS)
 
     async def shutdown(self) -> None:
-        """Leaves the lifespans in reverse order."""
+        """Ends all websockets, then leaves the lifespans in reverse order."""
         await self.closing()
+        await self._sockets.close(SHUTDOWN_SECONDS)  # who was let in meanwhile, or without a start
         if self._shielded:
             _, late = await asyncio.wait(self._shielded, timeout=SHUTDOWN_SECONDS)
             for task in late:
@@ -244,7 +256,7 @@ class Velo(ASGI, RSGI, WSGI, Router):
 
     def _unbind(self) -> None:
         """Lets each protocol make its plans anew when it needs them."""
-        self._asgi_table = self._rsgi_table = self._wsgi_table = None
+        self._asgi_table = self._asgi_websockets = self._rsgi_table = self._rsgi_websockets = self._wsgi_table = None
 
     @asynccontextmanager
     async def scope(self) -> AsyncGenerator[Scope]:
@@ -279,15 +291,17 @@ class Velo(ASGI, RSGI, WSGI, Router):
         """The plan that serves a request, for reading: `app.plan("GET", "/users/{user_id}").source`.
 
         Args:
-            method: Such as `"GET"`.
+            method: Such as `"GET"`; `"WEBSOCKET"` for websockets.
             path: The pattern of a route.
 
         Raises:
             LookupError: there is no such route.
         """
+        method = WEBSOCKET if method == "WEBSOCKET" else method
         for entry in self._freeze().plans:
             if entry.pattern.text == path and (entry.method == method or (method == "HEAD" and entry.method == "GET")):
-                return PlanView(entry.plan.label, source_of(entry.plan, ASGI_ADAPTER))
+                adapter = ASGI_ADAPTER if entry.plan.socket is None else ASGI_WEBSOCKET_ADAPTER
+                return PlanView(entry.plan.label, source_of(entry.plan, adapter))
         raise LookupError(f"there is no route {method} {path}; `velo routes` lists all")
 
     @property
@@ -317,6 +331,10 @@ class Velo(ASGI, RSGI, WSGI, Router):
             ValueError: the values are not those that the path takes.
         """
         return path_of(self._freeze().names.get(name, ()), name, values)
+
+
+async def _not_over_http(scope: object, receive: object, send: object, values: tuple[object, ...]) -> None:
+    raise AssertionError("a request over HTTP cannot have the method of a websocket")
 
 
 @dataclass(frozen=True, slots=True)

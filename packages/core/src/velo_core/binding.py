@@ -42,6 +42,7 @@ from velo_core.request import Request
 from velo_core.steps import AppValue, Binding, Call, Extract, Read, ReadModel, Surroundings
 from velo_core.threads import HANDLERS
 from velo_core.types import MISSING
+from velo_core.websocket import WebSocket
 
 __all__ = ["Binder", "bind"]
 
@@ -56,6 +57,7 @@ def bind(
     inline: bool = False,
     pool: str | None = None,
     made: Mapping[str, type] | None = None,
+    is_websocket: bool = False,
 ) -> tuple[Binding | None, list[Problem]]:
     """The steps that serve a route, or the reasons why there can be none.
 
@@ -68,15 +70,19 @@ def bind(
         inline: Whether a plain handler runs on the event loop.
         pool: The threads that a plain handler runs in.
         made: Types that the pattern's converters already make of path parameters; `object` if it is not known.
+        is_websocket: Whether there is a conversation, and no body.
 
     Returns:
         The binding, and all problems found. Without problems there is a binding.
     """
     binder = Binder(surroundings or Surroundings(), path_parameters, namespace or {}, made or {})
+    binder.is_websocket = is_websocket
     for dependency in dependencies:
         binder.dependency(dependency, used=False)
     call = binder.call(Dependency(handler, inline=inline, pool=pool), handler, "result", is_handler=True)
     binder.check_path(handler)
+    if is_websocket and call is not None:
+        binder.check_websocket(call)
     if call is None or binder.problems:
         return None, binder.problems
     return binder.finish(call), []
@@ -118,6 +124,7 @@ class Binder:
         # Why nothing can be read from a request here, if nothing can: there is none, or what is bound outlives it.
         self.no_request = "there is no request here" if path_parameters is None else ""
         self.for_app: Callable[..., object] | None = None
+        self.is_websocket = False
 
     # What happens to one function.
 
@@ -302,7 +309,11 @@ class Binder:
         if annotation.optional and default is MISSING:
             default = None
         target = annotation.type
-        if issubclass(class_of(target) or object, Request):
+        kind = class_of(target) or object
+        if issubclass(kind, WebSocket) and not self.is_websocket:
+            self.problem("VELO_WEBSOCKET_HANDLER", f"{place} is a WebSocket, but the route serves HTTP; use @app.websocket(...)")
+            return None
+        if issubclass(kind, Request):
             return self.request(function, place, get_args(target))
         marker = annotation.marker
         if marker is None:
@@ -463,6 +474,16 @@ class Binder:
                 "VELO_PATH_PARAMETER",
                 f"{_label(handler)} does not take {names} of its path; add a parameter of that name",
             )
+
+    def check_websocket(self, handler: Call) -> None:
+        """Reports what no websocket can have."""
+        if handler.kind is not Kind.COROUTINE:
+            message = f"{_label(handler.function)} serves websockets, and has to be an `async def`, for it waits for messages"
+            self.problem("VELO_WEBSOCKET_HANDLER", message)
+        if self.body.asked:
+            variable = self.body.asked[0].part.variable
+            message = f"{variable!r} of {_label(handler.function)} wants a body, which the handshake of a websocket does not have"
+            self.problem("VELO_WEBSOCKET_HANDLER", f"{message}; take a WebSocket, and await socket.receive_json(...)")
 
     def problem(self, code: str, message: str) -> None:
         """Notes a mistake."""

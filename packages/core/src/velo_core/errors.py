@@ -5,8 +5,11 @@
     ├── HTTPError          becomes a response
     │   └── ValidationError    422, with one entry for each value that did not fit
     ├── SlotEmpty          a slot is read that nobody has put a value into
-    └── ProtocolError      the peer or the server broke the protocol; no response can be sent any more
-        └── ClientDisconnect   the client went away
+    ├── ProtocolError      the peer or the server broke the protocol; no response can be sent any more
+    │   ├── ClientDisconnect   the client went away
+    │   │   └── WebSocketDisconnect    a websocket has ended, with a code and a reason
+    │   └── WebSocketError         ends a websocket with a code and a reason
+    └── UnsupportedError   this connection cannot do what is asked of it
 
 Each has a stable `code` to match on; messages may be reworded at any time.
 """
@@ -27,8 +30,12 @@ __all__ = [
     "ProtocolError",
     "SetupError",
     "SlotEmpty",
+    "UnsupportedError",
     "ValidationError",
     "VeloError",
+    "WebSocketDisconnect",
+    "WebSocketError",
+    "check_close",
     "error_reporter",
     "not_found",
     "where",
@@ -172,6 +179,61 @@ class SlotEmpty(VeloError, LookupError):
     """A slot is read into which nobody has put a value, and that has no default."""
 
     code = "VELO_SLOT_EMPTY"
+
+
+class WebSocketDisconnect(ClientDisconnect):
+    """A websocket has ended: the client closed it, or went away, or it was closed here.
+
+    Attributes:
+        close_code: Of the closing frame (RFC 6455 section 7.4.1); 1005 if it had none, 1006 if there was no closing frame. Not every server
+            knows it well, and RSGI does not tell at all: there it is always 1005 or 1006.
+        reason: Text of the closing frame.
+    """
+
+    code = "VELO_WEBSOCKET_DISCONNECT"
+
+    def __init__(self, close_code: int = 1005, reason: str = "") -> None:
+        self.close_code = close_code
+        self.reason = reason
+        super().__init__(f"the websocket has ended with {close_code}" + (f": {reason}" if reason else ""))
+
+
+class WebSocketError(ProtocolError):
+    """Ends the websocket with a code and a reason; before it was accepted, the client gets a 403.
+
+    Args:
+        close_code: 1000 to 1014 without 1004 to 1006, which are never sent, or 3000 to 4999 (RFC 6455 section 7.4).
+        reason: For the client, at most 123 bytes of UTF-8. Never put a secret here.
+
+    Raises:
+        ValueError: code or reason cannot be sent.
+    """
+
+    code = "VELO_WEBSOCKET"
+
+    def __init__(self, close_code: int, reason: str = "") -> None:
+        check_close(close_code, reason)
+        self.close_code = close_code
+        self.reason = reason
+        super().__init__(f"{close_code}" + (f": {reason}" if reason else ""))
+
+
+class UnsupportedError(VeloError):
+    """This connection cannot do what is asked of it; `request.capabilities` tells beforehand."""
+
+    code = "VELO_UNSUPPORTED"
+
+
+def check_close(close_code: int, reason: str) -> None:
+    """Refuses what no closing frame can have.
+
+    Raises:
+        ValueError: the code is reserved (RFC 6455 section 7.4), or the reason is longer than 123 bytes (section 5.5).
+    """
+    if not (1000 <= close_code <= 1014 and close_code not in (1004, 1005, 1006)) and not 3000 <= close_code <= 4999:
+        raise ValueError(f"{close_code!r} cannot be sent as the code of a closing frame; use 1000 to 1014, or your own from 4000 to 4999")
+    if len(reason.encode()) > 123:
+        raise ValueError("the reason of a closing frame has at most 123 bytes of UTF-8")
 
 
 def not_found() -> HTTPError:

@@ -14,6 +14,7 @@ from velo_core.errors import HTTPError, Problem, SetupError, not_found, where
 from velo_core.hosts import by_host, parse_host_pattern
 from velo_core.inheritance import Included, Inherited, inherit
 from velo_core.json import JSONCodec
+from velo_core.parsing import Origin
 from velo_core.plan import Plan, Refusal, Served
 from velo_core.plugin import Ready
 from velo_core.request import Request
@@ -21,12 +22,13 @@ from velo_core.response import RedirectResponse, Response, check_status
 from velo_core.results import result_of
 from velo_core.route import Route
 from velo_core.router import Router
-from velo_core.routing import CONVERTERS, Fallback, Pattern, Table, TrailingSlash, join, parse
+from velo_core.routing import CONVERTERS, WEBSOCKET, Fallback, Pattern, Table, TrailingSlash, join, parse
 from velo_core.scope import Container, not_started
 from velo_core.slots import SlotScope, not_declared
 from velo_core.steps import Surroundings
 from velo_core.threads import ThreadPool
 from velo_core.watch import OnDisconnect
+from velo_core.websocket import OpenSockets, SocketOptions, origins_of
 
 __all__ = ["Covered", "Entry", "Freezer", "Frozen", "Mounted", "Settings", "as_started"]
 
@@ -141,6 +143,7 @@ class Settings:
         json_codec: JSON in and out.
         url_for: The path of a route by its name.
         host_for: Its host.
+        sockets: The conversations that the application is in.
     """
 
     debug: bool
@@ -149,6 +152,7 @@ class Settings:
     json_codec: JSONCodec
     url_for: Callable[..., str]
     host_for: Callable[[str, Mapping[str, object]], str | None]
+    sockets: OpenSockets
 
 
 class Freezer:
@@ -253,8 +257,9 @@ class Freezer:
             inline=route.inline,
             pool=route.pool,
             made={parameter.name: parameter.converter.makes for parameter in declared},
+            is_websocket=route.is_websocket,
         )
-        label = f"{', '.join(route.methods)} {mounted.place}"
+        label = f"{', '.join(route.methods) or 'WEBSOCKET'} {mounted.place}"
         self.problems += [Problem(one.code, f"{label}: {one.message}") for one in problems]
         if binding is None:
             return
@@ -268,9 +273,10 @@ class Freezer:
             )
             return
         limit = inherited.max_content_length if route.max_content_length is None else route.max_content_length
-        for method in route.methods:
+        socket = self.socket_options(route, inherited, label, timeout_seconds, on_disconnect) if route.is_websocket else None
+        for method in (WEBSOCKET,) if route.is_websocket else route.methods:
             plan = Plan(
-                label=f"{method} {mounted.place}",
+                label=label if route.is_websocket else f"{method} {mounted.place}",
                 endpoint=Served(binding, result),
                 middleware=(*inherited.middleware, *route.middleware),
                 answer_error=self.answer_error(inherited),
@@ -279,6 +285,7 @@ class Freezer:
                 pools=self.settings.pools,
                 timeout_seconds=timeout_seconds,
                 on_disconnect=on_disconnect,
+                socket=socket,
             )
             plans.append(Entry(method, pattern, plan, inherited.trailing_slash, host))
 
@@ -293,6 +300,21 @@ class Freezer:
             twice = ", ".join(sorted({name for name in names if names.count(name) > 1}))
             message = f"the host {host.text!r} and the path {pattern.text!r} both have a parameter {twice}; rename one ({owner})"
             self.problems.append(Problem("VELO_ROUTE_HOST", message))
+
+    def socket_options(
+        self, route: Route, inherited: Inherited, label: str, timeout_seconds: float | None, on_disconnect: OnDisconnect
+    ) -> SocketOptions:
+        """What holds for the websockets of a route."""
+        size = inherited.max_message_size if route.max_message_size is None else route.max_message_size
+        if size < 1:
+            message = f"{label}: the max_message_size is {size!r}; it has to be a number of bytes, at least 1"
+            self.problems.append(Problem("VELO_ROUTE_OPTION", message))
+        try:
+            origins = origins_of(inherited.websocket_origins if route.origins is None else route.origins)
+        except ValueError as error:
+            self.problems.append(Problem("VELO_WEBSOCKET_ORIGIN", f"{label}: {error}"))
+            origins = frozenset[Origin]()
+        return SocketOptions(origins, size, timeout_seconds, on_disconnect, self.settings.sockets)
 
     def check_options(self, place: str, timeout_seconds: float | None, on_disconnect: str) -> None:
         """Reports options of a route that have no meaning."""
@@ -397,7 +419,7 @@ def _by_name(routes: Sequence[Mounted]) -> dict[str, list[Mounted]]:
 def as_started(plan: Plan) -> Plan:
     """The plan, or one that answers that the application has not been started, if it takes what is made then."""
     missing = not_started(plan.endpoint.binding.constants) if isinstance(plan.endpoint, Served) else None
-    return plan if missing is None else replace(plan, endpoint=Refusal("not_started", lambda request: missing))
+    return plan if missing is None else replace(plan, endpoint=Refusal("not_started", lambda request: missing), socket=None)
 
 
 def _served_by(plan: Plan) -> str:
@@ -407,6 +429,9 @@ def _served_by(plan: Plan) -> str:
 
 
 def _method_not_allowed(request: Request) -> HTTPError:
+    _, _, values = request.parts
+    if len(values) > 1:  # RFC 9110 section 15.5.22, and section 7.8 for the second field
+        return HTTPError(426, "A websocket is served at this path.", headers={"upgrade": cast("str", values[1]), "connection": "upgrade"})
     return HTTPError(405, "This path does not answer to this method.", headers={"allow": _value(request)})
 
 

@@ -20,6 +20,7 @@ from typing import cast
 from velo_core.answers import problem, with_response_headers
 from velo_core.callables import Kind
 from velo_core.calls import manager_of
+from velo_core.conversation import Conversation, abort_socket, answer_socket, conversed, finish_socket
 from velo_core.conversion import can_share
 from velo_core.errors import ValidationError
 from velo_core.json import encode_json
@@ -73,7 +74,8 @@ class _Writer:
         self.lines: list[str] = []
         self.served = plan.endpoint if isinstance(plan.endpoint, Served) else None
         self.names = self.served.binding.names if self.served is not None else Names()
-        self.opens = self.served is not None and self.served.binding.opens
+        self.is_socket = plan.socket is not None
+        self.opens = self.is_socket or (self.served is not None and self.served.binding.opens)
         self.around = bool(plan.middleware)
         # A light plan hands status, headers and body to the adapter as they are; all others work with Request and Response.
         self.light = not self.around and not self.opens and (self.served is None or not self.served.binding.needs_request)
@@ -101,6 +103,7 @@ class _Writer:
             "read_body": adapter.read_body,
             "send_response": adapter.send_response,
             "open_request": self.plan.open_request(adapter),
+            **({"open_socket": self.plan.open_socket(adapter)} if self.is_socket else {}),
             "answer_error": self.plan.answer_error,
             "watch": lambda scope, receive: Watch(partial(adapter.client_leaves, scope, receive)),
             **self.constants,
@@ -120,7 +123,7 @@ class _Writer:
             self.line(0, "async def plan(scope, receive, send, values):")
             self._docstring()
             if not self.light:
-                self.line(1, "request = open_request(scope, receive, values)")
+                self._open_request()
             self._centre()
             return
         self.line(0, "async def endpoint(request):")
@@ -132,7 +135,7 @@ class _Writer:
         for text in ("", "", "async def plan(scope, receive, send, values):"):
             self.line(0, text)
         self._docstring()
-        self.line(1, "request = open_request(scope, receive, values)")
+        self._open_request()
         if self.opens:
             self.line(1, "request.teardown = teardown = Teardown()")
             self.line(1, "try:")
@@ -142,14 +145,21 @@ class _Writer:
             self.line(1, f"response = await {inner}(request)")
         self._send()
 
+    def _open_request(self) -> None:
+        opened = "open_socket(scope, receive, send, values)" if self.is_socket else "open_request(scope, receive, values)"
+        self.line(1, f"request = {opened}")
+
     def _cancelled(self) -> None:
         """What is neither a response nor an answer: the request is cancelled, and what it opened is closed with it."""
         self.line(1, "except BaseException as error:")
-        self.line(2, "await teardown.finish(error)")
+        self.line(2, "await abort_socket(request, error, teardown)" if self.is_socket else "await teardown.finish(error)")
         self.line(2, "raise")
 
     def _send(self) -> None:
         """The end of every plan that is not light."""
+        if self.is_socket:
+            self.line(1, "await finish_socket(request, response, teardown)")
+            return
         teardown = "teardown" if self.opens else "None"
         self.line(1, f"await send_response(with_response_headers(request, response), scope, receive, send, {teardown})")
 
@@ -197,7 +207,10 @@ class _Writer:
             self.line(2, "errors = []")
         self._sources(binding)
         depth = 2
-        if self.plan.timeout_seconds is not None:
+        if self.is_socket:
+            self.line(depth, "async with Conversation(request):")
+            depth += 1
+        elif self.plan.timeout_seconds is not None:
             self.line(depth, f"async with Deadline({self.plan.timeout_seconds}):")
             depth += 1
         for index, step in enumerate(binding.steps):
@@ -212,7 +225,10 @@ class _Writer:
         if self.light:
             self._end(endpoint)
             return
-        self.line(2, f"response = await answer_error(request, {'await teardown.fail(error)' if self.opens else 'error'})")
+        if self.is_socket:
+            self.line(2, "response = await answer_socket(request, await teardown.fail(error), answer_error)")
+        else:
+            self.line(2, f"response = await answer_error(request, {'await teardown.fail(error)' if self.opens else 'error'})")
         if self.around:
             self.line(1, "return response")
             return
@@ -412,6 +428,9 @@ class _Writer:
 
     def _result(self, result: Result, variable: str) -> None:
         """From the handler's result to a response or, in a light plan, to content if that is all there is to it."""
+        if self.is_socket:
+            self.line(2, f"response = conversed(request, {variable})")
+            return
         if result.shape is Shape.RESPONSE:
             self.line(2, f"{variable if self.light else 'response'} = check_result({variable})")
             return
@@ -470,15 +489,20 @@ def check_result(result: object) -> Response:
 
 
 _SHARED: dict[str, object] = {
+    "Conversation": Conversation,
     "Deadline": Deadline,
     "INVALID": INVALID,
     "Response": Response,
     "Teardown": Teardown,
     "ValidationError": ValidationError,
+    "abort_socket": abort_socket,
+    "answer_socket": answer_socket,
     "check_response": check_response,
     "check_result": check_result,
+    "conversed": conversed,
     "deepcopy": deepcopy,
     "encode_any": encode_any,
+    "finish_socket": finish_socket,
     "parse_cookies": parse_cookies,
     "parse_query": parse_query,
     "ready": ready,

@@ -14,6 +14,7 @@ from typing import cast
 
 from velo_core.answers import with_response_headers
 from velo_core.calls import apply, run_call
+from velo_core.conversation import Conversation, abort_socket, answer_socket, conversed, finish_socket
 from velo_core.conversion import can_share
 from velo_core.errors import InvalidValue, ValidationError
 from velo_core.plan import Middleware, Plan, Refusal, Run, Served, check_response, ready
@@ -24,12 +25,15 @@ from velo_core.steps import Call, Check, Extract, Hop, Keep, KnownNames, Read, R
 from velo_core.teardown import Teardown
 from velo_core.types import INVALID, MISSING
 from velo_core.watch import Deadline, Watch
+from velo_core.websocket import WebSocket
 
 __all__ = ["interpreter"]
 
 
 def interpreter(plan: Plan, adapter: Adapter) -> Run:
     """A coroutine function that does, for one protocol, what the plan says."""
+    if plan.socket is not None:
+        return _socket_interpreter(plan, adapter)
     open_request = plan.open_request(adapter)
 
     async def run(scope: object, receive: object, send: object, values: tuple[object, ...]) -> None:
@@ -41,6 +45,23 @@ def interpreter(plan: Plan, adapter: Adapter) -> Run:
             await request.teardown.finish(error)
             raise
         await adapter.send_response(with_response_headers(request, response), scope, receive, send, request.teardown)
+
+    return run
+
+
+def _socket_interpreter(plan: Plan, adapter: Adapter) -> Run:
+    """The same for a websocket."""
+    open_socket = plan.open_socket(adapter)
+
+    async def run(scope: object, receive: object, send: object, values: tuple[object, ...]) -> None:
+        socket = open_socket(scope, receive, send, values)
+        socket.teardown = Teardown()
+        try:
+            response = await _around(plan, plan.middleware, socket)
+        except BaseException as error:
+            await abort_socket(socket, error, socket.teardown)
+            raise
+        await finish_socket(socket, response, socket.teardown)
 
     return run
 
@@ -57,6 +78,8 @@ async def _around(plan: Plan, middleware: tuple[Middleware, ...], request: Reque
 
         return check_response(await outermost(request, call_next), outermost)
     except Exception as error:
+        if not middleware and isinstance(request, WebSocket):
+            return await answer_socket(request, await request.teardown.fail(error), plan.answer_error)
         return await plan.answer_error(request, await request.teardown.fail(error) if not middleware else error)
 
 
@@ -83,13 +106,16 @@ class _Steps:
     async def run(self) -> Response:
         """The response of the handler."""
         async with AsyncExitStack() as stack:
-            if self.plan.timeout_seconds is not None:
+            if isinstance(self.request, WebSocket):
+                await stack.enter_async_context(Conversation(self.request))
+            elif self.plan.timeout_seconds is not None:
                 await stack.enter_async_context(Deadline(self.plan.timeout_seconds))
             for index, step in enumerate(self.served.binding.steps):
                 if index == self.plan.watched_from:
                     stack.enter_context(Watch(self.request.client_leaves))
                 await self.step(step)
-        response = written(self.served.result, self.values[self.served.binding.handler.variable])
+        result = self.values[self.served.binding.handler.variable]
+        response = conversed(self.request, result) if isinstance(self.request, WebSocket) else written(self.served.result, result)
         await self.request.teardown.end_early()
         return response
 

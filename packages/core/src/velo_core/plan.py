@@ -19,6 +19,7 @@ from velo_core.results import Result
 from velo_core.steps import Binding
 from velo_core.threads import SHARED_POOLS, ThreadPool
 from velo_core.watch import OnDisconnect
+from velo_core.websocket import SocketOptions, WebSocket
 
 __all__ = ["CallNext", "Endpoint", "Middleware", "Plan", "Refusal", "Run", "Served"]
 
@@ -76,6 +77,7 @@ class Plan:
         pools: The threads for functions that may block, by name.
         timeout_seconds: What steps and handler may take together, without sending; no limit if `None`.
         on_disconnect: What becomes of the handler when the client leaves.
+        socket: What holds for a websocket, if this serves one.
     """
 
     label: str
@@ -87,10 +89,13 @@ class Plan:
     pools: Mapping[str, ThreadPool] = field(default_factory=lambda: SHARED_POOLS)
     timeout_seconds: float | None = None
     on_disconnect: OnDisconnect = "cancel"
+    socket: SocketOptions | None = None
 
     @property
     def watched_from(self) -> int | None:
-        """Index of the step from which on the client is watched; `None` if it is not."""
+        """Index of the step from which on the client is watched; `None` if it is not. A websocket watches itself."""
+        if self.socket is not None:
+            return None
         return self.endpoint.binding.watched_from if isinstance(self.endpoint, Served) and self.on_disconnect == "cancel" else None
 
     def open_request(self, adapter: Adapter) -> Callable[..., Request]:
@@ -101,6 +106,17 @@ class Plan:
             return Request(adapter, route, scope, receive, values, body)
 
         return open_request
+
+    def open_socket(self, adapter: Adapter) -> Callable[..., WebSocket]:
+        """Makes this route's websockets from what the protocol gives."""
+        route, options, channel = self.route, self.socket, adapter.channel
+        if options is None or channel is None:
+            raise TypeError(f"{self.label} serves no websocket on this adapter")
+
+        def open_socket(scope: object, receive: object, send: object, values: tuple[object, ...]) -> WebSocket:
+            return WebSocket(adapter, route, scope, receive, values, channel(scope, receive, send), options)
+
+        return open_socket
 
 
 def ready(status_code: int, headers: Sequence[tuple[str, str]], body: bytes) -> Response:

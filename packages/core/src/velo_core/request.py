@@ -69,6 +69,7 @@ class Adapter:
             constant with the one header, the name of the variable with the body, and whether the method may be HEAD.
         constants: What those lines name.
         tells_disconnect: Whether it can tell at all that the client has gone, so that a handler can be ended for it.
+        channel: Opens a websocket, from scope, receive and send; `None` in the adapter for HTTP.
     """
 
     name: str
@@ -96,6 +97,7 @@ class Adapter:
     send_ready: Callable[[int, str, str, bool], list[str]]
     constants: Mapping[str, object]
     tells_disconnect: bool = True
+    channel: Callable[[Any, Any, Any], Any] | None = None
 
 
 class RouteInfo(Protocol):

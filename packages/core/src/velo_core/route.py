@@ -60,6 +60,9 @@ class Route:
         deprecated: For documentation.
         include_in_schema: For documentation.
         host: Pattern of the hosts that it is for; the router's if `None`.
+        is_websocket: Whether it serves websockets; then it has no methods.
+        origins: Of pages that may open a websocket; the router's if `None`.
+        max_message_size: Bytes of a message accepted; the router's if `None`.
         namespace: Names that were local where the handler was registered, for annotations written as text.
     """
 
@@ -83,4 +86,7 @@ class Route:
     deprecated: bool = False
     include_in_schema: bool = True
     host: str | None = None
+    is_websocket: bool = False
+    origins: tuple[str, ...] | None = None
+    max_message_size: int | None = None
     namespace: Mapping[str, object] = field(default_factory=dict[str, object], repr=False)

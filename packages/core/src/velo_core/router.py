@@ -51,6 +51,9 @@ class Router(HoldsSlots):
             404, `"ignore"` serves both, `"redirect"` sends the client to the path that there is; the parent's if `None`.
         host: Which hosts the routes are for, such as `"api.example.com"` or `"{tenant}.example.com"`; the parent's if `None`, and at the
             root all.
+        websocket_origins: Pages that may open websockets here besides those of our own origin, such as `"https://app.example.com"`; all if
+            it has `"*"`. The parent's if `None`, and at the root none.
+        max_message_size: Bytes that a message on a websocket may have; the parent's if `None`, and at the root 1 MiB.
 
     Raises:
         SetupError: there is no such `trailing_slash`.
@@ -72,6 +75,8 @@ class Router(HoldsSlots):
         on_disconnect: OnDisconnect | None = None,
         trailing_slash: Literal["strict", "ignore", "redirect"] | None = None,
         host: str | None = None,
+        websocket_origins: Sequence[str] | None = None,
+        max_message_size: int | None = None,
     ) -> None:
         self.prefix = prefix
         self.name = name
@@ -81,6 +86,8 @@ class Router(HoldsSlots):
         self.on_disconnect: OnDisconnect | None = on_disconnect
         self.trailing_slash = None if trailing_slash is None else _trailing_slash(trailing_slash)
         self.host = host
+        self.websocket_origins = None if websocket_origins is None else _texts(websocket_origins, "websocket_origins")
+        self.max_message_size = max_message_size
         self.own_routes: list[Route] = []
         self.own_middleware: list[Middleware] = list(middleware)
         self.own_exception_handlers: dict[type[Exception], ExceptionHandler] = {}
@@ -217,6 +224,72 @@ class Router(HoldsSlots):
     def options(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[Handler], Handler]:
         """Serves OPTIONS in place of the automatic answer; options as for `route`."""
         return self.route(path, methods=("OPTIONS",), **options)
+
+    def websocket(
+        self,
+        path: str,
+        *,
+        name: str | None = None,
+        tags: Sequence[str] = (),
+        dependencies: Sequence[object] = (),
+        middleware: Sequence[Middleware] = (),
+        origins: Sequence[str] | None = None,
+        max_message_size: int | None = None,
+        timeout_seconds: float | None = None,
+        on_disconnect: OnDisconnect | None = None,
+        summary: str | None = None,
+        description: str | None = None,
+        deprecated: bool = False,
+        include_in_schema: bool = True,
+    ) -> Callable[[Handler], Handler]:
+        """Serves websockets at `path` with the decorated `async def`, which has a parameter of type `WebSocket`. HTTP may share the path.
+
+        Args:
+            path: Pattern, as for `route`.
+            name: For `url_for`; the function's name if not given.
+            tags: For documentation, after those of the router.
+            dependencies: `Depends(...)` to run before the handler, for their effect; what they raise refuses the handshake.
+            middleware: Around this route alone, inside that of the router.
+            origins: Pages that may open it besides those of our own origin; see `websocket_origins` of `Router`.
+            max_message_size: Bytes that a message may have.
+            timeout_seconds: What may pass until the handler has accepted, before the client is refused with 503.
+            on_disconnect: What becomes of the handler when the client leaves; see `Router`.
+            summary: For documentation.
+            description: For documentation; the function's docstring if not given.
+            deprecated: For documentation.
+            include_in_schema: Whether documentation shows it.
+
+        Raises:
+            SetupError: the application has already started.
+        """
+
+        def register(handler: Handler) -> Handler:
+            self._open_for(f"websocket {path}")
+            self.own_routes.append(
+                Route(
+                    path=path,
+                    methods=(),
+                    handler=handler,
+                    name=name or str(getattr(handler, "__name__", type(handler).__name__)),
+                    named=name is not None,
+                    tags=tuple(tags),
+                    dependencies=tuple(_dependency(one) for one in dependencies),
+                    middleware=tuple(middleware),
+                    timeout_seconds=timeout_seconds,
+                    on_disconnect=on_disconnect,
+                    summary=summary,
+                    description=description,
+                    deprecated=deprecated,
+                    include_in_schema=include_in_schema,
+                    is_websocket=True,
+                    origins=None if origins is None else _texts(origins, "origins"),
+                    max_message_size=max_message_size,
+                    namespace=_locals_of_caller(),
+                )
+            )
+            return handler
+
+        return register
 
     # What is around routes.
 
@@ -457,6 +530,12 @@ class Router(HoldsSlots):
             raise SetupError(
                 "VELO_FROZEN", f"the application has started; this {thing} comes too late. Register everything before the first request."
             )
+
+
+def _texts(values: Sequence[str], name: str) -> tuple[str, ...]:
+    if isinstance(values, str):  # which would be a sequence of letters
+        raise SetupError("VELO_WEBSOCKET_ORIGIN", f"{name} is the text {values!r}; write a tuple: {name}=({values!r},)")
+    return tuple(values)
 
 
 def _dependency(value: object) -> Dependency:

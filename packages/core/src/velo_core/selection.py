@@ -49,7 +49,8 @@ def table_of(frozen: Frozen, run: Compile, adapter: Adapter) -> Table[Run]:
         run: Makes of a plan what runs on the protocol; of the same plan the same.
         adapter: How the protocol is read.
     """
-    placed: list[Entry | Covered] = [*frozen.plans, *frozen.fallbacks]
+    placed: list[Entry | Covered] = [entry for entry in frozen.plans if entry.plan.socket is not None or adapter.channel is None]
+    placed += frozen.fallbacks
     common, groups = by_host(placed, lambda one: one.host)
     everywhere = _site(common, run)
     if not groups:
@@ -109,7 +110,7 @@ def _choose(sites: Sequence[tuple[Site, Values]], method: str, path: str, *, is_
     kind, run, values = min(missed, key=lambda miss: _MISSES.index(miss[0]))
     if kind == "other method":  # what one host allows, another one may add to
         allowed = {name for other, _, found in missed if other == kind for name in cast("str", found[0]).split(", ")}
-        values = (", ".join(sorted(allowed)),)
+        values = (", ".join(sorted(allowed)), *values[1:])
     return run, values
 
 

@@ -113,6 +113,10 @@ class Deadline:
         self._timeout = asyncio.timeout(self._seconds)
         await self._timeout.__aenter__()
 
+    def lift(self) -> None:
+        """Gives what is inside all the time it needs."""
+        self._timeout.reschedule(None)
+
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         try:
             await self._timeout.__aexit__(kind, error, trace)

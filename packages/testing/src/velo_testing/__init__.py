@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from velo_testing.client import AsyncTestClient, TestClient
-from velo_testing.errors import LifespanFailed, ProtocolViolation
+from velo_testing.errors import LifespanFailed, ProtocolViolation, WebSocketClosed, WebSocketDenied
 from velo_testing.protocols import Application, ProtocolName
+from velo_testing.websocket import AsyncWebSocketSession, WebSocketSession
 
-__all__ = ["Application", "AsyncTestClient", "LifespanFailed", "ProtocolName", "ProtocolViolation", "TestClient"]
+__all__ = [
+    "Application",
+    "AsyncTestClient",
+    "AsyncWebSocketSession",
+    "LifespanFailed",
+    "ProtocolName",
+    "ProtocolViolation",
+    "TestClient",
+    "WebSocketClosed",
+    "WebSocketDenied",
+    "WebSocketSession",
+]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
+from secrets import token_bytes
 from typing import TypeAlias
 
 import httpx2
 
 from velo_testing.protocols import Application, ProtocolName, server_for
 from velo_testing.transports import AsyncTransport, SyncTransport
+from velo_testing.websocket import AsyncWebSocketSession, WebSocketSession
 
 __all__ = ["AsyncTestClient", "TestClient"]
 
@@ -91,6 +94,28 @@ class TestClient(httpx2.Client):
             timeout=timeout,
             trust_env=False,
         )
+        self._sockets = transport
+
+    def websocket_connect(
+        self, url: str | httpx2.URL, *, subprotocols: Sequence[str] = (), headers: HeaderTypes | None = None
+    ) -> WebSocketSession:
+        """A websocket, opened by `with`.
+
+            with client.websocket_connect("/chat/1") as socket:
+                socket.send_text("hello")
+                assert socket.receive_text() == "hello"
+
+        Args:
+            url: As for requests.
+            subprotocols: That the client offers, the ones it likes best first.
+            headers: Sent with the handshake, besides those of the client; give `origin` to be a browser.
+        """
+        request = self.build_request("GET", url, headers=_handshake(headers, subprotocols))
+        return WebSocketSession(
+            lambda: self._sockets.connect(request, tuple(subprotocols)),
+            lambda response: _adopt(self.cookies, request, response),
+            request.extensions.get("timeout", {}).get("read"),
+        )
 
 
 class AsyncTestClient(httpx2.AsyncClient):
@@ -135,3 +160,32 @@ class AsyncTestClient(httpx2.AsyncClient):
             timeout=timeout,
             trust_env=False,
         )
+        self._sockets = transport
+
+    def websocket_connect(
+        self, url: str | httpx2.URL, *, subprotocols: Sequence[str] = (), headers: HeaderTypes | None = None
+    ) -> AsyncWebSocketSession:
+        """A websocket, opened by `async with`; arguments as for `TestClient.websocket_connect`."""
+        request = self.build_request("GET", url, headers=_handshake(headers, subprotocols))
+        return AsyncWebSocketSession(
+            lambda: self._sockets.connect(request, tuple(subprotocols)), lambda response: _adopt(self.cookies, request, response)
+        )
+
+
+def _handshake(headers: HeaderTypes | None, subprotocols: Sequence[str]) -> httpx2.Headers:
+    """What every client sends (RFC 6455 section 4.1), around what the test wants sent."""
+    if isinstance(subprotocols, str):
+        raise TypeError(f"subprotocols is the text {subprotocols!r}; write a list: [{subprotocols!r}]")
+    fields = httpx2.Headers(headers)
+    fields.setdefault("connection", "Upgrade")
+    fields.setdefault("upgrade", "websocket")
+    fields.setdefault("sec-websocket-version", "13")
+    fields.setdefault("sec-websocket-key", b64encode(token_bytes(16)).decode())
+    if subprotocols:
+        fields.setdefault("sec-websocket-protocol", ", ".join(subprotocols))
+    return fields
+
+
+def _adopt(cookies: httpx2.Cookies, request: httpx2.Request, response: httpx2.Response) -> None:
+    response.request = request
+    cookies.extract_cookies(response)

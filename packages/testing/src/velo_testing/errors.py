@@ -3,6 +3,8 @@
     ProtocolViolation     the application broke the rules of its protocol
     LifespanFailed        the application could not start or stop, and gave no exception to raise instead
     ClientDisconnected    raised inside the application: it sends to a client that has left
+    WebSocketDenied       the application has refused the handshake of a websocket
+    WebSocketClosed       there are no more messages on a websocket, for it is closed
 
 A time-out is `httpx2.ReadTimeout`, a response that breaks off is `httpx2.RemoteProtocolError`, and a request that no client could put on a
 wire is `httpx2.LocalProtocolError`, as with a real connection.
@@ -12,7 +14,9 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-__all__ = ["ClientDisconnected", "LifespanFailed", "ProtocolViolation", "ViolationCode"]
+import httpx2
+
+__all__ = ["ClientDisconnected", "LifespanFailed", "ProtocolViolation", "ViolationCode", "WebSocketClosed", "WebSocketDenied"]
 
 ViolationCode: TypeAlias = Literal[
     "VELO_VIOLATION_MESSAGE",
@@ -25,6 +29,8 @@ ViolationCode: TypeAlias = Literal[
     "VELO_VIOLATION_NO_RESPONSE",
     "VELO_VIOLATION_FILE",
     "VELO_VIOLATION_LIFESPAN",
+    "VELO_VIOLATION_SUBPROTOCOL",
+    "VELO_VIOLATION_CLOSE",
 ]
 """The stable codes of `ProtocolViolation`."""
 
@@ -51,3 +57,33 @@ class ClientDisconnected(OSError):
     """The client left before this was sent (ASGI HTTP 2.4: `send` raises an `OSError`). An application may let it pass; no test fails."""
 
     code = "VELO_CLIENT_DISCONNECTED"
+
+
+class WebSocketDenied(Exception):
+    """The application refused the handshake.
+
+    Attributes:
+        response: What it answered in place of an acceptance.
+    """
+
+    code = "VELO_WEBSOCKET_DENIED"
+
+    def __init__(self, response: httpx2.Response) -> None:
+        self.response = response
+        super().__init__(f"the websocket was refused with {response.status_code}: {response.text[:200]}")
+
+
+class WebSocketClosed(Exception):
+    """There are no more messages: the websocket is closed, by the application or by the test itself.
+
+    Attributes:
+        close_code: Of the closing frame; 1005 if it had none, as always on RSGI, 1006 if there was no closing frame.
+        reason: Text of the closing frame.
+    """
+
+    code = "VELO_WEBSOCKET_CLOSED"
+
+    def __init__(self, close_code: int, reason: str = "") -> None:
+        self.close_code = close_code
+        self.reason = reason
+        super().__init__(f"the websocket was closed with {close_code}" + (f": {reason}" if reason else ""))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from velo_testing.conversation import Conversation
 from velo_testing.errors import LifespanFailed
 from velo_testing.exchange import Exchange, ResponseHead
 from velo_testing.request import RequestBody, RequestHead
-from velo_testing.server import Host, Server
+from velo_testing.server import Host, Server, WebSocketServer
 
 __all__ = ["Harness"]
 
@@ -31,7 +32,7 @@ class Harness:
         self._timeout_seconds = timeout_seconds
         self._is_started = False
         self._starting = asyncio.Lock()
-        self._exchanges: set[Exchange] = set()
+        self._exchanges: set[Exchange | Conversation] = set()
 
     async def start(self) -> None:
         """Starts the application unless it is started.
@@ -86,6 +87,26 @@ class Harness:
             self._exchanges.discard(exchange)
             raise
 
-    def forget(self, exchange: Exchange) -> None:
+    async def connect(self, request: RequestHead, subprotocols: tuple[str, ...], timeout_seconds: float | None) -> Conversation:
+        """Opens a websocket, and waits until it is accepted or refused.
+
+        Raises:
+            ValueError: the protocol has no websockets.
+            Exception: whatever kept the application from answering.
+        """
+        if not isinstance(self._server, WebSocketServer):
+            raise ValueError("this protocol has no websockets; test them over ASGI and RSGI")
+        await self.start()
+        conversation = Conversation(request, subprotocols, raise_app_exceptions=self._raise_app_exceptions, timeout_seconds=timeout_seconds)
+        self._exchanges.add(conversation)
+        try:
+            await conversation.open(self._server.converse)
+        except BaseException:
+            await conversation.abandon()
+            self._exchanges.discard(conversation)
+            raise
+        return conversation
+
+    def forget(self, exchange: Exchange | Conversation) -> None:
         """Lets go of an exchange that is done or closed; from any thread."""
         self._exchanges.discard(exchange)

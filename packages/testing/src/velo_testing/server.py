@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from velo_testing.conversation import Conversation
 from velo_testing.exchange import Exchange
 
-__all__ = ["Host", "Server"]
+__all__ = ["Host", "Server", "WebSocketServer"]
 
 
 class Host(Protocol):
@@ -37,4 +38,13 @@ class Server(Protocol):
 
     async def stop(self, host: Host) -> None:
         """Leaves the lifespan again; raises as `start` does."""
+        ...
+
+
+@runtime_checkable
+class WebSocketServer(Protocol):
+    """What a `Server` has besides whose protocol knows websockets."""
+
+    async def converse(self, conversation: Conversation) -> None:
+        """Has the application serve one websocket; its exceptions come back."""
         ...

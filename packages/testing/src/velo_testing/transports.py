@@ -9,6 +9,7 @@ from typing import cast
 
 import httpx2
 
+from velo_testing.conversation import Conversation
 from velo_testing.exchange import Exchange, ResponseHead
 from velo_testing.harness import Harness
 from velo_testing.hosts import LoopThread, RunningLoop
@@ -74,6 +75,13 @@ class SyncTransport(httpx2.BaseTransport):
         seconds = _silence(request)
         exchange, response = thread.run(harness.open(head, body, seconds), timeout_seconds=seconds, inbox=inbox)
         return _response(exchange, response, _SyncStream(thread, harness, exchange, seconds, inbox))
+
+    def connect(self, request: httpx2.Request, subprotocols: tuple[str, ...]) -> tuple[LoopThread, Conversation]:
+        """Opens a websocket, whose handshake is `request`; raises what the application raises."""
+        head = read_head(request, self._client)
+        thread, harness = self._start()
+        seconds = _silence(request)
+        return thread, thread.run(harness.connect(head, subprotocols, seconds), timeout_seconds=seconds)
 
     def close(self) -> None:
         """Stops the application and ends the thread; raises what the application raises meanwhile."""
@@ -148,6 +156,11 @@ class AsyncTransport(httpx2.AsyncBaseTransport):
             body = AsyncBody(cast("httpx2.AsyncByteStream", request.stream))  # httpx2 has refused the other kind
         exchange, response = await self._harness.open(head, body, _silence(request))
         return _response(exchange, response, _AsyncStream(self._harness, exchange))
+
+    async def connect(self, request: httpx2.Request, subprotocols: tuple[str, ...]) -> Conversation:
+        """Opens a websocket, whose handshake is `request`; raises what the application raises."""
+        self._check_loop()
+        return await self._harness.connect(read_head(request, self._client), subprotocols, _silence(request))
 
     async def aclose(self) -> None:
         """Stops the application; raises what the application raises meanwhile."""

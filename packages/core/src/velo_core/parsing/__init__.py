@@ -12,6 +12,7 @@ from velo_core.parsing.etags import Etags, format_etag, parse_etags
 from velo_core.parsing.forwarded import parse_forwarded, parse_node
 from velo_core.parsing.host import parse_host
 from velo_core.parsing.media import MediaType, parse_media_type
+from velo_core.parsing.origin import Origin, parse_origin
 from velo_core.parsing.percent import percent_decode
 from velo_core.parsing.preconditions import FindAll, Outcome, evaluate, range_applies
 from velo_core.parsing.query import QueryParams, parse_query
@@ -22,6 +23,7 @@ __all__ = [
     "Etags",
     "FindAll",
     "MediaType",
+    "Origin",
     "Outcome",
     "QueryParams",
     "SameSite",
@@ -40,6 +42,7 @@ __all__ = [
     "parse_http_date",
     "parse_media_type",
     "parse_node",
+    "parse_origin",
     "parse_query",
     "parse_range",
     "percent_decode",

@@ -17,17 +17,18 @@ from velo_core.files import FileContent, FileResponse, select
 from velo_core.headers import MutableHeaders
 from velo_core.plan import Run
 from velo_core.protocols.application import Application
+from velo_core.protocols.asgi_websocket import asgi_websockets
 from velo_core.protocols.outgoing import Counted, declared_length, unsound
 from velo_core.protocols.paths import below_raw
 from velo_core.request import Adapter
 from velo_core.response import Response, StreamingResponse
-from velo_core.routing import Table
+from velo_core.routing import WEBSOCKET, Table
 from velo_core.status import has_no_body
 from velo_core.streams import ClientGone, close_content, send_chunks
 from velo_core.teardown import Teardown
 from velo_core.types import Address, HeaderPairs
 
-__all__ = ["ADAPTER", "ASGI"]
+__all__ = ["ADAPTER", "ASGI", "WEBSOCKET_ADAPTER"]
 
 # ASGI's own shapes. They stay inside this module, and a `cast` for each of their values would cost 40 ns where every request passes.
 Message: TypeAlias = MutableMapping[str, Any]
@@ -181,6 +182,7 @@ class ASGI(Application):
     """Makes an application callable by ASGI servers."""
 
     _asgi_table: Table[Run] | None = None
+    _asgi_websockets: Table[Run] | None = None
 
     def _serve_asgi(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serves one connection scope.
@@ -195,7 +197,7 @@ class ASGI(Application):
             table = self._asgi_table = self.bind(ADAPTER)
         raw_path = scope.get("raw_path")
         if scope.get("root_path") or (raw_path is not None and PERCENT in raw_path):
-            run, values = _find(table, scope)
+            run, values = _find(table, scope["method"], scope)
         else:
             run, values = table.find(scope["method"], scope["path"])
         return run(scope, receive, send, values)
@@ -213,14 +215,21 @@ class ASGI(Application):
         if scope["type"] == "lifespan":
             await _lifespan(self, receive, send)
         elif scope["type"] == "websocket":
-            await _refuse_websocket(scope, receive, send)
+            await self._serve_websocket(scope, receive, send)
         else:
             raise SetupError("VELO_ASGI_SCOPE", f"the server opened a {scope['type']!r} scope, which Velo does not know")
 
+    async def _serve_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        table = self._asgi_websockets
+        if table is None:
+            table = self._asgi_websockets = self.bind(WEBSOCKET_ADAPTER)
+        run, values = _find(table, WEBSOCKET, scope)
+        await run(scope, receive, send, values)
 
-def _find(table: Table[Run], scope: Scope) -> tuple[Run, tuple[object, ...]]:
+
+def _find(table: Table[Run], method: str, scope: Scope) -> tuple[Run, tuple[object, ...]]:
     """Finds by the undecoded path where there is one, so that an encoded slash stays inside its segment."""
-    method, root_path = scope["method"], scope.get("root_path") or ""
+    root_path = scope.get("root_path") or ""
     raw_path = _raw_path(scope)
     if raw_path is None or "%" not in raw_path:
         return table.find(method, _path(scope))
@@ -369,15 +378,6 @@ class _Inbox:
             self._watched = False
 
 
-async def _refuse_websocket(scope: Scope, receive: Receive, send: Send) -> None:
-    await receive()
-    if "websocket.http.response" in (scope.get("extensions") or {}):
-        await send({"type": "websocket.http.response.start", "status": 404, "headers": [(b"content-length", b"0")]})
-        await send({"type": "websocket.http.response.body", "body": b""})
-    else:
-        await send({"type": "websocket.close"})  # before accept: the server answers 403
-
-
 # The four parts together.
 
 ADAPTER = Adapter(
@@ -406,6 +406,7 @@ ADAPTER = Adapter(
     send_ready=_send_ready,
     constants={"LENGTHS": LENGTHS},
 )
+WEBSOCKET_ADAPTER = asgi_websockets(ADAPTER)
 
 
 # Lifespan.

@@ -21,9 +21,10 @@ from velo_core.plan import Run
 from velo_core.protocols.application import Application
 from velo_core.protocols.connection import Connection
 from velo_core.protocols.outgoing import Counted, declared_length, unsound
+from velo_core.protocols.rsgi_websocket import rsgi_websockets
 from velo_core.request import Adapter
 from velo_core.response import Response, StreamingResponse
-from velo_core.routing import Table
+from velo_core.routing import WEBSOCKET, Table
 from velo_core.status import has_no_body
 from velo_core.streams import ClientGone, close_content, send_chunks
 from velo_core.teardown import Teardown
@@ -73,12 +74,6 @@ class HTTP(Protocol):
     def response_bytes(self, status: int, headers: HeaderPairs, body: bytes) -> None: ...
     def response_file_range(self, status: int, headers: HeaderPairs, file: str, start: int, end: int) -> None: ...
     def response_stream(self, status: int, headers: HeaderPairs) -> Transport: ...
-
-
-class WebSocket(Protocol):
-    """RSGI's protocol object of one websocket."""
-
-    def close(self, status: int | None = None) -> tuple[int, bool]: ...
 
 
 # Read.
@@ -187,15 +182,23 @@ class RSGI(Application):
     """Makes an application callable by RSGI servers."""
 
     _rsgi_table: Table[Run] | None = None
+    _rsgi_websockets: Table[Run] | None = None
 
     def __rsgi__(self, scope: Scope, protocol: HTTP) -> Awaitable[None]:
         """Serves one request. Not a coroutine function itself: the plan's own coroutine is what the server awaits."""
         if scope.proto != "http":
-            return _refuse_websocket(cast("WebSocket", protocol))
+            return self._serve_rsgi_websocket(scope, protocol)
         table = self._rsgi_table
         if table is None:
             table = self._rsgi_table = self.bind(ADAPTER)
         run, values = table.find(scope.method, scope.path)
+        return run(scope, protocol, protocol, values)
+
+    def _serve_rsgi_websocket(self, scope: Scope, protocol: object) -> Awaitable[None]:
+        table = self._rsgi_websockets
+        if table is None:
+            table = self._rsgi_websockets = self.bind(WEBSOCKET_ADAPTER)
+        run, values = table.find(WEBSOCKET, scope.path)
         return run(scope, protocol, protocol, values)
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -364,10 +367,6 @@ FRAMING_BYTES: Final = 9
 """What the server adds to a piece: in HTTP/2, and in HTTP/1.1 for pieces of 64 KiB."""
 
 
-async def _refuse_websocket(protocol: WebSocket) -> None:
-    protocol.close(404)
-
-
 # The four parts together.
 
 ADAPTER = Adapter(
@@ -396,6 +395,7 @@ ADAPTER = Adapter(
     send_ready=_send_ready,
     constants={},
 )
+WEBSOCKET_ADAPTER = rsgi_websockets(ADAPTER)
 
 
 # Lifespan: `__rsgi_init__` and `__rsgi_del__`, above, for the server calls them on the application.

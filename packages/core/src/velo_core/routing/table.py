@@ -13,12 +13,14 @@ from velo_core.routing.converters import NO_MATCH
 from velo_core.routing.pattern import PCHAR, Pattern, Segment, is_text
 from velo_core.routing.tree import Answers, Clash, Parse, Tree, Values
 
-__all__ = ["Fallback", "Row", "Table", "TrailingSlash"]
+__all__ = ["WEBSOCKET", "Fallback", "Row", "Table", "TrailingSlash"]
 
 T = TypeVar("T")
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _MALFORMED: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+WEBSOCKET: Final = "WEBSOCKET \N{LEFT RIGHT ARROW}"
+"""Stands where the method of a route for websockets would: no token and not latin-1, so that no request can have it for its method."""
 _END: Final = Segment(("",))
 """What a slash at the end of a pattern adds."""
 _ROOT: Final = Pattern("/", (_END,), ())
@@ -43,7 +45,8 @@ class Fallback(Generic[T]):
 
     Attributes:
         not_found: No pattern matches the path. Values: `()`.
-        method_not_allowed: Patterns match, but not for the method. Values: `(allow,)`, the text of an `Allow` header.
+        method_not_allowed: Patterns match, but not for the method. Values: `(allow,)`, the text of an `Allow` header. For GET and HEAD
+            where only a websocket is: `(allow, "websocket")`.
         options: The same for `OPTIONS`. Values: `(allow,)`.
         redirect: The path with or without its last slash is served. Values: `(path,)`, percent-encoded, for `Location`.
     """
@@ -97,7 +100,7 @@ class Table(Generic[T]):
         """Adds a route. One for `GET` also serves `HEAD`, unless there is one for `HEAD` with the same pattern.
 
         Args:
-            method: Any token; upper and lower case are different (RFC 9110 section 9.1).
+            method: Any token; upper and lower case are different (RFC 9110 section 9.1). `WEBSOCKET` for websockets.
             pattern: The empty one is the same as `/` (RFC 9110 section 4.2.3).
             value: What to find.
             trailing_slash: What becomes of the path with a slash more or less at its end.
@@ -106,7 +109,7 @@ class Table(Generic[T]):
             SetupError: `VELO_ROUTE_METHOD`: the method is not a token. `VELO_ROUTE_FROZEN`: the table is in use.
         """
         self._check_open(pattern)
-        if not _TOKEN.fullmatch(method):
+        if not (_TOKEN.fullmatch(method) or method == WEBSOCKET):
             raise SetupError("VELO_ROUTE_METHOD", f"{method!r} cannot be the method of {pattern.text}: write a token such as 'GET'")
         self._rows.append(Row(method, pattern, value))
         placed = pattern if pattern.segments else _ROOT
@@ -156,7 +159,7 @@ class Table(Generic[T]):
                 self._clashes.append(Clash("VELO_ROUTE_PREFIX", message, _PREFIX, clash.patterns, values))
             # One more than needed, so that the rest of a longer path, unsplit, is a segment too many.
             self._splits = max(self._tree.depth, self._redirects.depth, self._fallbacks.depth) + 1
-            methods = {row.method for row in self._rows}
+            methods = {row.method for row in self._rows} - {WEBSOCKET}
             self._allow_anywhere = _allow(methods | {"HEAD"} if "GET" in methods else methods)
         return list(self._clashes)
 
@@ -217,6 +220,10 @@ class Table(Generic[T]):
         if self._redirects.depth and self._redirects.find(method, segments):
             return fallback.redirect, (_location(path),)
         if other_methods and (methods := self._tree.methods(segments)):
+            if WEBSOCKET in methods:
+                methods = {*methods, "GET"} - {WEBSOCKET}  # that is how one is opened (RFC 6455 section 4.1)
+                if method in ("GET", "HEAD"):
+                    return fallback.method_not_allowed, (_allow(methods), "websocket")
             return fallback.options if method == "OPTIONS" else fallback.method_not_allowed, (_allow(methods),)
         if segments == ["*"] and method == "OPTIONS":  # for the server as a whole (RFC 9110 section 9.3.7)
             return fallback.options, (self._allow_anywhere,)

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import TypeAlias, cast
 from urllib.parse import quote
 
+from velo_testing.conversation import Conversation
 from velo_testing.errors import ClientDisconnected, ProtocolViolation
 from velo_testing.exchange import Exchange
 from velo_testing.protocols.asgi_lifespan import Lifespan
 from velo_testing.protocols.asgi_messages import AsgiApplication, HasDescriptor, Message, Scope, field, header_list, items
+from velo_testing.protocols.asgi_websocket import serve_websocket
 from velo_testing.request import RequestHead
 from velo_testing.rules import check_headers
 from velo_testing.server import Host
@@ -232,6 +234,10 @@ class AsgiServer:
         if not exchange.over.done():
             with exchange.failures.checking():
                 raise ProtocolViolation("VELO_VIOLATION_NO_RESPONSE", f"the application returned where {send.expected} must come")
+
+    async def converse(self, conversation: Conversation) -> None:
+        """See `WebSocketServer`."""
+        await serve_websocket(self._app, conversation, root_path=self._root_path, state=self._lifespan.state)
 
     # Lifespan.
 

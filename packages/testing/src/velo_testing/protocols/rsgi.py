@@ -15,9 +15,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeAlias, cast
 
+from velo_testing.conversation import Conversation
 from velo_testing.errors import ClientDisconnected, ProtocolViolation
 from velo_testing.exchange import Exchange
 from velo_testing.protocols.rsgi_scope import RSGIHTTPScope
+from velo_testing.protocols.rsgi_websocket import RSGIWebsocketProtocol, RSGIWebsocketScope, serve_websocket
 from velo_testing.rules import HeaderList, check_headers
 from velo_testing.server import Host
 
@@ -25,6 +27,7 @@ __all__ = ["RSGIHTTPProtocol", "RSGIHTTPStreamTransport", "RSGIProtocolClosed", 
 
 HeaderPairs: TypeAlias = Sequence[tuple[str, str]]
 RsgiCallable: TypeAlias = Callable[[RSGIHTTPScope, "RSGIHTTPProtocol"], Awaitable[object]]
+WebSocketCallable: TypeAlias = Callable[[RSGIWebsocketScope, RSGIWebsocketProtocol], Awaitable[object]]
 
 _HIGH_WATER_BYTES = 16 * 1024 * 1024
 
@@ -290,6 +293,10 @@ class RsgiServer:
         if exchange.response is None and not exchange.has_left:
             with exchange.failures.checking():
                 raise ProtocolViolation("VELO_VIOLATION_NO_RESPONSE", "the application returned without a response")
+
+    async def converse(self, conversation: Conversation) -> None:
+        """See `WebSocketServer`."""
+        await serve_websocket(cast("WebSocketCallable", self._call), conversation)
 
     # Lifespan.
 

@@ -1,0 +1,115 @@
+"""Websockets on ASGI 3 (WebSocket 2.5, and the extension `websocket.http.response`).
+
+What servers differ in: without that extension a refusal is a 403 without a body. Granian drops the headers of an acceptance. Some take what
+is sent after the client has gone, others raise. The code of a client's closing frame may be lost on the way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final, TypeAlias
+
+from velo_core.errors import WebSocketDisconnect
+from velo_core.protocols.websockets import websocket_adapter
+from velo_core.request import Adapter
+from velo_core.response import Response, StreamingResponse
+from velo_core.streams import close_content
+from velo_core.types import HeaderPairs
+
+__all__ = ["asgi_websockets"]
+
+Message: TypeAlias = MutableMapping[str, Any]
+Scope: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+
+_DENIAL: Final = "websocket.http.response"
+_CAPABILITIES: Final = frozenset({"subprotocol", "accept_headers", "close_code"})
+
+
+def asgi_websockets(http: Adapter) -> Adapter:
+    """The adapter for websockets, from the one for HTTP."""
+
+    def channel(scope: Scope, receive: Receive, send: Send) -> _Channel:
+        return _Channel(http, scope, receive, send)
+
+    def capabilities(scope: Scope) -> frozenset[str]:
+        found = _CAPABILITIES if scope.get("raw_path") is None else _CAPABILITIES | {"raw_path"}
+        return found | {"denial_response"} if _DENIAL in (scope.get("extensions") or {}) else found
+
+    return websocket_adapter(
+        http,
+        channel,
+        method=lambda scope: "GET",
+        scheme=lambda scope: "https" if scope.get("scheme") == "wss" else "http",
+        header_pairs=http.header_pairs,
+        capabilities=capabilities,
+    )
+
+
+class _Channel:
+    """See `Channel`."""
+
+    __slots__ = ("_http", "_is_connected", "_receive", "_scope", "_send")
+
+    def __init__(self, http: Adapter, scope: Scope, receive: Receive, send: Send) -> None:
+        self._http = http
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._is_connected = False
+
+    async def accept(self, subprotocol: str | None, headers: HeaderPairs) -> None:
+        await self._connect()
+        await self._tell(
+            {"type": "websocket.accept", "subprotocol": subprotocol, "headers": [self._http.native_header(pair) for pair in headers]}
+        )
+
+    async def deny(self, response: Response) -> None:
+        await self._connect()
+        if _DENIAL in (self._scope.get("extensions") or {}):
+            # The response goes the way of all others, under the names that its messages have here. No extension of HTTP holds for it.
+            scope: Scope = {**self._scope, "type": "http", "method": "GET", "extensions": {}}
+            await self._http.send_response(response, scope, _never, self._deny, None)
+            return
+        if isinstance(response, StreamingResponse):
+            await close_content(response.content)
+        await self._tell({"type": "websocket.close"})  # before the acceptance: the server answers 403
+
+    async def receive(self) -> str | bytes:
+        message = await self._receive()
+        if message["type"] != "websocket.receive":
+            raise WebSocketDisconnect(message.get("code") or 1005, message.get("reason") or "")
+        text: str | None = message.get("text")
+        data: bytes = message.get("bytes") or b""
+        return data if text is None else text
+
+    async def send(self, message: str | bytes) -> None:
+        await self._tell({"type": "websocket.send", "text" if isinstance(message, str) else "bytes": message})
+
+    async def close(self, close_code: int, reason: str) -> None:
+        await self._tell({"type": "websocket.close", "code": close_code, "reason": reason})
+
+    async def _connect(self) -> None:
+        """Takes the first message, before which nothing may be said."""
+        if self._is_connected:
+            return
+        message = await self._receive()
+        if message["type"] != "websocket.connect":
+            raise WebSocketDisconnect(message.get("code") or 1006, message.get("reason") or "")
+        self._is_connected = True
+
+    async def _deny(self, message: Message) -> None:
+        await self._tell({**message, "type": f"websocket.{message['type']}"})
+
+    async def _tell(self, message: Message) -> None:
+        try:
+            await self._send(message)
+        except OSError as error:  # how a server says that the client has gone
+            raise WebSocketDisconnect(1006) from error
+
+
+async def _never() -> Message:
+    await asyncio.Event().wait()
+    raise AssertionError("unreachable")

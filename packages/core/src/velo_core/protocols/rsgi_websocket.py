@@ -1,0 +1,143 @@
+"""Websockets on RSGI 1.6, the protocol of Granian.
+
+What RSGI cannot do: tell the client of a subprotocol, send headers with an acceptance, send or tell the code of a closing frame, and refuse
+a handshake with more than a status.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from velo_core.errors import WebSocketDisconnect
+from velo_core.protocols.websockets import websocket_adapter
+from velo_core.request import Adapter
+from velo_core.response import Response, StreamingResponse
+from velo_core.streams import close_content
+from velo_core.types import HeaderPairs
+
+__all__ = ["Handshake", "rsgi_websockets"]
+
+
+class Message(Protocol):
+    """What a transport receives. `kind` is 0 for a closing frame, which has no `data`, 1 for bytes and 2 for text."""
+
+    kind: int
+    data: str | bytes
+
+
+class Transport(Protocol):
+    """An accepted websocket. Both directions refuse to be used twice at once."""
+
+    def receive(self) -> Awaitable[Message]: ...
+    def send_bytes(self, data: bytes) -> Awaitable[None]: ...
+    def send_str(self, data: str) -> Awaitable[None]: ...
+
+
+class Handshake(Protocol):
+    """RSGI's protocol object of one websocket."""
+
+    def accept(self) -> Awaitable[Transport]:
+        """Opens the conversation. A second call ends the process."""
+        ...
+
+    def close(self, status: int | None = None) -> object:
+        """Refuses the handshake with a status, or sends a closing frame without a code."""
+        ...
+
+
+class Headers(Protocol):
+    """RSGI's headers."""
+
+    def keys(self) -> list[str]: ...
+    def get_all(self, key: str) -> list[str]: ...
+    def items(self) -> list[tuple[str, str]]: ...
+
+
+class Scope(Protocol):
+    """What is used of RSGI's scope."""
+
+    method: str
+    scheme: str
+    headers: Headers
+
+
+def rsgi_websockets(http: Adapter) -> Adapter:
+    """The adapter for websockets, from the one for HTTP."""
+    return websocket_adapter(
+        http,
+        lambda scope, receive, send: _Channel(send),
+        method=http.method,
+        scheme=lambda scope: "https" if scope.scheme in ("https", "wss") else "http",
+        header_pairs=_header_pairs,
+        capabilities=lambda scope: frozenset(),
+    )
+
+
+def _header_pairs(scope: Scope) -> HeaderPairs:
+    """All fields. Values that are not visible ASCII are hidden from us, but not that they are there, and they must not count as absent."""
+    headers = scope.headers
+    hidden = [(name, "\N{REPLACEMENT CHARACTER}") for name in headers.keys() if not headers.get_all(name)]  # noqa: SIM118 - no mapping
+    return [*headers.items(), *hidden]
+
+
+class _Channel:
+    """See `Channel`."""
+
+    __slots__ = ("_handshake", "_last_send", "_transport")
+
+    def __init__(self, handshake: Handshake) -> None:
+        self._handshake = handshake
+        self._transport: Transport | None = None
+        self._last_send: asyncio.Future[None] | None = None
+
+    async def accept(self, subprotocol: str | None, headers: HeaderPairs) -> None:
+        try:
+            self._transport = await self._handshake.accept()
+        except (RuntimeError, OSError) as error:  # Granian's errors for a connection that has ended
+            raise WebSocketDisconnect(1006) from error
+
+    async def deny(self, response: Response) -> None:
+        if isinstance(response, StreamingResponse):
+            await close_content(response.content)
+        self._handshake.close(response.status_code)
+
+    async def receive(self) -> str | bytes:
+        try:
+            message = await self._open.receive()
+        except (RuntimeError, OSError) as error:
+            raise WebSocketDisconnect(1006) from error
+        if message.kind == 0:
+            raise WebSocketDisconnect(1005)
+        return message.data
+
+    async def send(self, message: str | bytes) -> None:
+        transport = self._open
+        await self._wait_for_last_send()
+        # Shielded: Granian refuses to send, and cannot say goodbye, while a message that somebody gave up is still on its way.
+        self._last_send = sending = asyncio.ensure_future(
+            _awaited(transport.send_str, message) if isinstance(message, str) else _awaited(transport.send_bytes, message)
+        )
+        try:
+            await asyncio.shield(sending)
+        except (RuntimeError, OSError) as error:
+            raise WebSocketDisconnect(1006) from error
+
+    async def close(self, close_code: int, reason: str) -> None:
+        await self._wait_for_last_send()
+        self._handshake.close(0)
+
+    async def _wait_for_last_send(self) -> None:
+        if self._last_send is not None and not self._last_send.done():
+            await asyncio.wait({self._last_send})
+
+    @property
+    def _open(self) -> Transport:
+        if self._transport is None:
+            raise RuntimeError("the websocket has not been accepted")
+        return self._transport
+
+
+async def _awaited(send: Callable[..., Awaitable[None]], message: str | bytes) -> None:
+    await send(message)
