@@ -11,7 +11,9 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
+import time
 import tomllib
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
@@ -72,7 +74,7 @@ def members() -> Iterator[Package]:
 PACKAGES = {package.folder.name: package for package in members()}
 BY_NAME = {package.name: package for package in PACKAGES.values()}
 PYTHONS = sorted({v for p in PACKAGES.values() for v in nox.project.python_versions(p.pyproject)}, key=lambda v: int(v.split(".")[1]))
-each_package = nox.parametrize("package", [nox.param(package, id=name) for name, package in PACKAGES.items()])
+each_package = nox.parametrize("folder", [nox.param(name, id=name) for name in PACKAGES])  # a text, because it goes into reports
 
 nox.needs_version = ">=2026.10"
 nox.options.default_venv_backend = "uv"
@@ -80,6 +82,9 @@ nox.options.reuse_venv = "yes"
 # A Python that is not here is skipped and said so at the end; it is neither downloaded nor an error, on a developer's machine as in CI.
 nox.options.download_python = "never"
 nox.options.error_on_missing_interpreters = False
+# As many sessions at once as there are processors; `-j 1` shows what they print as it comes.
+nox.options.allow_parallel = True
+nox.options.parallel = "auto"
 
 
 def offer_pyenv_versions() -> None:
@@ -98,29 +103,31 @@ def offer_pyenv_versions() -> None:
 offer_pyenv_versions()
 
 
-reports: list[Path] = []
-
-
 def sync(session: nox.Session, *selection: str) -> None:
     """Make the session's environment hold exactly `selection` of the workspace, at the pinned versions."""
     session.run_install("uv", "sync", "--quiet", "--no-default-groups", *selection)
 
 
 def pytest(session: nox.Session, *arguments: str | Path, isolated: bool = False) -> None:
-    """Run pytest and keep its numbers for the closing line."""
-    report = RESULTS / f"{re.sub(r'[^a-z0-9.]+', '-', session.name).strip('-')}.xml"
-    report.unlink(missing_ok=True)
-    reports.append(report)
+    """Run pytest and keep its numbers for the closing line; what it remembers is the session's own, for others run at the same time."""
+    name = re.sub(r"[^a-z0-9.]+", "-", session.name).strip("-")
+    own = [f"--junit-xml={RESULTS / name}.xml", f"--override-ini=cache_dir={ROOT / '.nox' / 'cache' / name}"]
     python = ["python", "-I"] if isolated else ["python"]
-    session.run(*python, "-m", "pytest", f"--junit-xml={report}", *map(str, arguments), *session.posargs)
+    session.run(*python, "-m", "pytest", *own, *map(str, arguments), *session.posargs)
+
+
+STARTED_SECONDS = time.time()
 
 
 @atexit.register
 def closing_line() -> None:
     """The numbers of all pytest runs together, in pytest's words, as the last line."""
+    if "--parallel-worker" in sys.argv:  # one session of a run that will end with this line
+        return
+    reports = [report for report in RESULTS.glob("*.xml") if report.stat().st_mtime >= STARTED_SECONDS - 1]
     total: Counter[str] = Counter()
     seconds = 0.0
-    for suite in (suite for report in reports if report.exists() for suite in ElementTree.parse(report).iter("testsuite")):  # noqa: S314 - our own file
+    for suite in (suite for report in reports for suite in ElementTree.parse(report).iter("testsuite")):  # noqa: S314 - our own file
         counts = {kind: int(suite.attrib[kind]) for kind in ("failures", "errors", "skipped")}
         total.update(failed=counts["failures"], errors=counts["errors"], skipped=counts["skipped"])
         total.update(passed=int(suite.attrib["tests"]) - sum(counts.values()))
@@ -130,7 +137,7 @@ def closing_line() -> None:
         print(f"===== {said} in {seconds:.2f}s ({len(reports)} pytest runs) =====", flush=True)
 
 
-@nox.session
+@nox.session(allow_parallel=False)  # so it comes first, and has written the lock file when others read it
 def lint(session: nox.Session) -> None:
     """Ruff: rules and format, everywhere."""
     sync(session, "--only-group", "lint")
@@ -162,8 +169,9 @@ def types(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS)
 @each_package
-def tests(session: nox.Session, package: Package) -> None:
+def tests(session: nox.Session, folder: str) -> None:
     """One package's tests on one Python, with nothing installed that it does not declare."""
+    package = PACKAGES[folder]
     sync(session, "--package", package.name, "--all-extras", "--group", "test")
     pytest(session, package.folder.relative_to(ROOT) / "tests")
 
@@ -206,8 +214,9 @@ def wheels(session: nox.Session) -> None:
 
 @nox.session(reuse_venv=False, requires=["wheels"])
 @each_package
-def wheel_tests(session: nox.Session, package: Package) -> None:
+def wheel_tests(session: nox.Session, folder: str) -> None:
     """One package's tests against its wheel, in an empty environment, away from the tree."""
+    package = PACKAGES[folder]
     with away_from_the_tree(session, package) as pins:
         extras = f"[{','.join(package.extras)}]" if package.extras else ""
         wheel = f"{package.name}{extras} @ {package.wheel.as_uri()}"
@@ -217,8 +226,9 @@ def wheel_tests(session: nox.Session, package: Package) -> None:
 
 @nox.session(reuse_venv=False, requires=["wheels"], python=PYTHONS[0])
 @each_package
-def lowest(session: nox.Session, package: Package) -> None:
+def lowest(session: nox.Session, folder: str) -> None:
     """The same on the oldest Python, with the oldest release that each bound allows."""
+    package = PACKAGES[folder]
     with away_from_the_tree(session, package, pinned=package.test_requirements) as pins:
         wheel = f"{package.name} @ {package.wheel.as_uri()}"
         wanted = [line for line in (*package.requirements, *package.test_requirements) if name_of(line) not in BY_NAME]

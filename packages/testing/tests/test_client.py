@@ -292,10 +292,14 @@ def test_an_interrupted_test_takes_the_application_with_it(protocol: ProtocolNam
             ended.set()
         return 200, [], b""
 
-    with TestClient(App(handle), protocol=protocol) as client:
-        with pytest.raises(KeyboardInterrupt):
-            client.get("/")
-        assert ended.wait(60)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell started in the background ignores it
+    try:
+        with TestClient(App(handle), protocol=protocol) as client:
+            with pytest.raises(KeyboardInterrupt):
+                client.get("/")
+            assert ended.wait(60)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @on_each_protocol
