@@ -23,7 +23,9 @@ __all__ = ["velo"]
 
 GROUP = "velo.commands"
 OWN = {
-    "plugins": "Show which plugins are installed, or used by an application.",
+    "config": "Show the options of an application and of its plugins.",
+    "new": "Write a new plugin or application, with tests that pass.",
+    "plugins": "Show which plugins are installed, or used by an application; check them.",
     "routes": "Show the routes of an application.",
     "run": "Serve an application.",
 }

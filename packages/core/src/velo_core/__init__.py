@@ -22,6 +22,7 @@ from velo_core.files import FileResponse
 from velo_core.headers import Headers, MutableHeaders
 from velo_core.manifest import PLUGIN_API, Manifest
 from velo_core.markers import Body, Cookie, Depends, Header, Lifetime, Marker, Path, Query
+from velo_core.options import Option, Setting, options_of
 from velo_core.plan import CallNext, Middleware
 from velo_core.plugin import Plugin
 from velo_core.proxies import TrustedProxies
@@ -61,6 +62,7 @@ __all__ = [
     "Middleware",
     "MutableHeaders",
     "OpenAPIContribution",
+    "Option",
     "Path",
     "PlainTextResponse",
     "Plugin",
@@ -73,6 +75,7 @@ __all__ = [
     "Response",
     "Router",
     "Scope",
+    "Setting",
     "SetupError",
     "Slot",
     "SlotEmpty",
@@ -90,4 +93,5 @@ __all__ = [
     "conditional_requests",
     "error_reporter",
     "openapi_of",
+    "options_of",
 ]

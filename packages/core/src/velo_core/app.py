@@ -19,6 +19,7 @@ from velo_core.generate import compiled, source_of
 from velo_core.installing import install_all
 from velo_core.interpret import interpreter
 from velo_core.json import JSONCodec, MsgspecJSON
+from velo_core.options import Setting
 from velo_core.plan import Middleware, Plan, Run
 from velo_core.plugin import Ready
 from velo_core.protocols.asgi import ADAPTER as ASGI_ADAPTER
@@ -123,6 +124,8 @@ class Velo(ASGI, RSGI, WSGI, Router):
         self._running: AsyncExitStack | None = None
         self._starting = False
         self._is_closing = False
+        self.settings: Mapping[str, Setting] = {}
+        """The options that `from_config` has found, each with its origin."""
         self._configured: tuple[Configured, ...] = ()
         self._shielded: set[asyncio.Task[None]] = set()
         self._sockets = OpenSockets()
@@ -143,7 +146,8 @@ class Velo(ASGI, RSGI, WSGI, Router):
             SetupError: the file cannot be read, or says what nobody understands. What is wrong with a plugin is reported at the start.
         """
         found = read_configuration(path, cls, options)
-        app = cls(**cast("dict[str, Any]", found.app))
+        app = cls(**cast("dict[str, Any]", {name: setting.value for name, setting in found.app.items()}))
+        app.settings = found.app
         app._configured = found.plugins
         return app
 

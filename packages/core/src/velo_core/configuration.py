@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from velo_core.errors import Problem, SetupError
-from velo_core.options import Source, read_options
+from velo_core.options import Setting, Source, read_options
 from velo_core.plugin import Installation
 from velo_core.routing import join
 
@@ -46,12 +46,12 @@ class Configuration:
 
     Attributes:
         path: The file.
-        app: Arguments for `Velo`.
+        app: Arguments for `Velo`, each with its origin.
         plugins: In order.
     """
 
     path: Path
-    app: Mapping[str, object]
+    app: Mapping[str, Setting]
     plugins: tuple[Configured, ...]
 
 
@@ -69,12 +69,12 @@ def read_configuration(path: str | Path | None, factory: Callable[..., object], 
     file, tables = _tables(path)
     problems: list[str] = [f"there is no table {name!r}; tables are {', '.join(TABLES)}" for name in tables if name not in TABLES]
     app, plugins = tables.get("app", {}), tables.get("plugins", [])
-    arguments: dict[str, object] = {}
+    arguments: dict[str, Setting] = {}
     if isinstance(app, dict):
         sources = [Source(cast("dict[str, object]", app), str(file), "file"), Source(overrides, "code", "code")]
         _, settings, wrong = read_options(factory, sources)
         problems += [f"the application {one}" for one in wrong]
-        arguments = {name: one.value for name, one in settings.items() if one.origin != "default"}
+        arguments = {name: one for name, one in settings.items() if one.origin != "default"}
     else:
         problems.append("app is no table; write [app]")
     found: list[Configured] = []

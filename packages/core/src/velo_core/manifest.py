@@ -57,6 +57,11 @@ class Manifest:
         for message in self._mistakes():
             raise SetupError("VELO_PLUGIN_MANIFEST", message)
 
+    @property
+    def is_supported(self) -> bool:
+        """Whether this velo-core has a level of the contract that the plugin works with."""
+        return satisfies(PLUGIN_API, self.requires_api)
+
     def _mistakes(self) -> Iterator[str]:
         if not (isinstance(self.name, str) and NAME.fullmatch(self.name)):  # pyright: ignore[reportUnnecessaryIsInstance]: untyped callers
             yield f"the name of a plugin is {self.name!r}; write lower-case letters, digits and hyphens, such as 'rate-limiter'"

@@ -41,12 +41,17 @@ class Option:
     Attributes:
         name: Its name.
         type: Its annotation, resolved.
-        default: `MISSING` if it has to be given.
+        default: Its default; of no meaning if it is required.
     """
 
     name: str
     type: object
     default: object
+
+    @property
+    def is_required(self) -> bool:
+        """Whether it has to be given."""
+        return self.default is MISSING
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +85,12 @@ class Source:
 # The schema.
 
 
-def options_of(factory: Callable[..., object]) -> tuple[dict[str, Option], type | None]:
+def options_of(factory: Callable[..., object]) -> Mapping[str, Option]:
+    """The options with which a plugin can be installed by name, from what its entry point leads to."""
+    return _schema(factory)[0]
+
+
+def _schema(factory: Callable[..., object]) -> tuple[dict[str, Option], type | None]:
     """The options of a constructor by name, and the class that holds them if it takes one object."""
     options = _parameters(factory)
     if len(options) == 1:
@@ -130,10 +140,10 @@ def read_options(factory: Callable[..., T], sources: Sequence[Source]) -> tuple[
         factory: The constructor.
         sources: Later ones win over earlier ones.
     """
-    options, holder = options_of(factory)
+    options, holder = _schema(factory)
     if holder is not None and any(source.kind == "code" and set(source.values) - set(options) for source in sources):
         options, holder = _parameters(factory), None  # code gives the object itself
-    settings = {name: Setting(option.default, "default") for name, option in options.items() if option.default is not MISSING}
+    settings = {name: Setting(option.default, "default") for name, option in options.items() if not option.is_required}
     problems: list[str] = []
     given: dict[str, object] = {}
     for source in sources:
@@ -149,7 +159,7 @@ def read_options(factory: Callable[..., T], sources: Sequence[Source]) -> tuple[
                 problems.append(f"does not take its option {name!r} ({origin}): {error}")
             else:
                 settings[name] = Setting(given[name], origin)
-    missing = [name for name, option in options.items() if option.default is MISSING and name not in settings]
+    missing = [name for name, option in options.items() if option.is_required and name not in settings]
     if missing and not problems:
         problems.append(f"needs {' and '.join(map(repr, missing))}; give it as an option")
 
@@ -270,7 +280,7 @@ def _of_table(kind: type, value: Mapping[str, object], *, strict: bool, where: s
         if name not in options:
             raise OptionError(f"{kind.__name__} has no {path!r}{_advice(name, options)}")
         arguments[name] = build(options[name].type, one, strict=strict, where=path)
-    missing = [name for name, option in options.items() if option.default is MISSING and name not in arguments]
+    missing = [name for name, option in options.items() if option.is_required and name not in arguments]
     if missing:
         raise OptionError(f"{where or kind.__name__} needs {' and '.join(map(repr, missing))}")
     try:
