@@ -39,6 +39,11 @@ class Server:
 
     name: str
     port: int
+    process: subprocess.Popen[str]
+
+    def stop(self) -> None:
+        """Tells it to stop; it may take its time."""
+        self.process.terminate()
 
     def ask(self, method: str, target: str, headers: Mapping[str, str] | None = None, body: bytes | None = None) -> Answer:
         """Sends one request on a connection of its own; `target` goes out as it is."""
@@ -71,7 +76,7 @@ def serving(name: str, module: str, folder: Path = EXAMPLES) -> Generator[Server
     )
     try:
         wait_until_open(process, port)
-        yield Server(name, port)
+        yield Server(name, port, process)
     finally:
         process.terminate()
         try:

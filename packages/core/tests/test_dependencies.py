@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
@@ -417,23 +418,25 @@ def test_a_dependency_without_parameters_that_fit_is_reported_with_its_place() -
         app.freeze()
 
 
-def test_a_handler_that_yields_is_reported() -> None:
-    """It would be taken for a dependency, and its first piece for the whole answer."""
+def test_a_handler_that_is_a_context_manager_is_reported() -> None:
+    """What it opens would be closed before it was sent."""
     app = Velo()
 
     @app.get("/a")
-    async def pieces() -> AsyncIterator[bytes]:
+    @asynccontextmanager
+    async def session() -> AsyncIterator[bytes]:
         yield b""
 
     @app.get("/b")
-    def plain_pieces() -> Iterator[bytes]:
+    @contextmanager
+    def plain_session() -> Iterator[bytes]:
         yield b""
 
-    with pytest.raises(SetupError, match="StreamingResponse") as caught:
+    with pytest.raises(SetupError, match="take what it opens as a dependency") as caught:
         app.freeze()
     assert [problem.code for problem in caught.value.problems] == ["VELO_HANDLER", "VELO_HANDLER"]
-    assert "pieces" in caught.value.problems[0].message
-    assert "plain_pieces" in caught.value.problems[1].message
+    assert "session" in caught.value.problems[0].message
+    assert "plain_session" in caught.value.problems[1].message
 
 
 # Order of body, authentication and validation.

@@ -32,6 +32,7 @@ from velo_core.router import Router
 from velo_core.routing import NO_MATCH, Converter, RegexConverter
 from velo_core.scope import Scope
 from velo_core.slots import Slot
+from velo_core.sse import EventSourceResponse, ServerSentEvent
 from velo_core.threads import ThreadPool
 from velo_core.types import Address
 from velo_core.websocket import WebSocket
@@ -48,6 +49,7 @@ __all__ = [
     "Converter",
     "Cookie",
     "Depends",
+    "EventSourceResponse",
     "FileResponse",
     "HTMLResponse",
     "HTTPError",
@@ -75,6 +77,7 @@ __all__ = [
     "Response",
     "Router",
     "Scope",
+    "ServerSentEvent",
     "Setting",
     "SetupError",
     "Slot",

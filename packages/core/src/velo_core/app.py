@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Literal, Self, TypeAlias, cast
@@ -19,6 +20,7 @@ from velo_core.generate import compiled, source_of
 from velo_core.installing import install_all
 from velo_core.interpret import interpreter
 from velo_core.json import JSONCodec, MsgspecJSON
+from velo_core.life import Life
 from velo_core.options import Setting
 from velo_core.plan import Middleware, Plan, Run
 from velo_core.plugin import Ready
@@ -127,6 +129,8 @@ class Velo(ASGI, RSGI, WSGI, Router):
         self.settings: Mapping[str, Setting] = {}
         """The options that `from_config` has found, each with its origin."""
         self._configured: tuple[Configured, ...] = ()
+        self.life = Life(self.closing)
+        """Tasks that outlive requests, and the news that the application is about to stop."""
         self._shielded: set[asyncio.Task[None]] = set()
         self._sockets = OpenSockets()
         self._json: JSONCodec = MsgspecJSON()
@@ -177,6 +181,7 @@ class Velo(ASGI, RSGI, WSGI, Router):
 
     def bind(self, adapter: Adapter) -> Table[Run]:
         """What serves each path on one protocol; for adapters."""
+        adapter = replace(adapter, send_response=partial(adapter.send_response, life=self.life))
         adapter = adapter if self._proxies is None else self._proxies.before(adapter)
         runs: dict[int, Run] = {}
 
@@ -238,6 +243,7 @@ class Velo(ASGI, RSGI, WSGI, Router):
         if self._running is None or self._is_closing:
             return
         self._is_closing = True
+        self.life.close()
         await close_plugins(reversed(self._freeze().plugins), self)
         await self._sockets.close(SHUTDOWN_SECONDS)
 
@@ -249,7 +255,9 @@ class Velo(ASGI, RSGI, WSGI, Router):
             _, late = await asyncio.wait(self._shielded, timeout=SHUTDOWN_SECONDS)
             for task in late:
                 task.cancel()
+        await self.life.drain(SHUTDOWN_SECONDS)
         opened, self._running = self._running, None
+        self.life.reopen()
         self._is_closing = False
         try:
             if opened is not None:

@@ -19,7 +19,7 @@ application is no step at all: it is a constant.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from types import NoneType
@@ -34,13 +34,14 @@ from velo_core.codecs import has_fields, is_model
 from velo_core.conversion import parameter_conversion
 from velo_core.errors import Problem, where
 from velo_core.extractors import BUILT_IN, extracted
+from velo_core.generators import item_of, stepped
 from velo_core.hints import class_of
 from velo_core.markers import Body, Cookie, Dependency, Header, Lifetime, Marker, Path, Query
 from velo_core.names import Names
 from velo_core.parameter_models import is_many, key_of, parameter_model
 from velo_core.request import Request
 from velo_core.steps import AppValue, Binding, Call, Extract, Read, ReadModel, Surroundings
-from velo_core.threads import HANDLERS
+from velo_core.threads import HANDLERS, HANDLERS_POOL
 from velo_core.types import MISSING
 from velo_core.websocket import WebSocket
 
@@ -83,6 +84,7 @@ def bind(
     binder.check_path(handler)
     if is_websocket and call is not None:
         binder.check_websocket(call)
+    binder.check_stream(handler)
     if call is None or binder.problems:
         return None, binder.problems
     return binder.finish(call), []
@@ -119,6 +121,7 @@ class Binder:
         self.body = BodyParameters(self.names)
         self.kept: dict[str, ReadModel | BodyPart] = {}
         self.result: object = MISSING
+        self.yields = False
         self.seen: dict[object, Call] = {}
         self.open: list[Callable[..., object]] = []
         # Why nothing can be read from a request here, if nothing can: there is none, or what is bound outlives it.
@@ -235,9 +238,10 @@ class Binder:
         if is_handler:
             self.result = MISSING if result is None else result.type
         if is_handler and kind.opens:
-            message = f"the handler {name_of(function)} ({where(function)}) yields; return a StreamingResponse of a generator instead"
-            self.problem("VELO_HANDLER", message)
-            return None
+            stream = self.stream(dependency, kind, function)
+            if stream is None:
+                return None
+            function, kind = stream, Kind.COROUTINE
         name = self.names.free(name_of(function))
         arguments: list[tuple[str | None, str]] = []
         guards: list[str] = []
@@ -268,6 +272,22 @@ class Binder:
         variable = self.names.free(wanted or f"{name_of(function)}_result")
         pool = dependency.pool or HANDLERS
         return Call(variable, function, name, tuple(arguments), kind, tuple(dict.fromkeys(guards)), needs_body, used, lifetime, pool)
+
+    def stream(self, dependency: Dependency, kind: Kind, function: Callable[..., object]) -> Callable[..., object] | None:
+        """What is called for a handler that yields; `None` if there is a problem."""
+        if kind not in (Kind.ASYNC_GENERATOR, Kind.GENERATOR):
+            message = (
+                f"the handler {_label(function)} makes a context manager; take what it opens as a dependency: Depends({name_of(function)})"
+            )
+            self.problem("VELO_HANDLER", message)
+            return None
+        self.yields = True
+        try:
+            item = item_of(self.result)
+        except TypeError:  # which is reported with all else about the result
+            item = MISSING
+        pool = self.surroundings.pools.get(dependency.pool or HANDLERS, HANDLERS_POOL)
+        return stepped(cast("Callable[..., Iterable[object]]", function), item, pool.run)
 
     def shortened(self, kind: Kind, function: Callable[..., object], bound: Call) -> Lifetime:
         """The lifetime of what asks for something that ends with the handler. What has a tear-down would still use it in there."""
@@ -477,13 +497,20 @@ class Binder:
 
     def check_websocket(self, handler: Call) -> None:
         """Reports what no websocket can have."""
-        if handler.kind is not Kind.COROUTINE:
+        if handler.kind is not Kind.COROUTINE or self.yields:
             message = f"{_label(handler.function)} serves websockets, and has to be an `async def`, for it waits for messages"
             self.problem("VELO_WEBSOCKET_HANDLER", message)
         if self.body.asked:
             variable = self.body.asked[0].part.variable
             message = f"{variable!r} of {_label(handler.function)} wants a body, which the handshake of a websocket does not have"
             self.problem("VELO_WEBSOCKET_HANDLER", f"{message}; take a WebSocket, and await socket.receive_json(...)")
+
+    def check_stream(self, handler: Callable[..., object]) -> None:
+        """Reports what ends before a handler that yields does."""
+        ending = [call for call in self.calls if call.ends_early]
+        if self.yields and ending:
+            message = f"{_label(handler)} yields after {_label(ending[0].function)} has ended, whose lifetime is 'handler'"
+            self.problem("VELO_LIFETIME", f"{message}; make that one of 'request', which ends after the last item")
 
     def problem(self, code: str, message: str) -> None:
         """Notes a mistake."""
@@ -497,7 +524,7 @@ class Binder:
         body = self.body.step()
         kept = {name: read.variable for name, read in self.kept.items()}
         steps = arrange(Gathered(self.reads, self.calls, self.extracts, body, kept, tuple(self.constants)), handler)
-        return Binding(steps, handler, tuple(self.reads), body, self.result, self.names, tuple(self.extracts), self.constants)
+        return Binding(steps, handler, tuple(self.reads), body, self.result, self.names, tuple(self.extracts), self.constants, self.yields)
 
 
 @dataclass(frozen=True, slots=True)

@@ -266,7 +266,7 @@ class Freezer:
         try:
             if route.status_code is not None:
                 check_status(route.status_code)
-            result = result_of(binding.result, route.response_model, route.status_code)
+            result = result_of(binding.result, route.response_model, route.status_code, route.response_class, yields=binding.yields)
         except (TypeError, ValueError) as error:
             self.problems.append(
                 Problem("VELO_RESULT", f"{label}: the result of {route.name} ({where(route.handler)}) cannot be sent: {error}")

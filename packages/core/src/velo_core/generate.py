@@ -442,6 +442,8 @@ class _Writer:
                 self.line(depth, f"content = None if isinstance({variable}, Response) else {encode}({variable})")
                 return
             made = f"ready({result.status_code}, {content_type}, {encode}({variable}))"
+        elif result.make is not None:
+            made = f"{self.constant('make', result.make)}({variable})"
         elif result.shape is Shape.NOTHING:
             made = f"ready({result.status_code}, (), b'')"
         else:

@@ -201,6 +201,8 @@ def written(result: Result, value: object) -> Response:
         return value
     if result.shape is Shape.RESPONSE:
         raise TypeError(f"a handler that is annotated to return a Response returned {type(value).__name__}")
+    if result.make is not None:
+        return result.make(value)
     if result.shape is Shape.ANY:
         headers, content = encode_any(value)
         return ready(result.status_code, headers, content)

@@ -16,7 +16,6 @@ from velo_core.errors import HTTPError
 from velo_core.headers import Headers, MutableHeaders
 from velo_core.json import JSONCodec
 from velo_core.parsing import QueryParams, parse_cookies, parse_host, parse_query
-from velo_core.response import Response
 from velo_core.routing.pattern import PCHAR
 from velo_core.slots import HoldsSlots, SlotScope
 from velo_core.teardown import Teardown
@@ -64,7 +63,8 @@ class Adapter:
         read_body: The whole body, from scope, receive, raw headers and the number of bytes that are accepted.
         client_leaves: Returns when the client has gone, or never.
         capabilities: What this connection can do beyond the common ground.
-        send_response: Sends a whole response, from response, scope, receive, send and what is to be closed afterwards, if anything.
+        send_response: Sends a whole response, from response, scope, receive, send and what is to be closed afterwards, if anything;
+            with `life`, the application's.
         send_ready: Writes the last lines of a plan that has all parts at hand and needs no `Response`: from the status, the name of the
             constant with the one header, the name of the variable with the body, and whether the method may be HEAD.
         constants: What those lines name.
@@ -93,7 +93,7 @@ class Adapter:
     read_body: Callable[[Any, Any, Any, int], Awaitable[bytes]]
     client_leaves: Callable[[Any, Any], Awaitable[None]]
     capabilities: Callable[[Any], frozenset[str]]
-    send_response: Callable[[Response, Any, Any, Any, Teardown | None], Awaitable[None]]
+    send_response: Callable[..., Awaitable[None]]
     send_ready: Callable[[int, str, str, bool], list[str]]
     constants: Mapping[str, object]
     tells_disconnect: bool = True

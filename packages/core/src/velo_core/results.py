@@ -12,9 +12,10 @@ from enum import Enum
 from typing import Annotated, Any, Union, cast, get_args, get_origin
 
 from velo_core.codecs import Shortcut, backend_for
+from velo_core.generators import item_of, stream_maker
 from velo_core.hints import class_of, expand, is_union
 from velo_core.json import encode_json
-from velo_core.response import Response, content_type
+from velo_core.response import JSONResponse, Response, content_type
 from velo_core.status import has_no_body
 from velo_core.types import MISSING, HeaderPairs
 
@@ -35,6 +36,7 @@ class Shape(Enum):
     NOTHING = "nothing"
     DATA = "data of a declared type"
     ANY = "something that shows when it is there"
+    MADE = "something that a response is made of"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,9 @@ class Result:
         status_code: Of the response.
         headers: Of the response.
         encode: Result to body.
-        model: The type that the body is written as; `MISSING` if there is none.
+        model: The type that the body is written as, or one item of a stream; `MISSING` if there is none.
         shortcut: What a plan can write by itself: text, bytes, or JSON by `encode_json`.
+        make: Result to response, where that is more than its parts.
     """
 
     shape: Shape
@@ -56,19 +59,30 @@ class Result:
     encode: Callable[[object], bytes]
     model: object = MISSING
     shortcut: Shortcut | None = None
+    make: Callable[[object], Response] | None = None
 
 
-def result_of(declared: object, response_model: object, status_code: int | None) -> Result:
+def result_of(
+    declared: object, response_model: object, status_code: int | None, response_class: type[Response] | None = None, *, yields: bool = False
+) -> Result:
     """How the results of a handler are written.
 
     Args:
         declared: Annotation of the result, or `MISSING`.
         response_model: What the route says instead, or `MISSING`.
         status_code: What the route says, or `None`.
+        response_class: What the route says, or `None`.
+        yields: Whether the handler yields; then what it yields is declared.
 
     Raises:
-        TypeError: the type has no JSON form.
+        TypeError: the type has no JSON form, or does not go with the class.
     """
+    if response_class is not None and not (isinstance(response_class, type) and issubclass(response_class, Response)):  # pyright: ignore[reportUnnecessaryIsInstance]: untyped callers
+        raise TypeError(f"its response_class is {response_class!r}, which is no class of responses")
+    if yields:
+        item = item_of(declared if response_model is MISSING else response_model)
+        status = status_code or 200
+        return Result(Shape.MADE, status, [], _nothing, item, make=stream_maker(item, status, response_class))
     model = _without_responses(declared) if response_model is MISSING else expand(response_model)
     bare = _bare(model)
     if bare is Response:
@@ -77,6 +91,8 @@ def result_of(declared: object, response_model: object, status_code: int | None)
     status = status_code or (204 if nothing else 200)
     if nothing or has_no_body(status):
         return Result(Shape.NOTHING, status, [], _nothing)
+    if response_class is not None and response_class is not Response:
+        return _of_class(response_class, model, bare, status)
     if bare is str:
         return Result(Shape.DATA, status, TEXT, cast("Callable[[object], bytes]", str.encode), str, _TEXT)
     if bare is bytes:
@@ -85,6 +101,21 @@ def result_of(declared: object, response_model: object, status_code: int | None)
         return Result(Shape.ANY, status, [], _nothing)
     backend = backend_for(model)
     return Result(Shape.DATA, status, JSON, backend.encoder(model), model, backend.shortcut(model))
+
+
+def _of_class(response_class: type[Response], model: object, bare: object, status: int) -> Result:
+    """Of a class that only names another media type, the parts will do; any other one is called with the result."""
+    plain = response_class.__init__ in (Response.__init__, JSONResponse.__init__) and response_class.media_type is not None
+    if plain and bare not in (MISSING, object, Any):
+        headers = [("content-type", content_type(cast("str", response_class.media_type)))]
+        if bare is str and not issubclass(response_class, JSONResponse):
+            return Result(Shape.DATA, status, headers, cast("Callable[[object], bytes]", str.encode), str, _TEXT)
+        if bare is bytes:
+            return Result(Shape.DATA, status, headers, _octets, bytes, _BYTES)
+        backend = backend_for(model)
+        return Result(Shape.DATA, status, headers, backend.encoder(model), model, None if bare is str else backend.shortcut(model))
+    make = cast("Callable[..., Response]", response_class)
+    return Result(Shape.MADE, status, [], _nothing, model, make=lambda value: make(value, status_code=status))
 
 
 def encode_any(value: object) -> tuple[HeaderPairs, bytes]:

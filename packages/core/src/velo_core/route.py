@@ -8,6 +8,7 @@ from typing import TypedDict
 
 from velo_core.markers import Dependency
 from velo_core.plan import Middleware
+from velo_core.response import Response
 from velo_core.types import MISSING
 from velo_core.watch import OnDisconnect
 
@@ -21,6 +22,7 @@ class RouteOptions(TypedDict, total=False):
     tags: Sequence[str]
     status_code: int | None
     response_model: object
+    response_class: type[Response] | None
     dependencies: Sequence[object]
     middleware: Sequence[Middleware]
     max_content_length: int | None
@@ -48,6 +50,7 @@ class Route:
         tags: For documentation.
         status_code: Of the response; 200, or 204 for a handler annotated to return `None`, if not given.
         response_model: Type that the result is written as, in place of the annotation.
+        response_class: What the result is made into, if it is no response itself.
         dependencies: Run before the handler, for their effect.
         middleware: Around this route alone.
         max_content_length: Bytes of body accepted; the router's if `None`.
@@ -74,6 +77,7 @@ class Route:
     tags: tuple[str, ...] = ()
     status_code: int | None = None
     response_model: object = MISSING
+    response_class: type[Response] | None = None
     dependencies: tuple[Dependency, ...] = ()
     middleware: tuple[Middleware, ...] = ()
     max_content_length: int | None = None

@@ -18,6 +18,7 @@ from velo_core.markers import Dependency, DependencyOptions, Factory, Marker, de
 from velo_core.plan import Middleware
 from velo_core.plugin import Installation, Plugin
 from velo_core.request import Request
+from velo_core.response import Response
 from velo_core.route import Route, RouteOptions
 from velo_core.routing import Converter, TrailingSlash
 from velo_core.slots import HoldsSlots, Slot, SlotScope
@@ -119,6 +120,7 @@ class Router(HoldsSlots):
         tags: Sequence[str] = (),
         status_code: int | None = None,
         response_model: object = MISSING,
+        response_class: type[Response] | None = None,
         dependencies: Sequence[object] = (),
         middleware: Sequence[Middleware] = (),
         max_content_length: int | None = None,
@@ -141,6 +143,8 @@ class Router(HoldsSlots):
             tags: For documentation, after those of the router.
             status_code: Of the response to a result that is not itself a `Response`.
             response_model: Type that results are written as, if not the annotated one. What it does not have is left out.
+            response_class: What is made of results that are no `Response` themselves. One that only names a media type, such as
+                `HTMLResponse`, costs nothing; any other is called with the result and `status_code=`.
             dependencies: `Depends(...)` to run before the handler, for their effect.
             middleware: Around this route alone, inside that of the router.
             max_content_length: Bytes of request body that are accepted.
@@ -178,6 +182,7 @@ class Router(HoldsSlots):
                     tags=tuple(tags),
                     status_code=status_code,
                     response_model=response_model,
+                    response_class=response_class,
                     dependencies=tuple(_dependency(one) for one in dependencies),
                     middleware=tuple(middleware),
                     max_content_length=max_content_length,

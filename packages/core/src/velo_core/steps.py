@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -18,7 +18,7 @@ from velo_core.extractors import ExtractConvert, Extractor
 from velo_core.markers import Dependency, Lifetime, Marker
 from velo_core.names import Names
 from velo_core.parameter_models import ModelConvert
-from velo_core.threads import HANDLERS
+from velo_core.threads import HANDLERS, SHARED_POOLS, ThreadPool
 from velo_core.types import INVALID, MISSING
 from velo_core.watch import may_wait
 
@@ -248,7 +248,7 @@ class Surroundings:
         overrides: Functions to call in place of others, or of what a router provides for a type.
         providers: By type.
         extractors: By marker.
-        pools: Names of the thread pools.
+        pools: Threads, by name.
         app_values: Those that have been asked for so far, in the order in which they can be made. Binding adds to them.
     """
 
@@ -257,7 +257,7 @@ class Surroundings:
     )
     providers: Mapping[object, Provider] = field(default_factory=dict[object, Provider])
     extractors: Mapping[type[Marker], Extractor] = field(default_factory=dict[type[Marker], Extractor])
-    pools: Collection[str] = (HANDLERS,)
+    pools: Mapping[str, ThreadPool] = field(default_factory=lambda: SHARED_POOLS)
     app_values: dict[object, AppValue] = field(default_factory=dict[object, AppValue])
 
 
@@ -300,6 +300,7 @@ class Binding:
         names: The names taken in the plan.
         extracts: The values that extractors give.
         constants: Values that live as long as the application, by variable.
+        yields: Whether the handler yields what is sent.
     """
 
     steps: tuple[Step, ...]
@@ -310,6 +311,7 @@ class Binding:
     names: Names
     extracts: tuple[Extract, ...] = ()
     constants: Mapping[str, AppValue] = field(default_factory=dict[str, AppValue])
+    yields: bool = False
 
     @property
     def parameters(self) -> tuple[Read, ...]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextvars import copy_context
-from typing import Final, TypeAlias, cast
+from typing import Final, Generic, TypeAlias, TypeVar, cast
 
-from velo_core.threads import in_teardown_thread, in_thread
+from velo_core.threads import InThread, in_teardown_thread, in_thread
 
-__all__ = ["ClientGone", "close_content", "send_chunks", "send_pieces"]
+__all__ = ["Begun", "ClientGone", "Mapped", "close_content", "iterate", "send_chunks", "send_pieces"]
 
+T = TypeVar("T")
 Content: TypeAlias = AsyncIterable[bytes | str] | Iterable[bytes | str]
 
 _END: Final = object()
@@ -20,45 +21,71 @@ class ClientGone(ConnectionResetError):
     """The client left while it was answered, and nobody is there to be told. What the content itself raises is never this."""
 
 
-async def send_chunks(content: Content, send: Callable[[bytes], Awaitable[None]], client_leaves: Callable[[], Awaitable[None]]) -> None:
+async def send_chunks(
+    content: Content,
+    send: Callable[[bytes], Awaitable[None]],
+    client_leaves: Callable[[], Awaitable[None]],
+    *,
+    until: Callable[[], Awaitable[None]] | None = None,
+) -> None:
     """Sends all of `content`, piece by piece, and closes it; stops where it is when the client goes away.
 
     Args:
         content: A plain iterable is stepped in the thread pool, for it may block.
         send: Sends one piece; raises `ClientGone` when it finds that nobody is there.
         client_leaves: Returns when the client has gone, or never.
+        until: Returns when no more is to be sent. The content is cancelled if it waits for something then.
 
     Raises:
         ClientGone: the client has gone.
         Exception: what `content` raises, or `TypeError` for a piece that cannot be sent.
     """
-    iterator = _iterator(content)
+    iterator = iterate(content)
     sender = cast("asyncio.Task[object]", asyncio.current_task())
-    gone = False
+    gone = over = waits = False
+    cancellations = 0
 
     async def watch() -> None:
-        nonlocal gone
+        nonlocal gone, cancellations
         await client_leaves()
         gone = True
+        cancellations += 1
         sender.cancel()
 
-    watcher = asyncio.ensure_future(watch())
+    async def watch_end(until: Callable[[], Awaitable[None]]) -> None:
+        nonlocal over, cancellations
+        await until()
+        over = True
+        if waits:  # and not in the middle of sending a piece
+            cancellations += 1
+            sender.cancel()
+
+    watchers = [asyncio.ensure_future(watch())]
+    if until is not None:
+        watchers.append(asyncio.ensure_future(watch_end(until)))
     try:
-        async for chunk in iterator:
+        while not (gone or over):  # if so, the content has caught the cancellation
+            waits = True
+            try:
+                chunk = await anext(iterator)
+            except StopAsyncIteration:
+                break
+            finally:
+                waits = False
             await send(_bytes(chunk))
             # Most servers take what they are given at once. Content that never waits for anything else would keep the loop, and the news
             # that the client has gone, for itself.
             await asyncio.sleep(0)
-            if gone:  # and the content has caught the cancellation
-                break
     except asyncio.CancelledError:
-        if not gone:  # somebody else cancels us
+        if not cancellations:  # somebody else cancels us
             raise
     finally:
-        watcher.cancel()
+        for watcher in watchers:
+            watcher.cancel()
         await _close(iterator)
-    if gone:
+    for _ in range(cancellations):
         sender.uncancel()
+    if gone:
         raise ClientGone
 
 
@@ -73,7 +100,7 @@ async def send_pieces(content: Content, send: Callable[[bytes], Awaitable[None]]
         ClientGone: `send` has raised it.
         Exception: what `content` raises, or `TypeError` for a piece that cannot be sent.
     """
-    iterator = _iterator(content)
+    iterator = iterate(content)
     try:
         async for chunk in iterator:
             piece = _bytes(chunk)
@@ -85,11 +112,73 @@ async def send_pieces(content: Content, send: Callable[[bytes], Awaitable[None]]
 
 async def close_content(content: Content) -> None:
     """Closes content of which nothing is sent."""
-    await _close(_iterator(content))
+    await _close(iterate(content))
 
 
-def _iterator(content: Content) -> AsyncIterator[bytes | str]:
-    return aiter(content) if isinstance(content, AsyncIterable) else _Threaded(iter(content))
+def iterate(content: AsyncIterable[T] | Iterable[T], in_thread: InThread = in_thread) -> AsyncIterator[T]:
+    """An asynchronous iterator over `content`; a plain iterable is stepped in threads."""
+    return aiter(content) if isinstance(content, AsyncIterable) else _Threaded(iter(content), in_thread)
+
+
+class Mapped(Generic[T]):
+    """An iterator whose items are made into something to send; closing it closes the iterator.
+
+    Args:
+        iterator: What is stepped.
+        function: Item to bytes or text.
+    """
+
+    def __init__(self, iterator: AsyncIterator[T], function: Callable[[T], bytes | str]) -> None:
+        self._iterator = iterator
+        self._function = function
+
+    def __aiter__(self) -> Mapped[T]:
+        return self
+
+    async def __anext__(self) -> bytes | str:
+        return self._function(await anext(self._iterator))
+
+    async def aclose(self) -> None:
+        """Closes the iterator."""
+        await _close(self._iterator)
+
+
+class Begun(Generic[T]):
+    """An iterator that has given its first item already, so that what goes wrong before that can still be answered.
+
+    Made by `begin`.
+    """
+
+    def __init__(self, iterator: AsyncIterator[T], first: list[T]) -> None:
+        self._iterator = iterator
+        self.first = first
+        """The first item, until it has been taken; empty if there is none."""
+
+    @classmethod
+    async def begin(cls, iterator: AsyncIterator[T]) -> Begun[T]:
+        """Steps `iterator` once.
+
+        Raises:
+            Exception: what it raises; it is closed then.
+        """
+        try:
+            return cls(iterator, [await anext(iterator)])
+        except StopAsyncIteration:
+            return cls(iterator, [])
+        except BaseException:
+            await _close(iterator)
+            raise
+
+    def __aiter__(self) -> Begun[T]:
+        return self
+
+    async def __anext__(self) -> T:
+        return self.first.pop() if self.first else await anext(self._iterator)
+
+    async def aclose(self) -> None:
+        """Closes the iterator."""
+        self.first.clear()
+        await _close(self._iterator)
 
 
 def _bytes(chunk: object) -> bytes:
@@ -100,28 +189,29 @@ def _bytes(chunk: object) -> bytes:
     raise TypeError(f"the content of a streaming response gave {type(chunk).__qualname__}, not bytes or str")
 
 
-async def _close(iterator: AsyncIterator[bytes | str]) -> None:
+async def _close(iterator: AsyncIterator[object]) -> None:
     """Lets a generator run its `finally` blocks now, and not when it is collected."""
     aclose = getattr(iterator, "aclose", None)
     if aclose is not None:
         await aclose()
 
 
-class _Threaded:
-    """A plain iterator, stepped in the thread pool; all steps see the same context variables, as they would in one function."""
+class _Threaded(Generic[T]):
+    """A plain iterator, stepped in threads; all steps see the same context variables, as they would in one function."""
 
-    def __init__(self, iterator: Iterator[bytes | str]) -> None:
+    def __init__(self, iterator: Iterator[T], in_thread: InThread) -> None:
         self._iterator = iterator
+        self._in_thread = in_thread
         self._context = copy_context()
 
-    def __aiter__(self) -> _Threaded:
+    def __aiter__(self) -> _Threaded[T]:
         return self
 
-    async def __anext__(self) -> bytes | str:
-        chunk = await in_thread(self._step, self._context)
-        if chunk is _END:
+    async def __anext__(self) -> T:
+        item = await self._in_thread(self._step, self._context)
+        if item is _END:
             raise StopAsyncIteration
-        return cast("bytes | str", chunk)  # `_bytes` looks at it
+        return cast("T", item)
 
     def _step(self) -> object:
         return next(self._iterator, _END)  # StopIteration cannot cross a future

@@ -15,16 +15,17 @@ from velo_core.body import check_declared_length, collect, too_large
 from velo_core.errors import ClientDisconnect, SetupError
 from velo_core.files import FileContent, FileResponse, select
 from velo_core.headers import MutableHeaders
+from velo_core.life import NO_LIFE, Life
 from velo_core.plan import Run
 from velo_core.protocols.application import Application
 from velo_core.protocols.asgi_websocket import asgi_websockets
-from velo_core.protocols.outgoing import Counted, declared_length, unsound
+from velo_core.protocols.outgoing import declared_length, send_content, unsound
 from velo_core.protocols.paths import below_raw
 from velo_core.request import Adapter
 from velo_core.response import Response, StreamingResponse
 from velo_core.routing import WEBSOCKET, Table
 from velo_core.status import has_no_body
-from velo_core.streams import ClientGone, close_content, send_chunks
+from velo_core.streams import ClientGone, close_content
 from velo_core.teardown import Teardown
 from velo_core.types import Address, HeaderPairs
 
@@ -258,7 +259,9 @@ def _send_ready(status_code: int, content_type: str, content: str, may_be_head: 
     return [f"await send({start})", f'await send({{"type": "http.response.body", "body": {sent}}})']
 
 
-async def _send_response(response: Response, scope: Scope, receive: Receive, send: Send, teardown: Teardown | None) -> None:
+async def _send_response(
+    response: Response, scope: Scope, receive: Receive, send: Send, teardown: Teardown | None, life: Life = NO_LIFE
+) -> None:
     failure: BaseException | None = None
     try:
         # Again, for it can have been changed since. `__class__` and no call: every response passes here.
@@ -267,9 +270,9 @@ async def _send_response(response: Response, scope: Scope, receive: Receive, sen
         if not isinstance(response, StreamingResponse):
             await _send_whole(response, scope, send)
         elif isinstance(response, FileResponse):
-            await _send_file(response, scope, receive, send, teardown)
+            await _send_file(response, scope, receive, send, teardown, life)
         else:
-            await _send_stream(response, scope, receive, send)
+            await _send_stream(response, scope, receive, send, life)
     except ClientGone as error:
         failure = error
     except BaseException as error:
@@ -294,7 +297,7 @@ async def _send_whole(response: Response, scope: Scope, send: Send) -> None:
     await _send(send, {"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
 
-async def _send_file(response: FileResponse, scope: Scope, receive: Receive, send: Send, teardown: Teardown | None) -> None:
+async def _send_file(response: FileResponse, scope: Scope, receive: Receive, send: Send, teardown: Teardown | None, life: Life) -> None:
     headers = _raw_headers(scope)
     selected = select(response, scope["method"], lambda name: _find_all_headers(headers, name.encode()))
     if not isinstance(selected, FileResponse):
@@ -312,19 +315,21 @@ async def _send_file(response: FileResponse, scope: Scope, receive: Receive, sen
         await _send_start(selected, scope, send)
         await _send(send, {"type": "http.response.pathsend", "path": content.path})
     else:
-        await _send_stream(selected, scope, receive, send)
+        await _send_stream(selected, scope, receive, send, life)
 
 
-async def _send_stream(response: StreamingResponse, scope: Scope, receive: Receive, send: Send) -> None:
-    counted = Counted(
-        lambda chunk: _send(send, {"type": "http.response.body", "body": chunk, "more_body": True}), declared_length(response.headers)
-    )
+async def _send_stream(response: StreamingResponse, scope: Scope, receive: Receive, send: Send, life: Life) -> None:
+    declared_length(response.headers)  # before the start: after it, nobody could be told
     await _send_start(response, scope, send)
     if scope["method"] == "HEAD" or has_no_body(response.status_code):
         await close_content(response.content)
     else:
-        await send_chunks(response.content, counted.send, _inbox(scope, receive).watch)
-        counted.end()
+        await send_content(
+            response,
+            lambda chunk: _send(send, {"type": "http.response.body", "body": chunk, "more_body": True}),
+            _inbox(scope, receive).watch,
+            life,
+        )
     await _send(send, {"type": "http.response.body", "body": b""})
 
 

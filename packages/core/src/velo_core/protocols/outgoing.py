@@ -8,9 +8,12 @@ from collections.abc import Awaitable, Callable
 from velo_core.answers import problem
 from velo_core.errors import HTTPError, error_reporter
 from velo_core.headers import Headers
-from velo_core.response import Response
+from velo_core.life import Life
+from velo_core.response import Response, StreamingResponse
+from velo_core.sse import EventSourceResponse, send_events
+from velo_core.streams import send_chunks
 
-__all__ = ["Counted", "declared_length", "unsound"]
+__all__ = ["Counted", "declared_length", "send_content", "unsound"]
 
 logger = logging.getLogger("velo")
 
@@ -40,6 +43,29 @@ def declared_length(headers: Headers) -> int | None:
     if len(values) > 1 or not (values[0].isascii() and values[0].isdigit() and len(values[0]) < 19):
         raise ValueError(f"the Content-Length of a response is {', '.join(values)[:100]!r}, which is not a number of bytes")
     return int(values[0])
+
+
+async def send_content(
+    response: StreamingResponse, send: Callable[[bytes], Awaitable[None]], client_leaves: Callable[[], Awaitable[None]], life: Life
+) -> None:
+    """Sends what is in a stream, in the way of its kind; as long as its headers say.
+
+    Args:
+        send: Sends one piece; raises `ClientGone` when it finds that nobody is there.
+        client_leaves: Returns when the client has gone, or never.
+        life: Of the application.
+
+    Raises:
+        ClientGone: the client has gone.
+        Exception: what the content raises, or `ValueError` for a wrong length.
+    """
+    if isinstance(response, EventSourceResponse):
+        life.listen()
+        await send_events(response, send, client_leaves, life.closing)
+        return
+    counted = Counted(send, declared_length(response.headers))
+    await send_chunks(response.content, counted.send, client_leaves)
+    counted.end()
 
 
 class Counted:

@@ -17,16 +17,17 @@ from velo_core.body import check_declared_length, collect
 from velo_core.errors import ClientDisconnect
 from velo_core.files import FileContent, FileResponse, select
 from velo_core.headers import MutableHeaders
+from velo_core.life import NO_LIFE, Life
 from velo_core.plan import Run
 from velo_core.protocols.application import Application
 from velo_core.protocols.connection import Connection
-from velo_core.protocols.outgoing import Counted, declared_length, unsound
+from velo_core.protocols.outgoing import declared_length, send_content, unsound
 from velo_core.protocols.rsgi_websocket import rsgi_websockets
 from velo_core.request import Adapter
 from velo_core.response import Response, StreamingResponse
 from velo_core.routing import WEBSOCKET, Table
 from velo_core.status import has_no_body
-from velo_core.streams import ClientGone, close_content, send_chunks
+from velo_core.streams import ClientGone, close_content
 from velo_core.teardown import Teardown
 from velo_core.threads import in_thread
 from velo_core.types import Address, HeaderPairs
@@ -222,7 +223,9 @@ def _send_ready(status_code: int, content_type: str, content: str, may_be_head: 
     return [f"send.response_bytes({status_code}, {content_type}, {content})"]
 
 
-async def _send_response(response: Response, scope: Scope, receive: HTTP, send: HTTP, teardown: Teardown | None) -> None:
+async def _send_response(
+    response: Response, scope: Scope, receive: HTTP, send: HTTP, teardown: Teardown | None, life: Life = NO_LIFE
+) -> None:
     failure: BaseException | None = None
     try:
         # Again, for it can have been changed since. `__class__` and no call: every response passes here.
@@ -231,9 +234,9 @@ async def _send_response(response: Response, scope: Scope, receive: HTTP, send: 
         if not isinstance(response, StreamingResponse):
             _send_whole(response, scope, send)
         elif isinstance(response, FileResponse):
-            await _send_file(response, scope, send, teardown)
+            await _send_file(response, scope, send, teardown, life)
         else:
-            await _send_stream(response, scope, send)
+            await _send_stream(response, scope, send, life)
     except ClientGone as error:
         failure = error
     except BaseException as error:
@@ -254,7 +257,7 @@ def _send_whole(response: Response, scope: Scope, protocol: HTTP) -> None:
     protocol.response_bytes(response.status_code, headers, response.body)
 
 
-async def _send_file(response: FileResponse, scope: Scope, protocol: HTTP, teardown: Teardown | None) -> None:
+async def _send_file(response: FileResponse, scope: Scope, protocol: HTTP, teardown: Teardown | None, life: Life) -> None:
     selected = select(response, scope.method, scope.headers.get_all)
     if not isinstance(selected, FileResponse):
         _send_whole(selected, scope, protocol)
@@ -263,7 +266,7 @@ async def _send_file(response: FileResponse, scope: Scope, protocol: HTTP, teard
     part = content.range if isinstance(content, FileContent) else None
     # What is open may be what the file needs, and the server opens it only after this has returned.
     if part is None or part[1] - part[0] != length or scope.method == "HEAD" or (teardown and teardown.is_open):
-        await _send_stream(selected, scope, protocol)
+        await _send_stream(selected, scope, protocol, life)
     elif length:
         # By its range even if it is the whole file, which may have become longer: no more than was promised is sent.
         path = cast("FileContent", content).path
@@ -272,17 +275,16 @@ async def _send_file(response: FileResponse, scope: Scope, protocol: HTTP, teard
         protocol.response_bytes(selected.status_code, list(selected.headers.items()), b"")
 
 
-async def _send_stream(response: StreamingResponse, scope: Scope, protocol: HTTP) -> None:
-    headers, length = list(response.headers.items()), declared_length(response.headers)
+async def _send_stream(response: StreamingResponse, scope: Scope, protocol: HTTP, life: Life) -> None:
+    headers = list(response.headers.items())
+    declared_length(response.headers)  # before the start: after it, nobody could be told
     if scope.method == "HEAD" or has_no_body(response.status_code):
         protocol.response_empty(response.status_code, headers)
         await close_content(response.content)
         return
     stream = _Stream(scope, protocol.response_stream(response.status_code, headers))
-    counted = Counted(stream.send, length)
     try:
-        await send_chunks(response.content, counted.send, protocol.client_disconnect)
-        counted.end()
+        await send_content(response, stream.send, protocol.client_disconnect, life)
     except ClientGone:
         raise
     except BaseException:

@@ -21,15 +21,17 @@ from velo_core.body import check_declared_length, collect
 from velo_core.errors import ClientDisconnect, HTTPError
 from velo_core.files import FileResponse, select
 from velo_core.headers import MutableHeaders
+from velo_core.life import NO_LIFE, Life
 from velo_core.plan import Run
 from velo_core.protocols.application import Application
-from velo_core.protocols.outgoing import Counted, declared_length, unsound
+from velo_core.protocols.outgoing import Counted, declared_length, send_content, unsound
 from velo_core.protocols.paths import below_raw
 from velo_core.protocols.stepping import Exchange
 from velo_core.protocols.turns import LoopThread, TurnLoop
 from velo_core.request import Adapter
 from velo_core.response import Response, StreamingResponse
 from velo_core.routing import Table
+from velo_core.sse import EventSourceResponse
 from velo_core.status import PHRASES, has_no_body, phrase
 from velo_core.streams import ClientGone, close_content, send_pieces
 from velo_core.teardown import Teardown
@@ -366,7 +368,9 @@ def _send_ready(status_code: int, content_type: str, content: str, may_be_head: 
     return [f'send.respond("{status_code} {phrase(status_code)}", {headers}, {sent})']
 
 
-async def _send_response(response: Response, environ: Environ, receive: Exchange, send: Exchange, teardown: Teardown | None) -> None:
+async def _send_response(
+    response: Response, environ: Environ, receive: Exchange, send: Exchange, teardown: Teardown | None, life: Life = NO_LIFE
+) -> None:
     failure: BaseException | None = None
     try:
         # Again, for it can have been changed since. `__class__` and no call: every response passes here.
@@ -375,7 +379,7 @@ async def _send_response(response: Response, environ: Environ, receive: Exchange
         if isinstance(response, FileResponse):
             response = select(response, environ["REQUEST_METHOD"], lambda name: _find_all_headers(environ, _header_key(name)))
         if isinstance(response, StreamingResponse):
-            await _send_stream(response, environ, send)
+            await _send_stream(response, environ, send, life)
         else:
             _send_whole(response, environ, send)
             if teardown is not None:
@@ -403,11 +407,13 @@ def _send_whole(response: Response, environ: Environ, send: Exchange) -> None:
     send.respond(_status_line(response), headers, b"" if environ["REQUEST_METHOD"] == "HEAD" else body)
 
 
-async def _send_stream(response: StreamingResponse, environ: Environ, send: Exchange) -> None:
+async def _send_stream(response: StreamingResponse, environ: Environ, send: Exchange, life: Life) -> None:
     counted = Counted(send.send, declared_length(response.headers))
     send.respond(_status_line(response), _headers(response), is_last=False)
     if environ["REQUEST_METHOD"] == "HEAD" or has_no_body(response.status_code):
         await close_content(response.content)
+    elif isinstance(response, EventSourceResponse):
+        await send_content(response, send.send, send.never, life)
     else:
         await send_pieces(response.content, counted.send)
         counted.end()

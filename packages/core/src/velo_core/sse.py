@@ -1,0 +1,171 @@
+"""Server-Sent Events (HTML Living Standard, section 9.2): the format, and the response."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from velo_core.json import encode_json
+from velo_core.response import HeadersLike, StreamingResponse
+from velo_core.streams import ClientGone, Mapped, iterate, send_chunks
+
+__all__ = ["PING_SECONDS", "EventSourceResponse", "ServerSentEvent", "send_events"]
+
+PING_SECONDS: Final = 15.0
+"""Below the 30 and 60 seconds after which proxies give up a connection on which nothing happens."""
+
+_LINES: Final = re.compile("\r\n|\r|\n")
+_NO_LINE: Final = re.compile("[^\r\n\0]*").fullmatch
+_PING: Final = b": ping\n\n"
+_OPEN: Final = b":\n\n"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSentEvent:
+    """One event.
+
+    Args:
+        data: Text as it is, over as many lines as it has; everything else as JSON. `None` for an event of only the other fields, which
+            browsers do not hand to the page.
+        event: Name, for `addEventListener`; `"message"` if `None`.
+        id: What the client sends as `Last-Event-ID` when it comes back.
+        retry_milliseconds: How long the client waits before it comes back.
+        comment: Text that clients skip.
+
+    Raises:
+        ValueError: `event` or `id` has a line end or a NUL in it, or `retry_milliseconds` is negative.
+    """
+
+    data: object = None
+    event: str | None = None
+    id: str | None = None
+    retry_milliseconds: int | None = None
+    comment: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in (("event", self.event), ("id", self.id)):
+            if value is not None and not _NO_LINE(value):
+                raise ValueError(f"the {name} of an event cannot have line ends or NUL in it: {value[:100]!r}")
+        if self.retry_milliseconds is not None and self.retry_milliseconds < 0:
+            raise ValueError(f"retry_milliseconds is {self.retry_milliseconds!r}; it has to be 0 or more")
+
+    def encode(self) -> bytes:
+        """The event as it is sent, with the empty line after it.
+
+        Raises:
+            TypeError: `data` has no JSON form.
+        """
+        lines = [] if self.comment is None else [f": {line}" for line in _LINES.split(self.comment)]
+        if self.event is not None:
+            lines.append(f"event: {self.event}")
+        if self.id is not None:
+            lines.append(f"id: {self.id}")
+        if self.retry_milliseconds is not None:
+            lines.append(f"retry: {self.retry_milliseconds:d}")
+        if self.data is not None:
+            text = self.data if isinstance(self.data, str) else encode_json(self.data).decode()
+            lines += [f"data: {line}" for line in _LINES.split(text)]
+        return "".join(f"{line}\n" for line in (*lines, "")).encode()
+
+
+class EventSourceResponse(StreamingResponse):
+    """Events, sent as they happen, until the content ends, the client leaves or the application is about to stop.
+
+    Args:
+        content: `ServerSentEvent`s; anything else is the `data` of one. A plain iterable is stepped in the thread pool.
+        ping_seconds: After so long without an event a comment is sent, so that proxies keep the connection and a client that has gone is
+            noticed; never if `None`.
+
+    When the application stops, the content is cancelled where it waits, its `finally` blocks run, and the response ends as a whole one
+    does: clients come back, and find the next server.
+    """
+
+    __slots__ = ("ping_seconds",)
+    media_type = "text/event-stream"
+
+    def __init__(
+        self,
+        content: AsyncIterable[object] | Iterable[object],
+        status_code: int = 200,
+        headers: HeadersLike = None,
+        media_type: str | None = None,
+        *,
+        ping_seconds: float | None = PING_SECONDS,
+    ) -> None:
+        if ping_seconds is not None and not ping_seconds > 0:
+            raise ValueError(f"ping_seconds is {ping_seconds!r}; it has to be more than 0, or None for no pings")
+        super().__init__(Mapped(iterate(content), _encoded), status_code, headers, media_type)
+        self.ping_seconds = ping_seconds
+        self.headers.setdefault("cache-control", "no-store")
+        self.headers.setdefault("x-accel-buffering", "no")  # proxies that follow nginx would collect events otherwise
+
+
+def _encoded(item: object) -> bytes:
+    return (item if isinstance(item, ServerSentEvent) else ServerSentEvent(item)).encode()
+
+
+async def send_events(
+    response: EventSourceResponse,
+    send: Callable[[bytes], Awaitable[None]],
+    client_leaves: Callable[[], Awaitable[None]],
+    closing: Callable[[], Awaitable[None]],
+) -> None:
+    """Sends the events of a response, and pings between them.
+
+    Args:
+        send: Sends one piece; raises `ClientGone` when it finds that nobody is there.
+        client_leaves: Returns when the client has gone, or never.
+        closing: Returns when the application is about to stop.
+
+    Raises:
+        ClientGone: the client has gone.
+        Exception: what the content raises.
+    """
+    loop = asyncio.get_running_loop()
+    turn = asyncio.Lock()
+    gone = asyncio.Event()
+    last = loop.time()
+
+    async def send_one(chunk: bytes) -> None:
+        nonlocal last
+        async with turn:
+            await send(chunk)
+        last = loop.time()
+
+    async def ping(seconds: float) -> None:
+        while not gone.is_set():
+            rest = last + seconds - loop.time()
+            if rest > 0:
+                await asyncio.sleep(rest)
+            elif turn.locked():  # a slow client has enough to read
+                await asyncio.sleep(seconds)
+            else:
+                try:
+                    await send_one(_PING)
+                except ClientGone:
+                    gone.set()
+
+    async def tell() -> None:
+        await client_leaves()
+        gone.set()
+
+    async def leaves() -> None:
+        """Some protocols tell only those who send."""
+        told = loop.create_task(tell())
+        try:
+            await gone.wait()
+        finally:
+            told.cancel()
+
+    # Some servers begin a response only with its first piece, and clients wait for that.
+    await send_one(_OPEN)
+    pinger = None if response.ping_seconds is None else loop.create_task(ping(response.ping_seconds))
+    try:
+        await send_chunks(response.content, send_one, leaves, until=closing)
+    finally:
+        if pinger is not None:
+            pinger.cancel()
+            await asyncio.wait({pinger})
