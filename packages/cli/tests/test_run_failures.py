@@ -43,6 +43,7 @@ app = Velo(lifespan=lifespan)
 SERVERS = {
     "granian-rsgi": [],
     "granian-asgi": ["--interface", "asgi"],
+    "granian-wsgi": ["--interface", "wsgi"],
     "granian-2": ["--workers", "2"],
     "uvicorn": ["--server", "uvicorn"],
     "uvicorn-2": ["--server", "uvicorn", "--workers", "2"],

@@ -19,6 +19,8 @@ Serve = Callable[..., "Running"]
 SERVERS: dict[str, tuple[list[str], str]] = {
     "granian-rsgi": ([], "granian, rsgi, 1 worker"),
     "granian-asgi": (["--interface", "asgi"], "granian, asgi, 1 worker"),
+    "granian-wsgi": (["--interface", "wsgi"], "granian, wsgi, 1 worker"),
+    "granian-wsgi-2": (["--interface", "wsgi", "--workers", "2"], "granian, wsgi, 2 workers"),
     "granian-2": (["--workers", "2"], "granian, rsgi, 2 workers"),
     "uvicorn": (["--server", "uvicorn"], "uvicorn, asgi, 1 worker"),
     "uvicorn-2": (["--server", "uvicorn", "--workers", "2"], "uvicorn, asgi, 2 workers"),
@@ -95,7 +97,9 @@ def test_it_says_where_it_serves_and_ctrl_c_ends_it(serve: Serve, write: Write, 
             os.kill(worker, 0)
 
 
-@pytest.mark.parametrize("options", [["--interface", "asgi"], *UVICORN], ids=["granian", "uvicorn", "uvicorn-2"])
+@pytest.mark.parametrize(
+    "options", [["--interface", "asgi"], ["--interface", "wsgi"], *UVICORN], ids=["granian", "wsgi", "uvicorn", "uvicorn-2"]
+)
 def test_sigterm_ends_it(serve: Serve, write: Write, tmp_path: Path, options: list[str]) -> None:
     write("shop.py", APP)
     running = serve("shop", *options)

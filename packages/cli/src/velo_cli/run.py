@@ -15,7 +15,7 @@ from velo_cli.target import Target
 
 __all__ = ["run"]
 
-INTERFACES = {"granian": ("rsgi", "asgi"), "uvicorn": ("asgi",)}
+INTERFACES = {"granian": ("rsgi", "asgi", "wsgi"), "uvicorn": ("asgi",)}
 """What each server speaks, the default first."""
 BACKLOG = 2048
 """Connections that may wait; the default of Uvicorn."""
@@ -25,7 +25,7 @@ BACKLOG = 2048
 @target_argument
 @factory_option
 @click.option("--server", type=click.Choice(list(INTERFACES)), default="granian", show_default=True, help="What serves.")
-@click.option("--interface", type=click.Choice(["rsgi", "asgi"]), help="Default: rsgi with granian, asgi with uvicorn.")
+@click.option("--interface", type=click.Choice(["rsgi", "asgi", "wsgi"]), help="Default: rsgi with granian, asgi with uvicorn.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address or name; 0.0.0.0 is reached from other machines.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes any that is free.")
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes that serve.")

@@ -20,7 +20,7 @@ class Settings:
         endpoint: Where.
         listener: A socket that listens there, for servers that can be handed one.
         server: `granian` or `uvicorn`.
-        interface: `rsgi` or `asgi`.
+        interface: `rsgi`, `asgi` or `wsgi`.
         workers: Processes that serve.
         access_log: Whether each request is a line on stdout.
         verbose: Whether tracebacks and what the server has to say are shown.

@@ -6,13 +6,17 @@ import asyncio
 import logging
 import os
 import signal
+import socket
+import sys
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, MutableMapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Mapping, MutableMapping
+from contextlib import contextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 from urllib.parse import quote
 
+from granian import _signals
+from granian._granian import WorkerSignal
 from granian.constants import Interfaces
 from granian.log import LogLevels
 
@@ -24,7 +28,7 @@ else:
     from granian.server import Server  # threads in place of processes on free-threaded Python
 
 from velo_cli.errors import Failure, details
-from velo_cli.process import adopt, hold_signals, ignore, signals_held
+from velo_cli.process import adopt, hold_signals, ignore, release_signals, signals_held
 from velo_cli.reports import Outbox
 from velo_cli.settings import Settings
 from velo_cli.target import Target
@@ -39,6 +43,7 @@ Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, object]]]
 Send: TypeAlias = Callable[[MutableMapping[str, object]], Awaitable[None]]
 Loader: TypeAlias = Callable[..., Callable[..., object]]
 ASGI: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+WSGI: TypeAlias = Callable[[dict[str, Any], Callable[..., object]], Iterable[bytes]]
 
 
 def serve(settings: Settings, outbox: Outbox) -> int:
@@ -50,12 +55,11 @@ def serve(settings: Settings, outbox: Outbox) -> int:
     Raises:
         Failure: it cannot listen.
     """
-    asgi = settings.interface == "asgi"
     server = _Server(
         target=settings.target.text,
         address=settings.endpoint.address,
         port=settings.endpoint.port,
-        interface=Interfaces.ASGI if asgi else Interfaces.RSGI,
+        interface=Interfaces(settings.interface),
         workers=settings.workers,
         log_level=LogLevels.info if settings.verbose else LogLevels.warning,
         log_dictconfig=_LOGGING,
@@ -64,7 +68,10 @@ def serve(settings: Settings, outbox: Outbox) -> int:
     )
     _LOGGER.disabled = not settings.verbose  # that a worker has ended is for us to say: we know why
     try:
-        server.serve(target_loader=cast("Loader", partial(_load, asgi, settings.target, outbox, os.getpid())), wrap_loader=False)
+        with _wsgi_stopped():
+            server.serve(
+                target_loader=cast("Loader", partial(_load, settings.interface, settings.target, outbox, os.getpid())), wrap_loader=False
+            )
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
     except (OSError, RuntimeError) as error:  # the port was free a moment ago; Granian appends a backtrace of its own
@@ -77,13 +84,15 @@ class _Server(Server):
     # Not a public method of Granian's: without it, only workers that a Ctrl-C meets while they import are less quiet.
     def _spawn_workers(self, spawn_target: object, target_loader: object) -> None:
         with signals_held():
+            if self.interface == Interfaces.WSGI:
+                spawn_target = partial(_serve_wsgi, cast("Callable[..., None]", spawn_target))
             super()._spawn_workers(spawn_target, target_loader)  # type: ignore[no-untyped-call]  # pyright: ignore[reportUnknownMemberType] - it has no annotations
 
 
 # In the worker.
 
 
-def _load(asgi: bool, target: Target, outbox: Outbox, parent: int) -> _RSGI | ASGI:
+def _load(interface: str, target: Target, outbox: Outbox, parent: int) -> _RSGI | ASGI | WSGI:
     is_process = os.getpid() != parent  # or a thread, on free-threaded Python
     if is_process:
         adopt()
@@ -91,7 +100,9 @@ def _load(asgi: bool, target: Target, outbox: Outbox, parent: int) -> _RSGI | AS
     if is_process:
         hold_signals()  # Granian's handlers, set before the application starts, do not end the start
     life = Life(loaded, outbox)
-    return _asgi(loaded.app, life) if asgi else _RSGI(loaded.app, life)
+    if interface == "wsgi":
+        return _wsgi(loaded.app, life)
+    return _asgi(loaded.app, life) if interface == "asgi" else _RSGI(loaded.app, life)
 
 
 class _RSGI:
@@ -137,11 +148,73 @@ def _asgi(app: Velo, life: Life) -> ASGI:
     return call
 
 
-def _leave_interrupts_to_parent(loop: asyncio.AbstractEventLoop) -> None:
+def _wsgi(app: Velo, life: Life) -> WSGI:
+    """The same for WSGI, where the server asks for neither: the start is here, and the end where the worker ends."""
+    try:
+        life.start_wsgi()
+    except Ended as end:
+        raise SystemExit(end.status) from None
+    _STARTED.append(life)
+    return app.wsgi
+
+
+_STARTED: Final[list[Life]] = []
+"""What has been started in this process and has to be stopped at its end."""
+
+
+@contextmanager
+def _wsgi_stopped() -> Generator[None]:
+    """Stops at its end what was started for WSGI."""
+    try:
+        yield
+    finally:
+        while _STARTED:
+            try:
+                _STARTED.pop().stop_wsgi()
+            except Ended as end:
+                sys.exit(end.status)
+
+
+def _serve_wsgi(target: Callable[..., None], *arguments: object) -> None:
+    """Granian's function of a WSGI worker, with signals that are let through when it can act on them."""
+    set_signals = _signals.set_sync_signals
+
+    def set_signals_and_release() -> WorkerSignal:
+        event = cast("WorkerSignal", set_signals())  # type: ignore[no-untyped-call]
+        _leave_interrupts_to_parent()
+        _notice_at_once(event)
+        release_signals()
+        return event
+
+    _signals.set_sync_signals = set_signals_and_release
+    with _wsgi_stopped():
+        target(*arguments)
+
+
+def _notice_at_once(event: WorkerSignal) -> None:
+    """Sets `event` on SIGTERM whatever the main thread does.
+
+    A signal that comes together with another one is taken by another thread, and the main thread, which waits for a lock until the end,
+    does not call the handler.
+    """
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)
+    signal.set_wakeup_fd(writer.detach(), warn_on_full_buffer=False)
+
+    def watch() -> None:
+        while signal.SIGTERM not in reader.recv(64):
+            pass
+        event.set()
+
+    threading.Thread(target=watch, name="velo-signals", daemon=True).start()
+
+
+def _leave_interrupts_to_parent(loop: asyncio.AbstractEventLoop | None = None) -> None:
     """Undoes that Granian ends a worker on SIGINT: a Ctrl-C could end it before the parent knows why, which takes it for a crash."""
     if threading.current_thread() is threading.main_thread():
-        with suppress(NotImplementedError):
-            loop.remove_signal_handler(signal.SIGINT)
+        if loop is not None:
+            with suppress(NotImplementedError):
+                loop.remove_signal_handler(signal.SIGINT)
         signal.signal(signal.SIGINT, ignore)
 
 

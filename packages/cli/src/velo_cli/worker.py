@@ -11,11 +11,12 @@ import multiprocessing
 import signal
 import threading
 from collections.abc import Generator
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from types import FrameType
 
-from velo_cli.errors import Failure, details, reason
-from velo_cli.process import ENDING, release_signals
+from velo_cli.errors import Failure, Signalled, details, reason
+from velo_cli.process import ENDING, hold_signals, release_signals
 from velo_cli.reports import Failed, Outbox, Ready
 from velo_cli.target import Loaded, Target
 
@@ -84,6 +85,29 @@ class Life:
         except Exception as error:
             raise self._failed(error, "did not stop cleanly") from error
 
+    def start_wsgi(self) -> None:
+        """The same on WSGI, where the application has an event loop in a thread of its own. Signals are held when it returns.
+
+        Raises:
+            Ended: as `start` does.
+        """
+        with _raised_by_signals() as signals:
+            try:
+                self._app.wsgi.start()
+            except Signalled as error:
+                self._app.wsgi.stop()  # it may have come at the very end
+                raise Ended(0) from error
+            except (Exception, CancelledError) as error:
+                raise Ended(0) if signals else self._failed(error, "does not start") from error
+        self._outbox.put(Ready(self._label))
+
+    def stop_wsgi(self) -> None:
+        """Leaves the lifespans; raises as `stop` does."""
+        try:
+            self._app.wsgi.stop()
+        except Exception as error:
+            raise self._failed(error, "did not stop cleanly") from error
+
     def _failed(self, error: BaseException, what: str) -> Ended:
         from velo_core import SetupError
 
@@ -129,3 +153,35 @@ def _cancelled_by_signals() -> Generator[list[int]]:
             signal.signal(number, handler)
     for late in seen:
         signal.raise_signal(late)
+
+
+@contextmanager
+def _raised_by_signals() -> Generator[list[int]]:
+    """Turns the first signal that ends this process into `Signalled`, wherever this thread is, and holds signals in the end.
+
+    Yields:
+        The signals, as they come.
+    """
+    seen: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield seen
+        return
+    over = False
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        seen.append(number)
+        if len(seen) == 1 and not over:  # a second one would end what the first one has started
+            raise Signalled
+
+    ending = ENDING if multiprocessing.parent_process() is None else (signal.SIGTERM,)  # see `adopt`
+    previous = {number: signal.signal(number, handle) for number in ending}
+    try:
+        release_signals()
+        yield seen
+    finally:
+        over = True
+        hold_signals()
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+    for late in seen:
+        signal.raise_signal(late)  # it waits until signals are let through

@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
 from contextvars import Context
-from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, Unpack
+from typing import TYPE_CHECKING, Any, Final, TypeVar, TypeVarTuple, Unpack
 
 if TYPE_CHECKING:
     from selectors import EpollSelector as DefaultSelector
@@ -142,6 +142,10 @@ def _nothing() -> None:
     """Does nothing: that it is called ends the wait of the loop."""
 
 
+SIGNALS_SECONDS: Final = 0.2
+"""How often the main thread looks for signals while it waits: the handler of one that another thread has taken waits for that."""
+
+
 class LoopThread:
     """A thread that runs a `TurnLoop` until `close`. It does not keep the process from ending."""
 
@@ -152,7 +156,13 @@ class LoopThread:
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """What a coroutine returns, run in the thread of the loop."""
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result()
+        future = asyncio.run_coroutine_threadsafe(work, self.loop)
+        while True:
+            try:
+                return future.result(SIGNALS_SECONDS)
+            except TimeoutError:
+                if future.done():  # it comes from the coroutine
+                    raise
 
     def close(self) -> None:
         """Cancels what still runs, and ends the thread."""
