@@ -190,7 +190,8 @@ class Velo(ASGI, RSGI, WSGI, Router):
                 return _not_over_http
             if id(plan) not in runs:
                 plan = as_started(plan if adapter.tells_disconnect else replace(plan, on_disconnect="ignore"))
-                made = interpreter(plan, adapter) if self.interpreted else compiled(plan, adapter)
+                made = None if plan.direct is None else plan.direct(adapter)
+                made = made or (interpreter(plan, adapter) if self.interpreted else compiled(plan, adapter))
                 runs[id(plan)] = shielded(made, self._shielded) if plan.on_disconnect == "shield" else made
             return runs[id(plan)]
 
@@ -232,6 +233,8 @@ class Velo(ASGI, RSGI, WSGI, Router):
                 self._unbind()
             if self._lifespan is not None:
                 await stack.enter_async_context(self._lifespan(self))
+            for mount, label in frozen.mounts:
+                await stack.enter_async_context(mount.running(label))
             return stack.pop_all()
 
     async def closing(self) -> None:

@@ -14,6 +14,8 @@ from velo_core.errors import HTTPError, Problem, SetupError, not_found, where
 from velo_core.hosts import by_host, parse_host_pattern
 from velo_core.inheritance import Included, Inherited, inherit
 from velo_core.json import JSONCodec
+from velo_core.mounting import Mount
+from velo_core.mounting.mount import METHODS
 from velo_core.parsing import Origin
 from velo_core.plan import Plan, Refusal, Served
 from velo_core.plugin import Ready
@@ -22,7 +24,7 @@ from velo_core.response import RedirectResponse, Response, check_status
 from velo_core.results import result_of
 from velo_core.route import Route
 from velo_core.router import Router
-from velo_core.routing import CONVERTERS, WEBSOCKET, Fallback, Pattern, Table, TrailingSlash, join, parse
+from velo_core.routing import CONVERTERS, WEBSOCKET, Fallback, Parameter, Pattern, Segment, Table, TrailingSlash, join, parse
 from velo_core.scope import Container, not_started
 from velo_core.slots import SlotScope, not_declared
 from velo_core.steps import Surroundings
@@ -118,6 +120,7 @@ class Frozen:
         plugins: In the order of installation.
         overrides: Those that the plans were made with.
         container: What lives as long as the application.
+        mounts: What is mounted, and where.
         health_checks: Of all routers.
     """
 
@@ -129,6 +132,7 @@ class Frozen:
     plugins: tuple[Ready, ...]
     overrides: Mapping[Callable[..., object], Callable[..., object]]
     container: Container
+    mounts: tuple[tuple[Mount, str], ...]
     health_checks: tuple[HealthCheck, ...]
 
 
@@ -162,6 +166,7 @@ class Freezer:
         self.root = root
         self.settings = settings
         self.problems: list[Problem] = []
+        self.mounts: list[tuple[Mount, str]] = []
         self.surroundings = Surroundings(overrides=dict(settings.overrides), pools=settings.pools)
 
     def freeze(self, plugins: Sequence[Ready]) -> tuple[Frozen, list[Problem]]:
@@ -169,6 +174,7 @@ class Freezer:
         routes: list[Mounted] = []
         plans: list[Entry] = []
         fallbacks: list[Covered] = []
+        mounts: list[tuple[Mount, Inherited]] = []
         checks: dict[str, HealthCheck] = {}
         for included, inherited in self.routers():
             for check in included.router.own_health_checks.values():
@@ -179,8 +185,11 @@ class Freezer:
             host = self.host(inherited.host, inherited, "a router")
             if prefix is not None and not any((prefix.text, host) == (known.prefix.text, known.host) for known in fallbacks):
                 fallbacks.append(Covered(prefix, self.fallback(prefix, inherited), host))
+            mounts += ((mount, inherited) for mount in included.router.own_mounts)
             for route in included.router.own_routes:
                 self.route(route, inherited, routes, plans)
+        for mount, inherited in mounts:  # at last, for they are looked up for every method that there is
+            self.mount(mount, inherited, routes, plans, fallbacks)
         self.check_names(routes)
         self.check_tables(plans, fallbacks)
         container = Container(replace(self.surroundings, providers=self.root.own_providers), self.settings.pools)
@@ -193,6 +202,7 @@ class Freezer:
             tuple(plugins),
             self.surroundings.overrides,
             container,
+            tuple(self.mounts),
             tuple(checks.values()),
         )
         return frozen, self.problems
@@ -288,6 +298,44 @@ class Freezer:
                 socket=socket,
             )
             plans.append(Entry(method, pattern, plan, inherited.trailing_slash, host))
+
+    def mount(self, mount: Mount, inherited: Inherited, routes: list[Mounted], plans: list[Entry], fallbacks: list[Covered]) -> None:
+        """Adds what serves another application: at its path and below, for every method."""
+        path = join(inherited.prefix, mount.path)
+        prefix = self.pattern(inherited.prefix, mount.path, inherited, f"a mount of {mount.app!r}")
+        if prefix is None:
+            return
+        segments, options = len(prefix.segments), replace(inherited, trailing_slash=TrailingSlash.STRICT)
+        if not mount.middleware:
+            options = replace(options, middleware=(), dependencies=())
+        name = mount.name or path
+        route = Route(mount.path, ("ANY",), mount.handler(segments), name, mount.name is not None, on_disconnect="ignore")
+        route = replace(route, include_in_schema=False)
+        sockets = replace(route, methods=(), handler=mount.socket_handler(segments), is_websocket=True, origins=("*",))
+        made: list[Entry] = []
+        for one in (route, sockets) if mount.interface == "asgi" else (route,):
+            self.route(one, options, routes, made)
+        made = [replace(entry, plan=replace(entry.plan, direct=mount.direct(entry.plan, segments))) for entry in made]
+        if not made:
+            return
+        methods = dict.fromkeys((*METHODS, *(entry.method for entry in plans if entry.method != WEBSOCKET)))
+        everything = [*(replace(made[0], method=method) for method in methods), *made[1:]]
+        rest = Parameter("rest", "path", CONVERTERS["path"])  # a name that may be taken, but nobody asks for it
+        ends: tuple[tuple[Segment, ...], ...] = ((), (Segment(("",)),), (Segment(("", ""), (rest,)),))
+        for end in ends:
+            parameters = tuple(parameter for segment in end for parameter in segment.parameters)
+            pattern = replace(prefix, segments=(*prefix.segments, *end), parameters=(*prefix.parameters, *parameters))
+            if pattern.segments:
+                plans += (replace(entry, pattern=pattern) for entry in everything)
+        # Other methods, and paths such as /admin//x, which no pattern matches; another object, for it is what answers a miss.
+        missed = replace(made[0].plan)
+        fallbacks.insert(0, Covered(prefix, Fallback(missed, missed, missed, missed), made[0].host))
+        if any(known is mount for known, _ in self.mounts):  # its router is included twice
+            return
+        for known, _ in self.mounts:
+            if known.app is mount.app and not known.is_started_by_another:
+                mount.share(known)
+        self.mounts.append((mount, path or "/"))
 
     def info(self, inherited: Inherited, limit: int, path: str, name: str | None = None, parameters: tuple[str, ...] = ()) -> Info:
         """What requests tell of their route."""

@@ -15,6 +15,9 @@ from velo_core.extractors import BUILT_IN, RESERVED, Extractor, Location, Take
 from velo_core.hints import is_union
 from velo_core.inheritance import Included
 from velo_core.markers import Dependency, DependencyOptions, Factory, Marker, dependency
+from velo_core.mounting import Mount
+from velo_core.mounting.asgi import ASGIApplication
+from velo_core.mounting.wsgi import WSGIApplication
 from velo_core.plan import Middleware
 from velo_core.plugin import Installation, Plugin
 from velo_core.request import Request
@@ -100,6 +103,7 @@ class Router(HoldsSlots):
         self.own_health_checks: dict[str, HealthCheck] = {}
         self.own_openapi: list[OpenAPIContribution] = []
         self.slots: SlotScope | None = None
+        self.own_mounts: list[Mount] = []
         self.children: list[Included] = []
         self.installations: list[Installation] = []
         self.installed: frozenset[str] = frozenset()
@@ -296,6 +300,36 @@ class Router(HoldsSlots):
 
         return register
 
+    def mount(
+        self,
+        path: str,
+        app: ASGIApplication | WSGIApplication,
+        *,
+        interface: Literal["asgi", "wsgi"] = "asgi",
+        lifespan: bool = True,
+        name: str | None = None,
+        middleware: bool = True,
+    ) -> None:
+        """Hands the requests at and below `path` to another application; routes of this one that are more specific come first.
+
+        Args:
+            path: Pattern, such as `"/admin"`, below the prefix of the router.
+            app: An ASGI application, another `Velo` among them, or a WSGI application.
+            interface: Which of the two it is.
+            lifespan: Whether an ASGI application is started and stopped with this one, in a task of its own.
+            name: For `url_for`, which gives the path of the mount.
+            middleware: Whether middleware and dependencies of this router and of those above are around it, as they are around routes.
+
+        Raises:
+            SetupError: this is no such application; or this application has already started.
+        """
+        self._open_for(f"mount {path}")
+        if cast("object", app) is self:
+            raise SetupError("VELO_MOUNT", f"an application cannot be mounted in itself, at {path!r}; include a Router")
+        if isinstance(app, Router) and not app.is_application:
+            raise SetupError("VELO_MOUNT", f"what is mounted at {path!r} is a Router; include it: router.include(..., prefix={path!r})")
+        self.own_mounts.append(Mount(path, app, interface=interface, lifespan=lifespan, name=name, middleware=middleware))
+
     # What is around routes.
 
     def include(self, router: Router, prefix: str = "", *, tags: Sequence[str] = ()) -> None:
@@ -313,7 +347,10 @@ class Router(HoldsSlots):
         if not isinstance(router, Router):  # pyright: ignore[reportUnnecessaryIsInstance]: untyped callers
             raise SetupError("VELO_ROUTER", f"{router!r} is no Router; put its routes on one, and include that")
         if router.is_application:  # its lifespan and its overrides would be lost without a word
-            raise SetupError("VELO_ROUTER", f"{router!r} is an application; include a Router, and let the applications share that")
+            raise SetupError(
+                "VELO_ROUTER",
+                f"{router!r} is an application; mount it: router.mount(path, app), or include a Router that applications share",
+            )
         if any(inner is self for inner in router.tree()):
             raise SetupError("VELO_ROUTER_CYCLE", "a router cannot be included in itself, or in one that it contains; make a second Router")
         self.children.append(Included(router, prefix, tuple(tags)))
