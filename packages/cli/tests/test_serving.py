@@ -222,3 +222,51 @@ def test_a_signal_that_only_the_parent_gets_ends_the_workers(serve: Serve, write
 
     assert running.result().status == 0
     assert pids(tmp_path, "stopped") == pids(tmp_path, "started")
+
+
+CLOCK = """
+import asyncio, os
+from contextlib import asynccontextmanager
+from velo_core import Manifest, Plugin, Router, StreamingResponse, Velo
+
+class Clock(Plugin):
+    manifest = Manifest(name="clock")
+
+    def install(self, router: Router) -> None:
+        router.get("/clock")(self.clock)
+
+    @asynccontextmanager
+    async def lifespan(self, app: Velo):
+        self.closing_begins = asyncio.Event()
+        with open("started", "a") as file:
+            print(os.getpid(), file=file)
+        yield
+
+    async def closing(self) -> None:
+        self.closing_begins.set()
+
+    async def clock(self) -> StreamingResponse:
+        async def ticks():
+            yield b"tick\\n"
+            await self.closing_begins.wait()
+            yield b"the end\\n"
+        return StreamingResponse(ticks())
+
+app = Velo()
+app.install(Clock())
+"""
+
+
+@each_server
+def test_plugins_close_before_requests_are_waited_for(serve: Serve, write: Write, tmp_path: Path, options: list[str]) -> None:
+    """So a stream that would go on for ever says its last words."""
+    write("shop.py", CLOCK)
+    running = serve("shop", *options, "--shutdown-timeout", "30")
+    with running.open("/clock") as response:
+        assert response.readline() == b"tick\n"
+        running.process.send_signal(signal.SIGTERM)
+        rest = response.read()
+
+    assert rest == b"the end\n"
+    assert running.result().status == 0
+    assert len(set((tmp_path / "started").read_text().split())) == (2 if "2" in options else 1)  # once in each process that serves

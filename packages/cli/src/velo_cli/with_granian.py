@@ -115,6 +115,7 @@ class _RSGI:
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         _leave_interrupts_to_parent(loop)
         _run(loop, self._life.start())
+        _close_first(loop, self._life)
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
         _run(loop, self._life.stop())
@@ -140,6 +141,8 @@ def _asgi(app: Velo, life: Life) -> ASGI:
                 _LOGGER.disabled = True  # the server would say that it failed, not why
                 await send({"type": f"lifespan.{name}.failed"})
                 return
+            if name == "startup":
+                _close_first(asyncio.get_running_loop(), life)
             await send({"type": f"lifespan.{name}.complete"})
 
     def call(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
@@ -216,6 +219,28 @@ def _leave_interrupts_to_parent(loop: asyncio.AbstractEventLoop | None = None) -
             with suppress(NotImplementedError):
                 loop.remove_signal_handler(signal.SIGINT)
         signal.signal(signal.SIGINT, ignore)
+
+
+def _close_first(loop: asyncio.AbstractEventLoop, life: Life) -> None:
+    """Has the application close before Granian hears of the signal that ends it, and begins to wait for the requests under way.
+
+    Granian has no hook for that, so its own handler is put behind ours. Where the loop does not show it, the application closes with its
+    lifespans, after those requests.
+    """
+    handlers: Mapping[int, asyncio.Handle] = getattr(loop, "_signal_handlers", {})
+    handle = handlers.get(signal.SIGTERM)
+    callback, arguments = getattr(handle, "_callback", None), getattr(handle, "_args", ())
+    if callback is None or threading.current_thread() is not threading.main_thread():
+        return
+
+    async def close() -> None:
+        try:
+            await life.closing()
+        finally:
+            callback(*arguments)
+
+    tasks: set[asyncio.Task[None]] = set()
+    loop.add_signal_handler(signal.SIGTERM, lambda: tasks.add(loop.create_task(close())))
 
 
 # What the server writes.

@@ -89,6 +89,10 @@ class _Server(uvicorn.Server):
         finally:
             await self._life.stop()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await self._life.closing()
+        await super().shutdown(sockets)
+
 
 class _NotCancelled(logging.Filter):
     """Leaves out the tracebacks of requests that were cancelled because they did not end in time; that they were is told."""

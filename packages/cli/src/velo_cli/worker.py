@@ -74,6 +74,10 @@ class Life:
                 raise Ended(0) if signals else self._failed(error, "does not start") from error
         self._outbox.put(Ready(self._label))
 
+    async def closing(self) -> None:
+        """Has the plugins end what would keep requests from ending. Before the server waits for those."""
+        await self._app.closing()
+
     async def stop(self) -> None:
         """Leaves the lifespans.
 
