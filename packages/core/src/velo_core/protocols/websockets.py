@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from velo_core.errors import WebSocketDisconnect
+from velo_core.life import NO_LIFE, Life
 from velo_core.plan import ready
 from velo_core.request import Adapter
 from velo_core.response import Response
@@ -34,7 +35,9 @@ def websocket_adapter(
         method: See `Adapter`; so are the others.
     """
 
-    async def send_response(response: Response, scope: object, receive: object, send: object, teardown: Teardown | None) -> None:
+    async def send_response(
+        response: Response, scope: object, receive: object, send: object, teardown: Teardown | None, life: Life = NO_LIFE
+    ) -> None:
         failure: BaseException | None = None
         try:
             await channel(scope, receive, send).deny(response)
