@@ -10,7 +10,7 @@ from typing import Literal, cast
 
 import pytest
 
-from velo_core import Depends, HTTPError, Lifetime, StreamingResponse, Velo
+from velo_core import BackgroundTasks, Depends, HTTPError, Lifetime, StreamingResponse, Velo
 
 PAGE = Path(__file__).parents[3] / "docs" / "dependencies.md"
 ROW = re.compile(r"^\| `(handler|request|app)` \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
@@ -25,6 +25,7 @@ CASES = (
     "a stream fails midway",
     "the client leaves during a stream",
     "the client leaves while the handler runs",
+    "a task runs after the response",
 )
 Kind = Literal["coroutine", "plain"]
 
@@ -131,7 +132,16 @@ def application(world: World, lifetime: Lifetime, kind: Kind, *, interpreted: bo
             await asyncio.Event().wait()
         yield "last piece"
 
-    @app.get("/", dependencies=[Depends(dependency(world, kind), lifetime=lifetime)])
+    async def run_later(tasks: BackgroundTasks) -> None:
+        async def task() -> None:
+            await asyncio.sleep(0)
+            world.note("task")
+
+        tasks.add(task)
+
+    further = [Depends(run_later)] if "task" in world.case else []
+
+    @app.get("/", dependencies=[Depends(dependency(world, kind), lifetime=lifetime), *further])
     async def show() -> StreamingResponse | str:
         world.note("handler")
         if world.case == "the handler raises":

@@ -1,6 +1,7 @@
 """velo-core: router, request and response, handler plans, protocols and the plugin contract."""
 
 from velo_core.app import Velo
+from velo_core.background import BackgroundTasks
 from velo_core.conditional import check_preconditions, conditional_requests
 from velo_core.contributions import HealthCheck, OpenAPIContribution, openapi_of
 from velo_core.errors import (
@@ -43,6 +44,7 @@ __all__ = [
     "NO_MATCH",
     "PLUGIN_API",
     "Address",
+    "BackgroundTasks",
     "Body",
     "CallNext",
     "ClientDisconnect",

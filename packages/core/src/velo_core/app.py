@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, Literal, Self, TypeAlias, cast
+from typing import Any, Final, Literal, Self, TypeAlias, TypeVar, cast
 
 from velo_core.body import DEFAULT_LIMIT
 from velo_core.configuration import Configured, install_configured, read_configuration
@@ -20,9 +20,9 @@ from velo_core.generate import compiled, source_of
 from velo_core.installing import install_all
 from velo_core.interpret import interpreter
 from velo_core.json import JSONCodec, MsgspecJSON
-from velo_core.life import Life
+from velo_core.life import Life, detached
 from velo_core.options import Setting
-from velo_core.plan import Middleware, Plan, Run
+from velo_core.plan import Middleware, Plan, Run, Served
 from velo_core.plugin import Ready
 from velo_core.protocols.asgi import ADAPTER as ASGI_ADAPTER
 from velo_core.protocols.asgi import ASGI
@@ -44,6 +44,7 @@ from velo_core.websocket import DEFAULT_MAX_MESSAGE_SIZE, OpenSockets
 
 __all__ = ["Velo"]
 
+T = TypeVar("T")
 SHUTDOWN_SECONDS: Final = 10
 """How long handlers that must be finished may keep the server from stopping; as long as container platforms usually wait, less a margin."""
 
@@ -192,6 +193,8 @@ class Velo(ASGI, RSGI, WSGI, Router):
                 plan = as_started(plan if adapter.tells_disconnect else replace(plan, on_disconnect="ignore"))
                 made = None if plan.direct is None else plan.direct(adapter)
                 made = made or (interpreter(plan, adapter) if self.interpreted else compiled(plan, adapter))
+                if isinstance(plan.endpoint, Served) and plan.endpoint.binding.has_background and plan.socket is None:
+                    made = detached(made, self.life)
                 runs[id(plan)] = shielded(made, self._shielded) if plan.on_disconnect == "shield" else made
             return runs[id(plan)]
 
@@ -268,6 +271,17 @@ class Velo(ASGI, RSGI, WSGI, Router):
         finally:
             for pool in self._own_pools.values():
                 pool.close()
+
+    def spawn(self, work: Coroutine[object, object, T], *, name: str | None = None, wait: bool = True) -> asyncio.Task[T]:
+        """Runs `work` in a task of the application's, beside all requests. It is logged if it fails.
+
+        Args:
+            work: Called already: `app.spawn(refresh())`.
+            name: For messages.
+            wait: Whether it is waited for when the application stops, before the lifespans end: 10 seconds, then it is cancelled. Work
+                without an end of its own is cancelled at once: `wait=False`.
+        """
+        return self.life.spawn(work, name=name, wait=wait)
 
     def _unbind(self) -> None:
         """Lets each protocol make its plans anew when it needs them."""

@@ -27,6 +27,7 @@ from typing import Any, TypeAlias, TypeVar, cast, get_args, get_origin
 
 from velo_core.annotations import Annotation, UnresolvedAnnotation, read_annotation, resolve
 from velo_core.arranging import Gathered, arrange
+from velo_core.background import BackgroundTasks
 from velo_core.bodies import BodyPart
 from velo_core.body_parameters import BodyConflict, BodyParameters
 from velo_core.callables import Kind, identity_of, kind_of, name_of
@@ -335,6 +336,9 @@ class Binder:
             return None
         if issubclass(kind, Request):
             return self.request(function, place, get_args(target))
+        if kind is BackgroundTasks:
+            known = next((read for read in self.reads if read.source == "background"), None)
+            return known if isinstance(known, Read) else self.read(Read(self.names.free("tasks"), "background", ""))
         marker = annotation.marker
         if marker is None:
             marker = self._guess(parameter.name, target)

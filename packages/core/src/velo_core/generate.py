@@ -339,6 +339,8 @@ class _Writer:
         return f"not {read.variable}" if read.many else f"{read.variable} is None"
 
     def _taken(self, read: Read) -> str:
+        if read.source == "background":
+            return "teardown.tasks"
         if read.source == "path":
             return f"values[{read.index}]"
         if read.source == "cookie":

@@ -149,6 +149,8 @@ class _Steps:
         """A value from the head of the request."""
         if read.source == "request":
             return self.request
+        if read.source == "background":
+            return self.request.teardown.tasks
         taken = self.taken(read)
         if (taken is None or taken == []) and read.default is not MISSING:
             return read.default if can_share(read.default) else deepcopy(read.default)

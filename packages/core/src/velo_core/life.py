@@ -7,13 +7,14 @@ import logging
 import signal
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from contextvars import copy_context
 from types import FrameType
-from typing import Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar, cast
 from weakref import WeakSet
 
-from velo_core.errors import error_reporter
+from velo_core.background import RELEASE, report
 
-__all__ = ["NO_LIFE", "Life", "report"]
+__all__ = ["NO_LIFE", "Life", "detached"]
 
 T = TypeVar("T")
 logger = logging.getLogger("velo")
@@ -35,6 +36,7 @@ class Life:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting: set[asyncio.Future[None]] = set()
         self._tasks: set[asyncio.Task[object]] = set()
+        self._endless: WeakSet[asyncio.Task[object]] = WeakSet()
         self._closers: set[asyncio.Task[None]] = set()
 
     # The end.
@@ -94,12 +96,19 @@ class Life:
         """Tasks that have not ended."""
         return len(self._tasks)
 
-    def spawn(self, work: Coroutine[object, object, T], *, name: str | None = None) -> asyncio.Task[T]:
-        """Runs `work` in a task of the application: it is waited for when the application stops, and logged if it fails."""
+    def spawn(self, work: Coroutine[object, object, T], *, name: str | None = None, wait: bool = True) -> asyncio.Task[T]:
+        """Runs `work` in a task of the application: it is waited for, or cancelled, when the application stops, and logged if it fails."""
         task = asyncio.get_running_loop().create_task(work, name=name)
-        self._tasks.add(task)
+        self._tasks.add(cast("asyncio.Task[object]", task))
+        if not wait:
+            self._endless.add(cast("asyncio.Task[object]", task))
         task.add_done_callback(self._ended)
         return task
+
+    def adopt(self, task: asyncio.Task[None]) -> None:
+        """Waits for a task when the application stops; somebody else looks at what comes of it."""
+        self._tasks.add(cast("asyncio.Task[object]", task))
+        task.add_done_callback(self._tasks.discard)
 
     async def drain(self, seconds: float) -> None:
         """Waits for all tasks that long, then cancels the rest and waits for its end."""
@@ -107,6 +116,8 @@ class Life:
         tasks = {task for task in self._tasks if task.get_loop() is loop}
         if not tasks:
             return
+        for task in tasks & set(self._endless):
+            task.cancel()
         _, late = await asyncio.wait(tasks, timeout=seconds)
         for task in late:
             logger.warning("the task %s did not end within %g s and was cancelled", task.get_name(), seconds)
@@ -114,7 +125,7 @@ class Life:
         if late:
             await asyncio.wait(late)
 
-    def _ended(self, task: asyncio.Task[object]) -> None:
+    def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         error = None if task.cancelled() else task.exception()
         if error is not None:
@@ -125,17 +136,39 @@ NO_LIFE: Final = Life()
 """Of nobody: it never ends."""
 
 
-def report(message: str, *arguments: object, error: BaseException) -> None:
-    """Logs what went wrong where nobody is there any more to be answered, once."""
-    logger.error(message, *arguments, exc_info=error)
-    reporter = error_reporter.get()
-    if reporter is not None and isinstance(error, Exception):
-        reporter(error)
-
-
 def _resolve(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)
+
+
+def detached(run: Callable[..., Coroutine[object, object, None]], life: Life) -> Callable[..., Coroutine[object, object, None]]:
+    """`run` in a task of the application, of which the server sees no more than it has to: until the response has been sent.
+
+    What is entered and left in `run` is so in one task, as many context managers want it.
+
+    Args:
+        run: A plan; it tells by `RELEASE` that the response has been sent.
+        life: Of the application, which waits for the rest when it stops.
+    """
+
+    async def run_detached(*arguments: object) -> None:
+        loop = asyncio.get_running_loop()
+        released: asyncio.Future[None] = loop.create_future()
+        context = copy_context()
+        context.run(RELEASE.set, released)
+        task = loop.create_task(run(*arguments), context=context)
+        life.adopt(task)
+        try:
+            await asyncio.wait({task, released}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            if not released.done():
+                task.cancel()
+                await asyncio.wait({task})
+            raise
+        if not released.done():
+            task.result()
+
+    return run_detached
 
 
 # Signals. They belong to the process, so what is taken is given back when no application listens any more.

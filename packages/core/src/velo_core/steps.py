@@ -46,7 +46,7 @@ class Read:
 
     Attributes:
         variable: Name of the value in the plan.
-        source: `"path"`, `"query"`, `"header"`, `"cookie"` or `"request"`.
+        source: `"path"`, `"query"`, `"header"`, `"cookie"`, `"request"` or `"background"`.
         key: Name on the wire.
         index: Position among the path parameters.
         many: Whether all values of that name are wanted, as a list.
@@ -344,8 +344,13 @@ class Binding:
 
     @property
     def opens(self) -> bool:
-        """Whether a dependency has a tear-down."""
-        return any(isinstance(step, Call) and step.kind.opens for step in self.steps)
+        """Whether there is something to do after the response: a dependency has a tear-down, or tasks may be added."""
+        return self.has_background or any(isinstance(step, Call) and step.kind.opens for step in self.steps)
+
+    @property
+    def has_background(self) -> bool:
+        """Whether something asks for the tasks that run after the response."""
+        return any(read.source == "background" for read in self.reads)
 
     @property
     def ends_early(self) -> bool:

@@ -9,35 +9,42 @@ client is told of the error in any case, so what was opened before must not take
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from contextvars import copy_context
 from typing import TypeAlias, TypeVar
 
-from velo_core.errors import error_reporter
+from velo_core.background import RELEASE, BackgroundTasks, report
+from velo_core.streams import ClientGone
 from velo_core.threads import InThread, in_teardown_thread
 
 __all__ = ["Teardown"]
 
 T = TypeVar("T")
 Leave: TypeAlias = Callable[[BaseException | None], Awaitable[object]]
-logger = logging.getLogger("velo")
 
 
 class Teardown:
     """Closes, in reverse order, what was entered: first what is to be closed early, then the rest."""
 
-    __slots__ = ("_early", "_open")
+    __slots__ = ("_early", "_open", "_tasks")
 
     def __init__(self) -> None:
         self._open: list[Leave] = []
         self._early: list[Leave] = []
+        self._tasks: BackgroundTasks | None = None
+
+    @property
+    def tasks(self) -> BackgroundTasks:
+        """What is to be done after the response, before the rest is closed."""
+        if self._tasks is None:
+            self._tasks = BackgroundTasks()
+        return self._tasks
 
     @property
     def is_open(self) -> bool:
         """Whether there is anything to close."""
-        return bool(self._open or self._early)
+        return bool(self._open or self._early or self._tasks)
 
     async def enter(self, manager: AbstractAsyncContextManager[T], *, early: bool = False) -> T:
         """Enters `manager`, to be left at the end; if `early`, before the response is sent."""
@@ -84,22 +91,34 @@ class Teardown:
             The error to answer: the same one, or what a tear-down raised in its place. A tear-down that swallows the error changes nothing,
             neither for the answer nor for what was opened before.
         """
+        self._tasks = None
         ended = await self.close(error)
         if isinstance(ended, Exception):
             return ended
         raise ended or error
 
     async def finish(self, error: BaseException | None) -> None:
-        """Closes everything after the response, or after `error` has kept it from being sent. What goes wrong now is logged."""
+        """Does what is to be done after the response, and closes everything. What goes wrong now is logged.
+
+        Args:
+            error: What has kept the response from being sent, if anything; then everything is closed because of it.
+        """
+        tasks, self._tasks = self._tasks, None
+        if tasks and (error is None or isinstance(error, ClientGone)):
+            release = RELEASE.get()
+            if release is not None and not release.done():
+                release.set_result(None)
+            try:
+                await tasks.run()
+            except BaseException as cancelled:
+                await self.close(cancelled)
+                raise
         ended = await self.close(error)
         if ended is error or ended is None:
             return
         if not isinstance(ended, Exception):
             raise ended
-        logger.error("the tear-down of a dependency failed after the response", exc_info=ended)
-        reporter = error_reporter.get()
-        if reporter is not None:
-            reporter(ended)
+        report("the tear-down of a dependency failed after the response", error=ended)
 
     async def close(self, error: BaseException | None) -> BaseException | None:
         """Leaves everything, whatever happens. Returns the error as it is in the end."""
