@@ -249,7 +249,7 @@ def core_alone(session: nox.Session) -> None:
         session.run("python", "-I", "-W", "error", "-c", f"import {core.module}")
 
 
-@nox.session(python="3.13", default=False)
+@nox.session(python="3.13", default=False, allow_parallel=False)
 def bench(session: nox.Session) -> None:
     """Velo beside its peers: a table and a plot in benchmarks/results. `-- --quick` for a first look; see benchmarks/README.md."""
     session.install("-e", str(PACKAGES["core"].folder), "-r", "benchmarks/peers.txt")
