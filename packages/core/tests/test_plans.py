@@ -150,8 +150,8 @@ def test_the_plan_reads_each_source_once_and_each_value_by_itself() -> None:
         """GET /items/{item_id:int} -> MODULE.show_item"""
         try:
             errors = []
-            query = parse_query(query_string(scope))
-            headers = raw_headers(scope)
+            query = parse_query(scope["query_string"].decode("utf-8", "surrogateescape"))
+            headers = scope["headers"]
             cookies = parse_cookies(find_all_headers(headers, COOKIE))
             item_id = values[0]
             page = query.get("page")

@@ -630,6 +630,45 @@ def test_any_text_in_a_header_is_answered_alike_by_all_ways(every_way: list[Test
     assert status in (200, 422)
 
 
+@pytest.fixture(scope="module")
+def alone_and_inside() -> Any:
+    """Types that plans read in a short way when they stand alone, beside the same inside of a list, where they have only the long way."""
+    app = Velo()
+
+    @app.get("/")
+    async def read(
+        integer: int = 0,
+        small: Annotated[int, Query(ge=-5, lt=50, multiple_of=3)] = 0,
+        truth: bool = False,
+        integers: Annotated[list[int], Query(alias="integer")] = [],  # noqa: B006 - copied for each request
+        smalls: Annotated[list[int], Query(alias="small", ge=-5, lt=50, multiple_of=3)] = [],  # noqa: B006
+        truths: Annotated[list[bool], Query(alias="truth")] = [],  # noqa: B006
+    ) -> dict[str, Any]:
+        return {"alone": [integer, small, truth], "inside": [*integers, *smalls, *truths]}
+
+    with TestClient(app) as client:
+        yield client
+
+
+@many
+@given(name=st.sampled_from(["integer", "small", "truth"]), text=texts | st.from_regex(r"-?[0-9]{1,25}", fullmatch=True))
+@example(name="integer", text="007")
+@example(name="integer", text="²")
+@example(name="integer", text="9" * 4301)
+@example(name="small", text="48")
+def test_a_value_is_read_alike_alone_and_inside(alone_and_inside: TestClient, name: str, text: str) -> None:
+    response = alone_and_inside.get("/?" + name + "=" + quote(text, errors="surrogatepass"))
+    errors = [(error["message"], error["code"]) for error in response.json().get("errors", [])]
+
+    if response.status_code == 200:
+        body = response.json()
+        assert body["inside"] == [body["alone"][["integer", "small", "truth"].index(name)]]
+    else:
+        assert response.status_code == 422
+        assert len(errors) == 2
+        assert len(set(errors)) == 1
+
+
 @many
 @given(number=kinds, items=st.lists(sendable, max_size=3))
 def test_any_text_in_a_cookie_is_answered_alike_by_all_ways(every_way: list[TestClient], number: int, items: list[str]) -> None:

@@ -11,8 +11,11 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, cast, get_args, get_origin
 from uuid import UUID
 
+from msgspec import MsgspecError
+
 from velo_core.annotations import Annotation
-from velo_core.codecs import MAX_ERRORS, DoesNotFit, backend_for, is_model
+from velo_core.codecs import MAX_ERRORS, Convert, DoesNotFit, backend_for, is_model
+from velo_core.codecs.text import TRUTH, integer, integer_reader, truth
 from velo_core.constraints import Test, tests
 from velo_core.errors import InvalidValue, not_found
 from velo_core.hints import peel
@@ -69,7 +72,32 @@ def parameter_conversion(loc: tuple[str, str], annotation: Annotation, *, requir
                 return INVALID
         return value if bounds is None or bounds.hold(value, errors) else INVALID
 
-    return to_value
+    return _shorter(convert, annotation, to_value) if made is str else to_value
+
+
+def _shorter(convert: Convert | None, annotation: Annotation, to_value: ParameterConvert) -> ParameterConvert:
+    """The same, with a short way for text that nearly all requests have: one frame for the commonest types in place of three or four."""
+    if convert is truth and not annotation.constraints:
+        find = TRUTH.get
+
+        def to_truth(value: Any, errors: list[InvalidValue]) -> object:
+            found = find(value)
+            return to_value(value, errors) if found is None else found
+
+        return to_truth
+    read = integer_reader(dict(annotation.constraints)) if convert is integer else None
+    if read is None:
+        return to_value
+
+    def to_integer(value: Any, errors: list[InvalidValue]) -> object:
+        if value is not None and value.isdigit():
+            try:
+                return read(value)
+            except MsgspecError:
+                pass  # what is wrong says the long way
+        return to_value(value, errors)
+
+    return to_integer
 
 
 def can_share(default: object) -> bool:

@@ -25,7 +25,7 @@ from velo_core.conversion import can_share
 from velo_core.errors import ValidationError
 from velo_core.json import encode_json
 from velo_core.names import Names
-from velo_core.parsing import parse_cookies, parse_query
+from velo_core.parsing import last_values, parse_cookies, parse_query
 from velo_core.plan import Middleware, Plan, Refusal, Run, Served, check_response, ready
 from velo_core.request import Adapter
 from velo_core.response import Response
@@ -281,9 +281,10 @@ class _Writer:
         """Reads, once, the parts of the request that values are taken from."""
         sources = {read.source for read in binding.parameters}
         if "query" in sources:
-            self.line(2, "query = parse_query(query_string(scope))")
+            many = any(read.many for read in binding.parameters if read.source == "query")
+            self.line(2, f"query = {'parse_query' if many else 'last_values'}({self.adapter.expression('query_string')})")
         if sources & {"header", "cookie"} or binding.body is not None:
-            self.line(2, "headers = raw_headers(scope)")
+            self.line(2, f"headers = {self.adapter.expression('raw_headers')}")
         if "cookie" in sources:
             self.header_keys["COOKIE"] = "cookie"
             self.line(2, "cookies = parse_cookies(find_all_headers(headers, COOKIE))")
@@ -508,6 +509,7 @@ _SHARED: dict[str, object] = {
     "encode_any": encode_any,
     "finish_socket": finish_socket,
     "parse_cookies": parse_cookies,
+    "last_values": last_values,
     "parse_query": parse_query,
     "ready": ready,
     "to_json": encode_json,

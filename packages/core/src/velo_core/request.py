@@ -7,7 +7,7 @@ business and comes as a `Adapter`, the same table of functions that generated pl
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar, cast
 from urllib.parse import quote
 
@@ -69,6 +69,7 @@ class Adapter:
             constant with the one header, the name of the variable with the body, and whether the method may be HEAD.
         constants: What those lines name.
         tells_disconnect: Whether it can tell at all that the client has gone, so that a handler can be ended for it.
+        expressions: Source over `scope` for what plans would call the function of that name for.
         channel: Opens a websocket, from scope, receive and send; `None` in the adapter for HTTP.
     """
 
@@ -98,6 +99,11 @@ class Adapter:
     constants: Mapping[str, object]
     tells_disconnect: bool = True
     channel: Callable[[Any, Any, Any], Any] | None = None
+    expressions: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def expression(self, name: str) -> str:
+        """How a plan reads what one of the functions that take a scope gives."""
+        return self.expressions.get(name, f"{name}(scope)")
 
 
 class RouteInfo(Protocol):

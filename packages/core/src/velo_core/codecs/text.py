@@ -13,7 +13,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from math import isfinite
-from typing import Any, Literal, cast, get_args, get_origin
+from typing import Annotated, Any, Literal, cast, get_args, get_origin
 from uuid import UUID
 
 import msgspec
@@ -23,7 +23,7 @@ from velo_core.constraints import constraints_of, tests
 from velo_core.errors import InvalidValue
 from velo_core.hints import class_of, is_union, peel
 
-__all__ = ["text_converter"]
+__all__ = ["TRUTH", "integer", "integer_reader", "text_converter", "truth"]
 
 _COLLECTIONS: tuple[object, ...] = (list, set, frozenset, tuple)
 
@@ -85,7 +85,12 @@ _DECIMAL = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?")
 """At most three digits of exponent: `int(Decimal("1e999999999"))` takes all the memory there is."""
 
 
-def _integer(value: object) -> int:
+def integer(value: object) -> int:
+    """An integer in decimal digits.
+
+    Raises:
+        DoesNotFit: the text is something else.
+    """
     # msgspec would also take "1.0" and "1e3" for an int; a person who wrote that meant something else.
     if _INTEGER.fullmatch(cast("str", value)):
         try:
@@ -93,6 +98,20 @@ def _integer(value: object) -> int:
         except msgspec.ValidationError:  # leading zeros, or more digits than are worth converting
             pass
     raise does_not_fit("Expected `int`")
+
+
+def integer_reader(bounds: Mapping[str, object]) -> Callable[[str], int] | None:
+    """What makes an integer of text that `isdigit`, in one call, and refuses what is out of bounds with a `msgspec.MsgspecError`.
+
+    It reads JSON, which has no leading zeros and nothing but ASCII, and does so ten times as fast as conversion, which gives the same.
+    `None` if it does not know the bounds.
+    """
+    try:
+        return msgspec.json.Decoder(
+            cast("type[int]", Annotated[int, msgspec.Meta(**cast("dict[str, Any]", bounds))] if bounds else int)
+        ).decode
+    except (TypeError, ValueError):  # such as bounds that are no integers
+        return None
 
 
 def _number(value: object) -> float:
@@ -111,8 +130,13 @@ def _decimal(value: object) -> Decimal:
     return Decimal(cast("str", value))
 
 
-def _truth(value: object) -> bool:
-    found = _TRUTH.get(cast("str", value))
+def truth(value: object) -> bool:
+    """Yes or no, in the words of `TRUTH`.
+
+    Raises:
+        DoesNotFit: the text is something else.
+    """
+    found = TRUTH.get(cast("str", value))
     if found is None:
         raise does_not_fit("Expected `bool`: true or false, 1 or 0")
     return found
@@ -126,8 +150,8 @@ def _text(value: object) -> str:
     return cast("str", value)
 
 
-_TRUTH = {"true": True, "True": True, "1": True, "false": False, "False": False, "0": False}
-_PLAIN: Mapping[object, Convert] = {int: _integer, float: _number, bool: _truth, bytes: _octets, str: _text, Decimal: _decimal}
+TRUTH: Mapping[str, bool] = {"true": True, "True": True, "1": True, "false": False, "False": False, "0": False}
+_PLAIN: Mapping[object, Convert] = {int: integer, float: _number, bool: truth, bytes: _octets, str: _text, Decimal: _decimal}
 
 
 def _strict(annotation: object) -> Convert:
@@ -168,7 +192,7 @@ def _enum(kind: type[Enum]) -> Convert:
     by_value = _strict(kind)
     if all(isinstance(member.value, str) for member in kind):
         return by_value
-    return lambda value: by_value(_integer(value))
+    return lambda value: by_value(integer(value))
 
 
 def _union(union: object) -> Convert:

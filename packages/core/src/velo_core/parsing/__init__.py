@@ -15,7 +15,7 @@ from velo_core.parsing.media import MediaType, parse_media_type
 from velo_core.parsing.origin import Origin, parse_origin
 from velo_core.parsing.percent import percent_decode
 from velo_core.parsing.preconditions import FindAll, Outcome, evaluate, range_applies
-from velo_core.parsing.query import QueryParams, parse_query
+from velo_core.parsing.query import QueryParams, last_values, parse_query
 from velo_core.parsing.ranges import Unsatisfiable, parse_range
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "format_etag",
     "format_http_date",
     "format_set_cookie",
+    "last_values",
     "parse_accept",
     "parse_cookies",
     "parse_etags",

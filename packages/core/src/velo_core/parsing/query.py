@@ -8,7 +8,7 @@ from typing import Final, TypeVar, overload
 from velo_core.errors import HTTPError
 from velo_core.parsing.percent import percent_decode
 
-__all__ = ["MAX_PAIRS", "QueryParams", "parse_query"]
+__all__ = ["MAX_PAIRS", "QueryParams", "last_values", "parse_query"]
 
 Default = TypeVar("Default")
 
@@ -101,6 +101,21 @@ def parse_query(text: str, *, max_pairs: int = MAX_PAIRS) -> QueryParams:
     if len(values) == len(parts) and "" not in values:
         return _made(values, None)
     return _decode_all(parts)
+
+
+def last_values(text: str) -> Mapping[str, str]:
+    """The last value of each name: what `parse_query` gives as a mapping, for those who need nothing else of it.
+
+    Raises:
+        HTTPError: as `parse_query`.
+    """
+    if "%" in text or "+" in text or not text.isascii():
+        return parse_query(text)
+    parts = text.split("&", MAX_PAIRS)
+    values: dict[str, str] = {}
+    for part in parts:
+        name, _, values[name] = part.partition("=")
+    return parse_query(text) if "" in values or len(parts) > MAX_PAIRS else values
 
 
 def _made(values: dict[str, str], pairs: tuple[tuple[str, str], ...] | None) -> QueryParams:

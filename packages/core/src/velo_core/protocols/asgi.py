@@ -410,6 +410,7 @@ ADAPTER = Adapter(
     send_response=_send_response,
     send_ready=_send_ready,
     constants={"LENGTHS": LENGTHS},
+    expressions={"raw_headers": 'scope["headers"]', "query_string": 'scope["query_string"].decode("utf-8", "surrogateescape")'},
 )
 WEBSOCKET_ADAPTER = asgi_websockets(ADAPTER)
 

@@ -396,6 +396,7 @@ ADAPTER = Adapter(
     send_response=_send_response,
     send_ready=_send_ready,
     constants={},
+    expressions={"raw_headers": "scope.headers", "query_string": "scope.query_string"},
 )
 WEBSOCKET_ADAPTER = rsgi_websockets(ADAPTER)
 
