@@ -241,7 +241,7 @@ def trace_of(caplog: pytest.LogCaptureFixture) -> str:
 
 
 def test_a_traceback_shows_the_line_of_the_plan(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
-    """The second protocol of one process has lines, and a file, of its own."""
+    """Each protocol of one process has lines, and a file, of its own."""
     app = Velo()
 
     @app.get("/users/{user_id:int}")
@@ -251,7 +251,7 @@ def test_a_traceback_shows_the_line_of_the_plan(serve: Serve, caplog: pytest.Log
     serve(app, raise_app_exceptions=False).get("/users/7")
 
     if not app.interpreted:
-        found = re.search(r'File "<plan GET /users/\{user_id:int\}(?: \(2\))?>", line (\d+), in plan\n\s+(.*)\n', trace_of(caplog))
+        found = re.search(r'File "<plan GET /users/\{user_id:int\}(?: \(\d+\))?>", line (\d+), in plan\n\s+(.*)\n', trace_of(caplog))
         assert found is not None
         assert found[2] == "result = await show_user(user_id)"
         assert app.plan("GET", "/users/{user_id:int}").source.splitlines()[int(found[1]) - 1].strip() == found[2]

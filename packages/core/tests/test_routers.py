@@ -645,7 +645,7 @@ def test_what_is_no_router_is_not_included() -> None:
 
 def test_an_application_is_not_included() -> None:
     """Its lifespan, its overrides and its `debug` would be lost without a word."""
-    with pytest.raises(SetupError, match="is an application; include a Router") as caught:
+    with pytest.raises(SetupError, match="is an application; mount it") as caught:
         Router().include(Velo())
     assert caught.value.code == "VELO_ROUTER"
 

@@ -625,7 +625,9 @@ sendable = st.one_of(visible, numbers, durations, st.sampled_from([text for text
 @many
 @given(number=kinds_and_many, items=st.lists(sendable, max_size=3))
 def test_any_text_in_a_header_is_answered_alike_by_all_ways(every_way: list[TestClient], number: int, items: list[str]) -> None:
-    status, _ = agreed(every_way, "GET", f"/header/{number}", headers=[("value", text) for text in items])
+    # On WSGI, which comes last, a header that comes several times is one, joined with commas.
+    ways = every_way if len(items) < 2 else every_way[:4]
+    status, _ = agreed(ways, "GET", f"/header/{number}", headers=[("value", text) for text in items])
 
     assert status in (200, 422)
 

@@ -160,8 +160,8 @@ def require_json(content_type: str | None) -> None:
     Raises:
         HTTPError: 415 (RFC 9110 section 15.5.16), with what is accepted in `accept`.
     """
-    media = None if content_type is None else parse_media_type(content_type)
+    media = parse_media_type(content_type) if content_type else None
     if media is not None and media.matches_json and media.parameters.get("charset", "utf-8").lower() in ("utf-8", "utf8", "us-ascii"):
         return
-    sent = "no Content-Type" if content_type is None else "another Content-Type"
+    sent = "another Content-Type" if content_type else "no Content-Type"  # an empty one says nothing, and WSGI drops it
     raise HTTPError(415, f"The request body has to be application/json; the request has {sent}.", headers={"accept": "application/json"})

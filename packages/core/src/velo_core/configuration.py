@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -127,13 +127,13 @@ def _configured(entry: object, place: str) -> Configured | str:
     return Configured(name, on, cast("dict[str, object]", options), place)
 
 
-def install_configured(root: Router, plugins: Iterator[Configured] | tuple[Configured, ...]) -> list[Problem]:
+def install_configured(root: Router, plugins: Sequence[Configured]) -> list[Problem]:
     """Installs the plugins of a file on their routers, before those that code has installed there.
 
     Returns:
         What is wrong: routers that are not there.
     """
-    routers = list(_routers(root))
+    routers = list(_routers(root)) if plugins else []
     problems: list[Problem] = []
     new: dict[Router, list[Installation]] = {}
     for one in plugins:
@@ -156,4 +156,8 @@ def _routers(root: Router, path: str = "", name: str = "") -> Iterator[tuple[str
     for child in root.children:
         router = child.router
         whole = f"{name}.{router.name}" if name and router.name else name or router.name
-        yield from _routers(router, join(join(path, child.prefix), router.prefix), whole)
+        try:
+            prefix = join(join(path, child.prefix), router.prefix)
+        except SetupError:  # the walk that makes the plans reports it
+            continue
+        yield from _routers(router, prefix, whole)
