@@ -25,6 +25,7 @@ GROUP = "velo.commands"
 OWN = {
     "config": "Show the options of an application and of its plugins.",
     "new": "Write a new plugin or application, with tests that pass.",
+    "plan": "Show the code that serves a request.",
     "plugins": "Show which plugins are installed, or used by an application; check them.",
     "routes": "Show the routes of an application.",
     "run": "Serve an application.",

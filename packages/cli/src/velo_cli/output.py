@@ -8,17 +8,21 @@ from collections.abc import Sequence
 
 import click
 
-__all__ = ["qualified_name", "write_json", "write_table"]
+__all__ = ["qualified_name", "write_json", "write_lines", "write_table"]
 
 GAP = "  "
 
 
 def write_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Writes `rows` in columns under `head`."""
-    lines = [head, *rows]
+    write_lines([head, *rows])
+
+
+def write_lines(lines: Sequence[Sequence[str]], *, indent: str = "") -> None:
+    """Writes `lines` in columns."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
-        click.echo(GAP.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+        click.echo(indent + GAP.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
 def write_json(value: object) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, TypedDict
 
 import click
 
 from velo_cli.options import factory_option, json_option, target_argument, verbose_option
-from velo_cli.output import qualified_name, write_json, write_table
+from velo_cli.output import qualified_name, write_json, write_lines, write_table
 from velo_cli.target import Target
 
 if TYPE_CHECKING:
@@ -30,14 +31,19 @@ class Row(TypedDict):
 @click.command()
 @target_argument
 @factory_option
+@click.option("--hooks", is_flag=True, help="Show what runs for each route besides its handler, in its order, and why.")
 @json_option
 @verbose_option
-def routes(target: str, factory: bool, as_json: bool, verbose: bool) -> None:
+def routes(target: str, factory: bool, hooks: bool, as_json: bool, verbose: bool) -> None:
     """Show the routes of an application, in the order of registration.
 
     HEAD in parentheses is answered by the route of GET. OPTIONS is answered on every path.
     """
-    rows = _rows(Target.parse(target, factory=factory).load().app)
+    app = Target.parse(target, factory=factory).load().app
+    if hooks:
+        _show_hooks(app, as_json=as_json)
+        return
+    rows = _rows(app)
     if as_json:
         write_json(rows)
     elif rows:
@@ -45,6 +51,16 @@ def routes(target: str, factory: bool, as_json: bool, verbose: bool) -> None:
         write_table(("methods", "path", "name", "handler", "tags"), lines)
     else:
         click.echo("The application has no routes.")
+
+
+def _show_hooks(app: Velo, *, as_json: bool) -> None:
+    found = app.describe().routes
+    if as_json:
+        write_json([dataclasses.asdict(route) for route in found])
+    for route in () if as_json else found:
+        click.echo(f"{', '.join(route.methods) or 'WEBSOCKET'} {route.host or ''}{route.path}")
+        rows = [(hook.kind, hook.function, hook.reason) for hook in route.hooks]
+        write_lines([*rows, ("handler", route.handler, route.place)], indent="  ")
 
 
 def _rows(app: Velo) -> list[Row]:

@@ -4,6 +4,7 @@ from velo_core.app import Velo
 from velo_core.background import BackgroundTasks
 from velo_core.conditional import check_preconditions, conditional_requests
 from velo_core.contributions import HealthCheck, OpenAPIContribution, openapi_of
+from velo_core.description import Description, HookDescription, PluginDescription, RouteDescription
 from velo_core.errors import (
     ClientDisconnect,
     HTTPError,
@@ -51,6 +52,7 @@ __all__ = [
     "Converter",
     "Cookie",
     "Depends",
+    "Description",
     "EventSourceResponse",
     "FileResponse",
     "HTMLResponse",
@@ -58,6 +60,7 @@ __all__ = [
     "Header",
     "Headers",
     "HealthCheck",
+    "HookDescription",
     "InvalidValue",
     "JSONResponse",
     "Lifetime",
@@ -70,6 +73,7 @@ __all__ = [
     "Path",
     "PlainTextResponse",
     "Plugin",
+    "PluginDescription",
     "Problem",
     "ProtocolError",
     "Query",
@@ -77,6 +81,7 @@ __all__ = [
     "RegexConverter",
     "Request",
     "Response",
+    "RouteDescription",
     "Router",
     "Scope",
     "ServerSentEvent",

@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, Self, TypeAlias, TypeVar, cast
 from velo_core.body import DEFAULT_LIMIT
 from velo_core.configuration import Configured, install_configured, read_configuration
 from velo_core.contributions import HealthCheck
+from velo_core.description import Description, describe
 from velo_core.errors import Problem, SetupError
 from velo_core.freezing import Freezer, Frozen, Mounted, Settings, as_started
 from velo_core.generate import compiled, source_of
@@ -35,7 +36,7 @@ from velo_core.router import Router
 from velo_core.routing import WEBSOCKET, Table
 from velo_core.running import TIMEOUT_SECONDS, close_plugins, running
 from velo_core.scope import Scope
-from velo_core.selection import table_of
+from velo_core.selection import Selector, table_of
 from velo_core.slots import restorer
 from velo_core.threads import SHARED_POOLS, ThreadPool, pools_of
 from velo_core.urls import host_of, path_of
@@ -316,22 +317,41 @@ class Velo(ASGI, RSGI, WSGI, Router):
 
     # Looking at it.
 
-    def plan(self, method: str, path: str) -> PlanView:
-        """The plan that serves a request, for reading: `app.plan("GET", "/users/{user_id}").source`.
+    def describe(self) -> Description:
+        """What the application is made of, as data: its routes with all that runs around them, its plugins, and why in this order.
+
+        Freezes the application.
+        """
+        return describe(self._freeze(), self, self.pools)
+
+    def plan(self, method: str, path: str, *, host: str | None = None) -> PlanView:
+        """The plan that serves a request, for reading: `app.plan("GET", "/users/1").source`.
 
         Args:
             method: Such as `"GET"`; `"WEBSOCKET"` for websockets.
-            path: The pattern of a route.
+            path: Of a request, or the pattern of a route. Of a request that no route serves, the plan is that of its 404 or 405.
+            host: That the request is for, where routes depend on that.
 
         Raises:
-            LookupError: there is no such route.
+            LookupError: it is a pattern, and there is no such route.
         """
         method = WEBSOCKET if method == "WEBSOCKET" else method
-        for entry in self._freeze().plans:
+        is_pattern = "{" in path or not path.startswith("/")
+        for entry in self._freeze().plans if host is None or is_pattern else ():
             if entry.pattern.text == path and (entry.method == method or (method == "HEAD" and entry.method == "GET")):
                 adapter = ASGI_ADAPTER if entry.plan.socket is None else ASGI_WEBSOCKET_ADAPTER
                 return PlanView(entry.plan.label, source_of(entry.plan, adapter))
-        raise LookupError(f"there is no route {method} {path}; `velo routes` lists all")
+        if is_pattern:
+            raise LookupError(f"there is no route {method} {path}; `velo routes` lists all")
+        adapter = ASGI_WEBSOCKET_ADAPTER if method == WEBSOCKET else ASGI_ADAPTER
+        table = cast("Table[Any]", table_of(self._freeze(), cast("Any", lambda plan: plan), adapter))  # pyright: ignore[reportUnknownLambdaType]: plans in place of what runs them
+        path = path.partition("?")[0]
+        if isinstance(table, Selector):
+            found = table.find_at(host or "localhost", method, path, is_raw=True)[0]
+        else:
+            found = table.find_raw(method, path)[0]
+        plan = cast("Plan", found)
+        return PlanView(plan.label, source_of(plan, adapter))
 
     @property
     def routes(self) -> tuple[Mounted, ...]:

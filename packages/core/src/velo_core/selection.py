@@ -90,12 +90,23 @@ class Selector(Table[Run]):
         return self._serve, (method, raw_path, True)
 
     def _serve(self, scope: Any, receive: Any, send: Any, asked: Values) -> Coroutine[Any, Any, None]:
-        host = parse_host(self._adapter.authority(scope) or "")
-        if host is None:
-            return self._bad_host(scope, receive, send, ())
         method, path, is_raw = cast("tuple[str, str, bool]", asked)
-        run, values = _choose([*self._hosts.find(host[0]), (self._everywhere, ())], method, path, is_raw=is_raw)
+        run, values = self.find_at(self._adapter.authority(scope) or "", method, path, is_raw=is_raw)
         return run(scope, receive, send, values)
+
+    def find_at(self, authority: str, method: str, path: str, *, is_raw: bool) -> tuple[Run, Values]:
+        """What serves a request.
+
+        Args:
+            authority: Host, and port if there is one, that it is for.
+            method: Of the request.
+            path: Of the request.
+            is_raw: Whether the path is still encoded.
+        """
+        host = parse_host(authority)
+        if host is None:
+            return self._bad_host, ()
+        return _choose([*self._hosts.find(host[0]), (self._everywhere, ())], method, path, is_raw=is_raw)
 
 
 def _choose(sites: Sequence[tuple[Site, Values]], method: str, path: str, *, is_raw: bool) -> tuple[Run, Values]:
