@@ -74,7 +74,7 @@ def test_the_wheel_holds_the_whole_package_and_nothing_else(folder: Path) -> Non
     built = Built(folder)
     source = folder / "src"
     files = {path.relative_to(source).as_posix() for path in source.rglob("*") if path.is_file()}
-    files = {file for file in files if not re.search(r"(^|/)(\.|__pycache__/)", file)}
+    files = {file for file in files if not re.search(r"(^|/)(\.[^/]*$|__pycache__/)", file)}
 
     assert {name for name in built.contents if ".dist-info/" not in name} == files
 
