@@ -256,6 +256,36 @@ def bench(session: nox.Session) -> None:
     session.run("python", "-m", "benchmarks", *session.posargs)
 
 
+@nox.session(default=False)
+def matrix(session: nox.Session) -> None:
+    """Packages with the oldest, the newest and the released versions of each other: what has changed, or `-- --all` (tools/matrix.py)."""
+    sync(session, "--only-group", "matrix")
+    session.run("python", "tools/matrix.py", *session.posargs)
+
+
+@nox.session(requires=["wheels"])
+def generated(session: nox.Session) -> None:
+    """What `velo new plugin` writes, as a wheel in an empty environment with the core and velo-testing alone: its own tests pass."""
+    sync(session, "--package", "velo-cli")
+    with tempfile.TemporaryDirectory(prefix="velo-generated-") as folder:
+        away = Path(folder)
+        session.run("velo", "new", "plugin", "greeter", "--folder", str(away / "plugin"), silent=True)
+        session.run_install("uv", "build", "--quiet", "--wheel", str(away / "plugin"), "--out-dir", str(away / "dist"))
+        (wheel,) = (away / "dist").glob("*.whl")
+        python = away / "venv" / "bin" / "python"
+        session.run_install("uv", "venv", "--quiet", str(away / "venv"))
+        ours = [f"{PACKAGES[name].name} @ {PACKAGES[name].wheel.as_uri()}" for name in ("core", "testing")]
+        session.run_install("uv", "pip", "install", "--quiet", "--python", str(python), str(wheel), *ours, "pytest>=8.4,<10")
+        shutil.rmtree(away / "plugin" / "src")  # what is tested is what is installed
+        with session.chdir(away / "plugin"):
+            session.run(str(python), "-I", "-m", "pytest", "-W", "error", "-v", "--no-header", external=True)
+            start = "from velo_core import Velo; app = Velo(); {}; app.freeze()"
+            by_name = start.format("app.install('greeter', greeting='Hi')")
+            by_object = start.format("from velo_greeter import Greeter; app.install(Greeter('Hi'))")
+            for program in (by_name, by_object):
+                session.run(str(python), "-I", "-W", "error", "-c", program, external=True)
+
+
 def name_of(requirement: str) -> str:
     """The distribution that a requirement asks for, without extras and bounds."""
     return re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0].lower()

@@ -1,3 +1,6 @@
+# /// script
+# dependencies = ["velo-core"]
+# ///
 """A price ticker: events for browsers, the same as JSON Lines for programs, and a file to download.
 
 Run it with `velo run events:app` in this folder, and look with `curl -N localhost:8000/ticker`.

@@ -1,3 +1,6 @@
+# /// script
+# dependencies = ["velo-core[pydantic]", "velo-limiter"]
+# ///
 """A small shop: lists, looks up and adds items, with at most 60 requests a minute for each client."""
 
 from typing import Annotated, TypedDict

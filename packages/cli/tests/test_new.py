@@ -44,6 +44,8 @@ def test_the_tests_of_a_new_plugin_pass(velo: Run, tmp_path: Path) -> None:
     assert metadata["project"]["dependencies"] == ["velo-core>=0.1,<0.2"]
     assert metadata["project"]["entry-points"]["velo.plugins"] == {"night-greeter": "velo_night_greeter:NightGreeter"}
     assert (folder / "src/velo_night_greeter/py.typed").exists()
+    assert (folder / ".github/workflows/ci.yml").exists()
+    assert (folder / ".gitignore").exists()
     assert " passed" in run_tests(folder)
 
 

@@ -19,8 +19,8 @@ __all__ = ["new"]
 
 SUFFIX = ".tmpl"
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-HIDDEN = {"gitignore": ".gitignore"}
-"""Files that would mean something where they are kept."""
+HIDDEN = {"gitignore": ".gitignore", "github": ".github"}
+"""Files and folders that would mean something where they are kept."""
 
 
 @click.group()
@@ -108,7 +108,7 @@ def _files(template: Traversable, path: str = "") -> Iterator[tuple[str, str]]:
     """Path and text of each file."""
     for entry in sorted(template.iterdir(), key=lambda entry: entry.name):
         if entry.is_dir():
-            yield from _files(entry, f"{path}{entry.name}/")
+            yield from _files(entry, f"{path}{HIDDEN.get(entry.name, entry.name)}/")
         elif entry.name.endswith(SUFFIX):
             name = entry.name.removesuffix(SUFFIX)
             yield f"{path}{HIDDEN.get(name, name)}", entry.read_text(encoding="utf-8")
