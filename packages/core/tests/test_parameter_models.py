@@ -101,7 +101,7 @@ def test_each_field_of_a_model_is_a_parameter(serve: Serve, model: type) -> None
 
 @pytest.mark.parametrize("model", MODELS)
 def test_what_is_not_sent_has_the_default_of_the_model(serve: Serve, model: type) -> None:
-    expected = {"page": 2} if model is TypedFilters else {"page": 2, "since": None, "tags": [], "order": "up"}
+    expected: dict[str, object] = {"page": 2} if model is TypedFilters else {"page": 2, "since": None, "tags": [], "order": "up"}
     assert serve(app_for(model)).get("/?page=2").json() == expected
 
 

@@ -2,6 +2,7 @@
 
 from velo_core.app import Velo
 from velo_core.background import BackgroundTasks
+from velo_core.codecs import Codec, DoesNotFit, MessagePack, ModelBackend, OrjsonJSON, PlainText, StdlibJSON
 from velo_core.conditional import check_preconditions, conditional_requests
 from velo_core.contributions import HealthCheck, OpenAPIContribution, openapi_of
 from velo_core.description import Description, HookDescription, PluginDescription, RouteDescription
@@ -22,6 +23,7 @@ from velo_core.errors import (
 )
 from velo_core.files import FileResponse
 from velo_core.headers import Headers, MutableHeaders
+from velo_core.json import JSONCodec, MsgspecJSON
 from velo_core.manifest import PLUGIN_API, Manifest
 from velo_core.markers import Body, Cookie, Depends, Header, Lifetime, Marker, Path, Query
 from velo_core.options import Option, Setting, options_of
@@ -49,10 +51,12 @@ __all__ = [
     "Body",
     "CallNext",
     "ClientDisconnect",
+    "Codec",
     "Converter",
     "Cookie",
     "Depends",
     "Description",
+    "DoesNotFit",
     "EventSourceResponse",
     "FileResponse",
     "HTMLResponse",
@@ -62,15 +66,21 @@ __all__ = [
     "HealthCheck",
     "HookDescription",
     "InvalidValue",
+    "JSONCodec",
     "JSONResponse",
     "Lifetime",
     "Manifest",
     "Marker",
+    "MessagePack",
     "Middleware",
+    "ModelBackend",
+    "MsgspecJSON",
     "MutableHeaders",
     "OpenAPIContribution",
     "Option",
+    "OrjsonJSON",
     "Path",
+    "PlainText",
     "PlainTextResponse",
     "Plugin",
     "PluginDescription",
@@ -89,6 +99,7 @@ __all__ = [
     "SetupError",
     "Slot",
     "SlotEmpty",
+    "StdlibJSON",
     "StreamingResponse",
     "ThreadPool",
     "TrustedProxies",

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, Final, Literal, Self, TypeAlias, TypeVar, cast
 
 from velo_core.body import DEFAULT_LIMIT
+from velo_core.codecs import Media
 from velo_core.configuration import Configured, install_configured, read_configuration
 from velo_core.contributions import HealthCheck
 from velo_core.description import Description, describe
@@ -20,7 +21,7 @@ from velo_core.freezing import Freezer, Frozen, Mounted, Settings, as_started
 from velo_core.generate import compiled, source_of
 from velo_core.installing import install_all
 from velo_core.interpret import interpreter
-from velo_core.json import JSONCodec, MsgspecJSON
+from velo_core.json import JSONCodec
 from velo_core.life import Life, detached
 from velo_core.options import Setting
 from velo_core.plan import Middleware, Plan, Run, Served
@@ -58,6 +59,8 @@ class Velo(ASGI, RSGI, WSGI, Router):
     Args:
         lifespan: `async def lifespan(app)`, an async context manager, entered after those of the plugins and before the first request.
         debug: Whether a 500 tells its traceback to the client. Never in production.
+        validate_responses: Whether results are checked against all that their types say, bounds included, and answered with 500 if they do
+            not fit. It costs as much as reading a body; for tests and development, so `debug` decides if it is `None`.
         interpreted: Whether plans are interpreted in place of generated; slower, for debugging Velo itself.
         name: Before the name of every route.
         tags: For documentation.
@@ -69,6 +72,9 @@ class Velo(ASGI, RSGI, WSGI, Router):
         trailing_slash: What becomes of `/users/` where there is `/users`, and the other way round: `"strict"`, `"ignore"` or `"redirect"`.
         trusted_proxies: Networks of the proxies that are believed about the client's address and scheme, such as `["10.0.0.0/8"]`, or a
             `TrustedProxies` that says more; nobody by default.
+        json: Reads and writes JSON; Velo's own if `None`.
+        produces: Media types that results other than text and bytes can have, between which `Accept` chooses; JSON if `None`.
+        consumes: Media types that bodies can have; JSON if `None`.
         pools: Threads at most, by the name of a pool: `{"cpu": 4}`, for `Depends(..., pool="cpu")` and `@app.get(..., pool="cpu")`. What
             names no pool runs in `"handlers"`, whose 40 threads all applications of the process share unless it is given here.
         plugin_timeout_seconds: What each plugin may take to start, to close and to stop; no limit if `None`.
@@ -84,6 +90,7 @@ class Velo(ASGI, RSGI, WSGI, Router):
         *,
         lifespan: Lifespan | None = None,
         debug: bool = False,
+        validate_responses: bool | None = None,
         interpreted: bool = False,
         name: str = "",
         tags: Sequence[str] = (),
@@ -96,6 +103,9 @@ class Velo(ASGI, RSGI, WSGI, Router):
         trusted_proxies: TrustedProxies | Sequence[str] = (),
         websocket_origins: Sequence[str] = (),
         max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE,
+        json: JSONCodec | None = None,
+        produces: Sequence[Media] | None = None,
+        consumes: Sequence[Media] | None = None,
         pools: Mapping[str, int] | None = None,
         plugin_timeout_seconds: float | None = TIMEOUT_SECONDS,
     ) -> None:
@@ -110,6 +120,9 @@ class Velo(ASGI, RSGI, WSGI, Router):
             trailing_slash=trailing_slash,
             websocket_origins=websocket_origins,
             max_message_size=max_message_size,
+            json=json,
+            produces=produces,
+            consumes=consumes,
         )
         try:
             self._own_pools = pools_of(pools or {})
@@ -120,6 +133,7 @@ class Velo(ASGI, RSGI, WSGI, Router):
         self._proxies = TrustedProxies.of(trusted_proxies)
         self.plugin_timeout_seconds = plugin_timeout_seconds
         self.debug = debug
+        self.validate_responses = debug if validate_responses is None else validate_responses
         self.interpreted = interpreted
         self.dependency_overrides: dict[Callable[..., object], Callable[..., object]] = {}
         self._lifespan = lifespan
@@ -135,7 +149,6 @@ class Velo(ASGI, RSGI, WSGI, Router):
         """Tasks that outlive requests, and the news that the application is about to stop."""
         self._shielded: set[asyncio.Task[None]] = set()
         self._sockets = OpenSockets()
-        self._json: JSONCodec = MsgspecJSON()
 
     def __repr__(self) -> str:
         return f"<Velo with {sum(len(router.own_routes) for router in self.tree())} routes>"
@@ -202,7 +215,9 @@ class Velo(ASGI, RSGI, WSGI, Router):
         return table_of(self._freeze(), run, adapter)
 
     def _settings(self) -> Settings:
-        return Settings(self.debug, self.dependency_overrides, self.pools, self._json, self.url_for, self._host_for, self._sockets)
+        return Settings(
+            self.debug, self.dependency_overrides, self.pools, self.validate_responses, self.url_for, self._host_for, self._sockets
+        )
 
     def _host_for(self, name: str, values: Mapping[str, object]) -> str | None:
         return host_of(self._freeze().names.get(name, ()), name, values)

@@ -110,6 +110,7 @@ class Binder:
     ) -> None:
         self.path_parameters = list(path_parameters or ())
         self.surroundings = surroundings
+        self.backends = surroundings.coding.backends
         self.overrides: dict[object, Callable[..., object]] = dict(surroundings.overrides.items())
         self.namespace = namespace
         self.made = made
@@ -119,7 +120,7 @@ class Binder:
         self.calls: list[Call] = []
         self.extracts: list[Extract] = []
         self.constants: dict[str, AppValue] = {}
-        self.body = BodyParameters(self.names)
+        self.body = BodyParameters(self.names, surroundings.coding)
         self.kept: dict[str, ReadModel | BodyPart] = {}
         self.result: object = MISSING
         self.yields = False
@@ -347,7 +348,7 @@ class Binder:
                 return self.body.ask(function, parameter.name, annotation, default)
             if not isinstance(marker, BUILT_IN):
                 return self.extract(place, marker, parameter.name, annotation, default)
-            if has_fields(target) and not isinstance(marker, Path):
+            if has_fields(target, self.backends) and not isinstance(marker, Path):
                 return self.read_model(parameter.name, annotation, marker, default)
             return self.read_parameter(place, parameter.name, annotation, marker, default)
         except BodyConflict as error:
@@ -386,7 +387,7 @@ class Binder:
         default = None if annotation.optional else MISSING
         if name == "body_model":
             return self.body.ask(function, name, annotation, default, whole=True)
-        if not has_fields(annotation.type):
+        if not has_fields(annotation.type, self.backends):
             raise TypeError(f"{annotation.type}, which has no fields; write a model of the query, or None")
         return self.read_model(name, annotation, Query(), default)
 
@@ -407,7 +408,7 @@ class Binder:
     def _guess(self, name: str, target: object) -> Marker:
         if name in self.path_parameters:
             return Path()
-        if is_model(target) or get_origin(target) in (list, set, frozenset, dict, tuple) or target in (dict, list, object):
+        if is_model(target, self.backends) or get_origin(target) in (list, set, frozenset, dict, tuple) or target in _BODIES:
             return Body()
         return Query()
 
@@ -430,7 +431,7 @@ class Binder:
             if isinstance(known, Read) and (known.source, known.key, known.default, known.declared) == (source, key, default, annotation):
                 return known
         made = self.made.get(key, str) if source == "path" else str
-        convert = parameter_conversion((source, key), annotation, required=required, made=made)
+        convert = parameter_conversion((source, key), annotation, required=required, made=made, backends=self.backends)
         return self.read(Read(self.names.free(name), source, key, index, many, convert, default, annotation))
 
     def read(self, read: Read) -> Read:
@@ -547,6 +548,8 @@ class _TypedRequest:
 
 _Bound: TypeAlias = Read | ReadModel | Extract | BodyPart | Call | AppValue | _TypedRequest
 """Where the value of a parameter comes from."""
+_BODIES: tuple[object, ...] = (dict, list, object)
+"""Plain types that come from the body."""
 _KEPT = ("query_model", "body_model")
 """What the arguments of `Request[...]` are, in order."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from velo_core.annotations import Annotation
 from velo_core.bodies import BodyConvert, BodyPart, body_conversion, parts_conversion
+from velo_core.codecs import Coding
 from velo_core.markers import Body
 from velo_core.names import Names
 from velo_core.steps import ReadBody
@@ -43,8 +44,9 @@ class _Asked:
 class BodyParameters:
     """Collects the parameters of a route that come from the body."""
 
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: Names, coding: Coding) -> None:
         self.names = names
+        self.coding = coding
         self.asked: list[_Asked] = []
 
     def ask(self, function: Callable[..., object], name: str, annotation: Annotation, default: object, *, whole: bool = False) -> BodyPart:
@@ -71,7 +73,7 @@ class BodyParameters:
             whole_of_it = embed is not True and known.embed is not True and False in (embed, known.embed)
             if same and (known.part.key == key or whole_of_it or (known.function is not function and embed is not True)):
                 return known.part
-        convert = body_conversion(annotation, default, required=default is MISSING)
+        convert = body_conversion(annotation, default, required=default is MISSING, coding=self.coding)
         asked = _Asked(function, BodyPart(self.names.free(name), key, annotation, default), embed, convert)
         self._check(asked)
         self.asked.append(asked)
@@ -95,4 +97,4 @@ class BodyParameters:
         if len(self.asked) == 1 and first.embed is not True:
             return ReadBody(first.part.variable, first.convert, first.part.declared, first.part.default)
         parts = tuple(asked.part for asked in self.asked)
-        return ReadBody("", parts_conversion(parts), Annotation(type=dict, full=dict), MISSING, parts)
+        return ReadBody("", parts_conversion(parts, self.coding), Annotation(type=dict, full=dict), MISSING, parts)

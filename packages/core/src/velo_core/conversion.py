@@ -14,7 +14,7 @@ from uuid import UUID
 from msgspec import MsgspecError
 
 from velo_core.annotations import Annotation
-from velo_core.codecs import MAX_ERRORS, Convert, DoesNotFit, backend_for, is_model
+from velo_core.codecs import MAX_ERRORS, Convert, DoesNotFit, ModelBackend, backend_for, is_model
 from velo_core.codecs.text import TRUTH, integer, integer_reader, truth
 from velo_core.constraints import Test, tests
 from velo_core.errors import InvalidValue, not_found
@@ -32,7 +32,9 @@ _SPELLED = (str, int, float, UUID)
 _OF_THE_WHOLE = ("min_length", "max_length")
 
 
-def parameter_conversion(loc: tuple[str, str], annotation: Annotation, *, required: bool, made: type = str) -> ParameterConvert | None:
+def parameter_conversion(
+    loc: tuple[str, str], annotation: Annotation, *, required: bool, made: type = str, backends: Sequence[ModelBackend] = ()
+) -> ParameterConvert | None:
     """How a path, query, header or cookie value becomes what is declared; `None` if the text itself is it.
 
     Args:
@@ -40,6 +42,7 @@ def parameter_conversion(loc: tuple[str, str], annotation: Annotation, *, requir
         annotation: What is declared.
         required: Whether a missing value is an error, and not the default's business.
         made: Type of the values that the pattern's converter makes; `object` if it does not tell.
+        backends: Families of models that Velo does not know.
 
     Raises:
         TypeError: the declared type cannot be read from text, or from what the pattern's converter makes of it.
@@ -50,7 +53,7 @@ def parameter_conversion(loc: tuple[str, str], annotation: Annotation, *, requir
         raise TypeError(f"it is {getattr(annotation.type, '__name__', annotation.type)}, and the path makes {made.__name__} of it")
     if plain and bounds is None and not required:
         return None
-    convert = None if plain else backend_for(annotation.full).converter(annotation.full)
+    convert = None if plain else backend_for(annotation.full, backends).converter(annotation.full)
     missing = InvalidValue(loc, "This value is required", "missing")
     in_path = loc[0] == "path"
 

@@ -137,7 +137,7 @@ def _checked_conversion(loc: tuple[str, str], annotation: Annotation) -> Paramet
         TypeError: it is no class whose instances could be recognised, and cannot be read from text.
     """
     bounds = bounds_of(loc, annotation)
-    kind, readable = _class(annotation), True
+    kind, many, readable = _class(annotation), is_many(annotation), True
     try:
         from_text = parameter_conversion(loc, annotation, required=False)
     except TypeError:
@@ -148,9 +148,9 @@ def _checked_conversion(loc: tuple[str, str], annotation: Annotation) -> Paramet
     wrong = InvalidValue(loc, f"Expected `{name}`", "type")
 
     def convert(value: object, errors: list[InvalidValue]) -> object:
-        if readable and _is_text(value):
+        if readable and _is_text(value, many=many):
             return value if from_text is None else from_text(value, errors)
-        if not _all_are(value, kind, many=is_many(annotation)):
+        if not _all_are(value, kind, many=many):
             try:
                 value = msgspec.convert(value, cast("type[object]", annotation.full))
             except (msgspec.ValidationError, TypeError, RecursionError):
@@ -170,9 +170,9 @@ def _class(annotation: Annotation) -> type[object] | None:
     return None if get_args(hint) else class_of(hint)  # of a `dict[str, int]`, being a dictionary says too little
 
 
-def _is_text(value: object) -> bool:
-    if isinstance(value, str):
-        return True
+def _is_text(value: object, *, many: bool) -> bool:
+    if not many:
+        return isinstance(value, str)
     return isinstance(value, list) and all(isinstance(item, str) for item in cast("list[object]", value))
 
 
@@ -180,5 +180,5 @@ def _all_are(value: object, kind: type[object] | None, *, many: bool) -> bool:
     """Whether a value is of the class; `True` is no `int` here."""
     if kind is None or (many and not isinstance(value, list)):
         return False
-    values = cast("list[object]", value) if many else [value]
+    values: list[object] = cast("list[object]", value) if many else [value]
     return all(isinstance(one, kind) and (kind is object or type(one) is not bool or kind is bool) for one in values)

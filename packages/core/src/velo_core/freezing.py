@@ -8,12 +8,13 @@ from typing import cast, get_args
 
 from velo_core.answers import AnswerError, answers
 from velo_core.binding import bind
+from velo_core.codecs import Coding
 from velo_core.contributions import HealthCheck
 from velo_core.distributions import distribution_of
 from velo_core.errors import HTTPError, Problem, SetupError, not_found, where
 from velo_core.hosts import by_host, parse_host_pattern
 from velo_core.inheritance import Included, Inherited, inherit
-from velo_core.json import JSONCodec
+from velo_core.json import JSONCodec, MsgspecJSON
 from velo_core.mounting import Mount
 from velo_core.mounting.mount import METHODS
 from velo_core.parsing import Origin
@@ -33,6 +34,8 @@ from velo_core.watch import OnDisconnect
 from velo_core.websocket import OpenSockets, SocketOptions, origins_of
 
 __all__ = ["Covered", "Entry", "Freezer", "Frozen", "Mounted", "Settings", "as_started"]
+
+JSON = MsgspecJSON()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +147,7 @@ class Settings:
         debug: Whether a 500 tells its traceback.
         overrides: Functions to call in place of others.
         pools: Threads, by name.
-        json_codec: JSON in and out.
+        validate_responses: Whether results are checked against all that their types say.
         url_for: The path of a route by its name.
         host_for: Its host.
         sockets: The conversations that the application is in.
@@ -153,7 +156,7 @@ class Settings:
     debug: bool
     overrides: Mapping[Callable[..., object], Callable[..., object]]
     pools: Mapping[str, ThreadPool]
-    json_codec: JSONCodec
+    validate_responses: bool
     url_for: Callable[..., str]
     host_for: Callable[[str, Mapping[str, object]], str | None]
     sockets: OpenSockets
@@ -258,11 +261,14 @@ class Freezer:
         declared = (*pattern.parameters, *(() if host is None else host.parameters))
         parameters = tuple(parameter.name for parameter in declared)
         self.check_parameters(parameters, pattern, host, owner)
+        coding = self.coding(route, inherited)
+        if coding is None:
+            return
         binding, problems = bind(
             route.handler,
             parameters,
             dependencies=(*inherited.dependencies, *route.dependencies),
-            surroundings=replace(self.surroundings, providers=inherited.providers, extractors=inherited.extractors),
+            surroundings=replace(self.surroundings, providers=inherited.providers, extractors=inherited.extractors, coding=coding),
             namespace=route.namespace,
             inline=route.inline,
             pool=route.pool,
@@ -276,7 +282,7 @@ class Freezer:
         try:
             if route.status_code is not None:
                 check_status(route.status_code)
-            result = result_of(binding.result, route.response_model, route.status_code, route.response_class, yields=binding.yields)
+            result = result_of(binding.result, route.response_model, route.status_code, route.response_class, coding, yields=binding.yields)
         except (TypeError, ValueError) as error:
             self.problems.append(
                 Problem("VELO_RESULT", f"{label}: the result of {route.name} ({where(route.handler)}) cannot be sent: {error}")
@@ -290,7 +296,7 @@ class Freezer:
                 endpoint=Served(binding, result),
                 middleware=(*inherited.middleware, *route.middleware),
                 answer_error=self.answer_error(inherited),
-                route=self.info(inherited, limit, pattern.text, mounted.name, parameters),
+                route=self.info(inherited, coding, limit, pattern.text, mounted.name, parameters),
                 max_content_length=limit,
                 pools=self.settings.pools,
                 timeout_seconds=timeout_seconds,
@@ -337,10 +343,12 @@ class Freezer:
                 mount.share(known)
         self.mounts.append((mount, path or "/"))
 
-    def info(self, inherited: Inherited, limit: int, path: str, name: str | None = None, parameters: tuple[str, ...] = ()) -> Info:
+    def info(
+        self, inherited: Inherited, coding: Coding, limit: int, path: str, name: str | None = None, parameters: tuple[str, ...] = ()
+    ) -> Info:
         """What requests tell of their route."""
         settings = self.settings
-        return Info(path, name, parameters, limit, settings.url_for, settings.host_for, settings.json_codec, inherited.slots)
+        return Info(path, name, parameters, limit, settings.url_for, settings.host_for, coding.json or JSON, inherited.slots)
 
     def check_parameters(self, names: Sequence[str], pattern: Pattern, host: Pattern | None, owner: str) -> None:
         """Reports a parameter of the host that the path has as well."""
@@ -364,6 +372,18 @@ class Freezer:
             origins = frozenset[Origin]()
         return SocketOptions(origins, size, timeout_seconds, on_disconnect, self.settings.sockets)
 
+    def coding(self, route: Route, inherited: Inherited) -> Coding | None:
+        """How a route reads and writes, or a problem."""
+        coding = inherited.coding.below(route.json, route.produces, route.consumes)
+        options = replace(route.written, validate=self.settings.validate_responses)
+        coding = replace(coding, options=options, produces_all=route.produces is not None)
+        try:
+            coding.codecs((*(coding.produces or ()), *coding.consumes))
+        except TypeError as error:
+            self.problems.append(Problem("VELO_CODEC", f"{route.name} ({where(route.handler)}): {error}"))
+            return None
+        return coding
+
     def check_options(self, place: str, timeout_seconds: float | None, on_disconnect: str) -> None:
         """Reports options of a route that have no meaning."""
         if timeout_seconds is not None and not timeout_seconds > 0:
@@ -383,7 +403,7 @@ class Freezer:
         """What answers below a router where no route does."""
         watched = HTTPError in inherited.exception_handlers
         answer_error = self.answer_error(inherited)
-        info = self.info(inherited, inherited.max_content_length, prefix.text)
+        info = self.info(inherited, inherited.coding, inherited.max_content_length, prefix.text)
 
         def plan(label: str, refusal: Refusal) -> Plan:
             limit = inherited.max_content_length
@@ -400,7 +420,7 @@ class Freezer:
         """What answers requests for which no route can be looked up."""
         inherited = next((inherited for _, inherited in self.routers()), Inherited())
         limit, settings = inherited.max_content_length, self.settings
-        info = self.info(inherited, limit, "")
+        info = self.info(inherited, inherited.coding, limit, "")
         return Plan(label, refusal, inherited.middleware, self.answer_error(inherited), info, limit, settings.pools)
 
     def check_slots(self, router: Router, inherited: Inherited) -> None:

@@ -29,7 +29,7 @@ from velo_core.parsing import last_values, parse_cookies, parse_query
 from velo_core.plan import Middleware, Plan, Refusal, Run, Served, check_response, ready
 from velo_core.request import Adapter
 from velo_core.response import Response
-from velo_core.results import Result, Shape, encode_any
+from velo_core.results import Result, Shape, any_encoder, encode_any
 from velo_core.steps import Binding, Call, Check, Extract, Hop, Keep, KnownNames, Read, ReadBody, ReadModel, Step
 from velo_core.teardown import Teardown
 from velo_core.threads import HANDLERS
@@ -205,7 +205,7 @@ class _Writer:
         self.line(1, "try:")
         if binding.can_fail:
             self.line(2, "errors = []")
-        self._sources(binding)
+        self._sources(binding, endpoint.result)
         depth = 2
         if self.is_socket:
             self.line(depth, "async with Conversation(request):")
@@ -277,14 +277,17 @@ class _Writer:
         self.line(2, "response = await answer_error(request, response)")
         self.line(1, "await send_response(response, scope, receive, send, None)" if self.light else "return response")
 
-    def _sources(self, binding: Binding) -> None:
+    def _sources(self, binding: Binding, result: Result) -> None:
         """Reads, once, the parts of the request that values are taken from."""
         sources = {read.source for read in binding.parameters}
         if "query" in sources:
             many = any(read.many for read in binding.parameters if read.source == "query")
             self.line(2, f"query = {'parse_query' if many else 'last_values'}({self.adapter.expression('query_string')})")
-        if sources & {"header", "cookie"} or binding.body is not None:
+        if sources & {"header", "cookie"} or binding.body is not None or result.negotiate is not None:
             self.line(2, f"headers = {self.adapter.expression('raw_headers')}")
+        if result.negotiate is not None:
+            negotiate = self.constant("negotiate", result.negotiate)
+            self.line(2, f"offer = {negotiate}(find_all_headers(headers, {self._header_key('accept')}))")
         if "cookie" in sources:
             self.header_keys["COOKIE"] = "cookie"
             self.line(2, "cookies = parse_cookies(find_all_headers(headers, COOKIE))")
@@ -449,7 +452,10 @@ class _Writer:
             made = f"{self.constant('make', result.make)}({variable})"
         elif result.shape is Shape.NOTHING:
             made = f"ready({result.status_code}, (), b'')"
+        elif result.shape is Shape.OFFERED:
+            made = f"ready({result.status_code}, offer.headers, offer.encode({variable}))"
         else:
+            self.constants["encode_any"] = any_encoder(result)
             made = f"ready({result.status_code}, *encode_any({variable}))"
         self.line(2, f"{variable if self.light else 'response'} = {variable} if isinstance({variable}, Response) else {made}")
 

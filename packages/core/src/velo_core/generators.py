@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callab
 from functools import wraps
 from typing import Annotated, Any, cast, get_args, get_origin
 
-from velo_core.codecs import backend_for
+from velo_core.codecs import Coding
 from velo_core.hints import class_of, expand
 from velo_core.json import encode_json
 from velo_core.response import Response, StreamingResponse
@@ -59,7 +59,7 @@ def stepped(
     return begin
 
 
-def stream_maker(item: object, status_code: int, response_class: type[Response] | None) -> Callable[[object], Response]:
+def stream_maker(item: object, status_code: int, response_class: type[Response] | None, coding: Coding) -> Callable[[object], Response]:
     """The function that makes a response of such an iterator.
 
     Bytes and text are sent as they are, events as events, and everything else as JSON Lines, written as that type.
@@ -68,6 +68,7 @@ def stream_maker(item: object, status_code: int, response_class: type[Response] 
         item: Type of what is yielded; `MISSING` if the first item is to show it.
         status_code: Of the response.
         response_class: What the route wants instead of `StreamingResponse`.
+        coding: How items are written here.
 
     Raises:
         TypeError: the type has no JSON form, or the class cannot be of a stream.
@@ -78,17 +79,19 @@ def stream_maker(item: object, status_code: int, response_class: type[Response] 
         return lambda content: response_class(cast("Any", content), status_code)
     if item is MISSING:
         return lambda content: _by_first(cast("Begun[object]", content), status_code, response_class)
-    return _typed_maker(item, status_code, response_class)
+    return _typed_maker(item, status_code, response_class, coding)
 
 
-def _typed_maker(item: object, status_code: int, response_class: type[StreamingResponse] | None) -> Callable[[object], Response]:
+def _typed_maker(
+    item: object, status_code: int, response_class: type[StreamingResponse] | None, coding: Coding
+) -> Callable[[object], Response]:
     if _is_event(item):
         return lambda content: EventSourceResponse(cast("AsyncIterator[object]", content), status_code)
     of, media_type = response_class or StreamingResponse, None if response_class is None else response_class.media_type
     if item is bytes or item is str:
         kind = media_type or ("text/plain" if item is str else "application/octet-stream")
         return lambda content: of(cast("AsyncIterator[bytes | str]", content), status_code, None, kind)
-    encode = backend_for(item).encoder(item)
+    encode = coding.encoder(item, None)  # another codec might write several lines
     kind = media_type or "application/jsonl"
     return lambda content: of(Mapped(cast("AsyncIterator[object]", content), lambda one: encode(one) + b"\n"), status_code, None, kind)
 

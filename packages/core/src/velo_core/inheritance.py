@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from velo_core.answers import ExceptionHandler
+from velo_core.codecs import DEFAULT, Coding
 from velo_core.contributions import OpenAPIContribution
 from velo_core.extractors import Extractor
 from velo_core.markers import Dependency, Marker
@@ -37,6 +38,7 @@ class Inherited:
         converters: For patterns, by name.
         providers: For parameters, by type.
         extractors: For parameters, by marker.
+        coding: How bodies are read and results written.
         max_content_length: Bytes of body accepted.
         timeout_seconds: What handlers and their dependencies may take.
         on_disconnect: What becomes of handlers when the client leaves.
@@ -57,6 +59,7 @@ class Inherited:
     converters: Mapping[str, Converter] = field(default_factory=dict[str, Converter])
     providers: Mapping[object, Provider] = field(default_factory=dict[object, Provider])
     extractors: Mapping[type[Marker], Extractor] = field(default_factory=dict[type[Marker], Extractor])
+    coding: Coding = DEFAULT
     max_content_length: int = 0
     timeout_seconds: float | None = None
     on_disconnect: OnDisconnect = "cancel"
@@ -89,7 +92,9 @@ def inherit(parent: Inherited, child: Included) -> Inherited:
     | middleware | is inside the parent's |
     | exception handlers, converters, providers, extractors | has the parent's, and replaces those it defines itself |
     | slots | has the parent's and its own; a value of its own wins |
-    | limits of body, time and message, `on_disconnect`, `trailing_slash`, `websocket_origins`, host | has the parent's unless it sets one |
+    | model backends | asks its own, then the parent's |
+    | JSON codec, media types, host | has the parent's unless it sets one |
+    | limits of body, time and message, `on_disconnect`, `trailing_slash`, `websocket_origins` | has the parent's unless it sets one |
     | routes, plugins | keeps to itself: neither the parent nor a sibling sees them |
     """
     router = child.router
@@ -103,6 +108,7 @@ def inherit(parent: Inherited, child: Included) -> Inherited:
         converters={**parent.converters, **router.own_converters},
         providers={**parent.providers, **router.own_providers},
         extractors={**parent.extractors, **router.own_extractors},
+        coding=parent.coding.below(router.json, router.produces, router.consumes, router.own_backends),
         max_content_length=parent.max_content_length if router.max_content_length is None else router.max_content_length,
         timeout_seconds=parent.timeout_seconds if router.timeout_seconds is None else router.timeout_seconds,
         on_disconnect=router.on_disconnect or parent.on_disconnect,

@@ -17,10 +17,11 @@ from velo_core.calls import apply, run_call
 from velo_core.conversation import Conversation, abort_socket, answer_socket, conversed, finish_socket
 from velo_core.conversion import can_share
 from velo_core.errors import InvalidValue, ValidationError
+from velo_core.negotiation import Offer
 from velo_core.plan import Middleware, Plan, Refusal, Run, Served, check_response, ready
 from velo_core.request import Adapter, Request
 from velo_core.response import Response
-from velo_core.results import Result, Shape, encode_any
+from velo_core.results import Result, Shape, any_encoder
 from velo_core.steps import Call, Check, Extract, Hop, Keep, KnownNames, Read, ReadBody, ReadModel, Step
 from velo_core.teardown import Teardown
 from velo_core.types import INVALID, MISSING
@@ -105,6 +106,8 @@ class _Steps:
 
     async def run(self) -> Response:
         """The response of the handler."""
+        result = self.served.result
+        offer = None if result.negotiate is None else result.negotiate(self.request.headers.get_all("accept"))
         async with AsyncExitStack() as stack:
             if isinstance(self.request, WebSocket):
                 await stack.enter_async_context(Conversation(self.request))
@@ -114,8 +117,8 @@ class _Steps:
                 if index == self.plan.watched_from:
                     stack.enter_context(Watch(self.request.client_leaves))
                 await self.step(step)
-        result = self.values[self.served.binding.handler.variable]
-        response = conversed(self.request, result) if isinstance(self.request, WebSocket) else written(self.served.result, result)
+        value = self.values[self.served.binding.handler.variable]
+        response = conversed(self.request, value) if isinstance(self.request, WebSocket) else written(result, offer, value)
         await self.request.teardown.end_early()
         return response
 
@@ -197,7 +200,7 @@ class _Steps:
             raise ValidationError(self.errors)
 
 
-def written(result: Result, value: object) -> Response:
+def written(result: Result, offer: Offer | None, value: object) -> Response:
     """The response for what a handler returned."""
     if isinstance(value, Response):
         return value
@@ -206,6 +209,8 @@ def written(result: Result, value: object) -> Response:
     if result.make is not None:
         return result.make(value)
     if result.shape is Shape.ANY:
-        headers, content = encode_any(value)
+        headers, content = any_encoder(result)(value)
         return ready(result.status_code, headers, content)
+    if offer is not None:
+        return ready(result.status_code, offer.headers, offer.encode(value))
     return ready(result.status_code, result.headers, result.encode(value))

@@ -8,18 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date, time, timedelta
+from decimal import Decimal
 from enum import Enum
-from typing import Annotated, Any, Union, cast, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
+from uuid import UUID
 
-from velo_core.codecs import Shortcut, backend_for
+from velo_core.codecs import DEFAULT, JSON_TYPE, PLAIN, Coding, PlainText, Shortcut, backend_for
 from velo_core.generators import item_of, stream_maker
 from velo_core.hints import class_of, expand, is_union
 from velo_core.json import encode_json
+from velo_core.negotiation import Negotiate, Offer, negotiator
 from velo_core.response import JSONResponse, Response, content_type
 from velo_core.status import has_no_body
 from velo_core.types import MISSING, HeaderPairs
 
-__all__ = ["Result", "Shape", "encode_any", "result_of"]
+__all__ = ["Result", "Shape", "any_encoder", "encode_any", "result_of"]
 
 JSON: HeaderPairs = [("content-type", "application/json")]
 TEXT: HeaderPairs = [("content-type", content_type("text/plain"))]
@@ -37,6 +41,7 @@ class Shape(Enum):
     DATA = "data of a declared type"
     ANY = "something that shows when it is there"
     MADE = "something that a response is made of"
+    OFFERED = "data in one of several forms"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,8 @@ class Result:
         model: The type that the body is written as, or one item of a stream; `MISSING` if there is none.
         shortcut: What a plan can write by itself: text, bytes, or JSON by `encode_json`.
         make: Result to response, where that is more than its parts.
+        offers: The forms between which the request chooses; `headers` and `encode` tell nothing if there are any.
+        negotiate: Chooses between them.
     """
 
     shape: Shape
@@ -60,10 +67,18 @@ class Result:
     model: object = MISSING
     shortcut: Shortcut | None = None
     make: Callable[[object], Response] | None = None
+    offers: tuple[Offer, ...] = ()
+    negotiate: Negotiate | None = None
 
 
 def result_of(
-    declared: object, response_model: object, status_code: int | None, response_class: type[Response] | None = None, *, yields: bool = False
+    declared: object,
+    response_model: object,
+    status_code: int | None,
+    response_class: type[Response] | None = None,
+    coding: Coding = DEFAULT,
+    *,
+    yields: bool = False,
 ) -> Result:
     """How the results of a handler are written.
 
@@ -72,17 +87,18 @@ def result_of(
         response_model: What the route says instead, or `MISSING`.
         status_code: What the route says, or `None`.
         response_class: What the route says, or `None`.
+        coding: How results are written here.
         yields: Whether the handler yields; then what it yields is declared.
 
     Raises:
-        TypeError: the type has no JSON form, or does not go with the class.
+        TypeError: the type has no form in what the route produces, or does not go with the class.
     """
     if response_class is not None and not (isinstance(response_class, type) and issubclass(response_class, Response)):  # pyright: ignore[reportUnnecessaryIsInstance]: untyped callers
         raise TypeError(f"its response_class is {response_class!r}, which is no class of responses")
     if yields:
         item = item_of(declared if response_model is MISSING else response_model)
         status = status_code or 200
-        return Result(Shape.MADE, status, [], _nothing, item, make=stream_maker(item, status, response_class))
+        return Result(Shape.MADE, status, [], _nothing, item, make=stream_maker(item, status, response_class, coding))
     model = _without_responses(declared) if response_model is MISSING else expand(response_model)
     bare = _bare(model)
     if bare is Response:
@@ -92,18 +108,69 @@ def result_of(
     if nothing or has_no_body(status):
         return Result(Shape.NOTHING, status, [], _nothing)
     if response_class is not None and response_class is not Response:
-        return _of_class(response_class, model, bare, status)
+        return _of_class(response_class, model, bare, status, coding)
+    undeclared = bare is MISSING or bare is object or bare is Any
+    if undeclared and coding.options.shapes:
+        raise TypeError("there is no declared type whose fields could be left out; annotate the result, or give a response_model")
+    if coding.produces is not None and (coding.produces_all or bare not in (str, bytes)):
+        offers = _offers(object if undeclared else model, bare, coding)
+        return Result(Shape.OFFERED, status, [], _nothing, MISSING if undeclared else model, offers=offers, negotiate=negotiator(offers))
     if bare is str:
         return Result(Shape.DATA, status, TEXT, cast("Callable[[object], bytes]", str.encode), str, _TEXT)
     if bare is bytes:
         return Result(Shape.DATA, status, BYTES, _octets, bytes, _BYTES)
-    if bare is MISSING or bare is object or bare is Any:
-        return Result(Shape.ANY, status, [], _nothing)
-    backend = backend_for(model)
-    return Result(Shape.DATA, status, JSON, backend.encoder(model), model, backend.shortcut(model))
+    if undeclared:
+        encode = _nothing if coding.json is None else coding.encoder(object, coding.json)
+        return Result(Shape.ANY, status, [], encode)
+    return Result(Shape.DATA, status, JSON, coding.encoder(model, coding.json), model, _shortcut(model, coding))
 
 
-def _of_class(response_class: type[Response], model: object, bare: object, status: int) -> Result:
+def _shortcut(model: object, coding: Coding) -> Shortcut | None:
+    """What a plan writes by itself, if it is Velo's JSON that is written, and as it is."""
+    if coding.json is not None or coding.options != PLAIN:
+        return None
+    return backend_for(model, coding.backends).shortcut(model)
+
+
+def _offers(model: object, bare: object, coding: Coding) -> tuple[Offer, ...]:
+    """The forms that a result can have.
+
+    Raises:
+        TypeError: there is no form that it can have.
+    """
+    offers: list[Offer] = []
+    vary: HeaderPairs = [("vary", "Accept")] if len(coding.produces or ()) > 1 else []
+    for codec in coding.codecs(coding.produces or ()):
+        if isinstance(codec, PlainText) and not _is_single(bare):
+            if coding.produces_all:
+                raise TypeError("text/plain is for text, numbers and other single values; leave it away, or give a codec of your own")
+            continue
+        media_type = JSON_TYPE if codec is None else codec.media_type
+        offers.append(Offer(media_type, [("content-type", media_type), *vary], coding.encoder(model, codec)))
+    if not offers:
+        raise TypeError("nothing that is produced here fits it; add application/json to `produces`")
+    return tuple(offers)
+
+
+def _is_single(bare: object) -> bool:
+    """Whether a type is that of a single value, which text can show."""
+    members = get_args(bare) if is_union(bare) else (bare,)
+    return all(get_origin(one) is Literal or issubclass(class_of(one) or object, _SINGLE) for one in members)
+
+
+_SINGLE = (str, int, float, Decimal, UUID, date, time, timedelta, Enum, type(None))
+
+
+def any_encoder(result: Result) -> Callable[[object], tuple[HeaderPairs, bytes]]:
+    """`encode_any`, with the JSON codec of the route."""
+    if result.encode is _nothing:
+        return encode_any
+    encode = result.encode
+    as_they_are = (str, bytes, bytearray, memoryview)
+    return lambda value: encode_any(cast("object", value)) if isinstance(value, as_they_are) else (JSON, encode(value))
+
+
+def _of_class(response_class: type[Response], model: object, bare: object, status: int, coding: Coding) -> Result:
     """Of a class that only names another media type, the parts will do; any other one is called with the result."""
     plain = response_class.__init__ in (Response.__init__, JSONResponse.__init__) and response_class.media_type is not None
     if plain and bare not in (MISSING, object, Any):
@@ -112,8 +179,9 @@ def _of_class(response_class: type[Response], model: object, bare: object, statu
             return Result(Shape.DATA, status, headers, cast("Callable[[object], bytes]", str.encode), str, _TEXT)
         if bare is bytes:
             return Result(Shape.DATA, status, headers, _octets, bytes, _BYTES)
-        backend = backend_for(model)
-        return Result(Shape.DATA, status, headers, backend.encoder(model), model, None if bare is str else backend.shortcut(model))
+        return Result(
+            Shape.DATA, status, headers, coding.encoder(model, coding.json), model, None if bare is str else _shortcut(model, coding)
+        )
     make = cast("Callable[..., Response]", response_class)
     return Result(Shape.MADE, status, [], _nothing, model, make=lambda value: make(value, status_code=status))
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypedDict
 
+from velo_core.codecs import PLAIN, Media, WriteOptions
+from velo_core.json import JSONCodec
 from velo_core.markers import Dependency
 from velo_core.plan import Middleware
 from velo_core.response import Response
@@ -30,6 +32,13 @@ class RouteOptions(TypedDict, total=False):
     on_disconnect: OnDisconnect | None
     inline: bool
     pool: str | None
+    json: JSONCodec | None
+    produces: Sequence[Media] | None
+    consumes: Sequence[Media] | None
+    exclude_none: bool
+    exclude_unset: bool
+    exclude_defaults: bool
+    by_alias: bool
     summary: str | None
     description: str | None
     deprecated: bool
@@ -58,6 +67,10 @@ class Route:
         on_disconnect: What becomes of the handler when the client leaves; the router's if `None`.
         inline: Whether a plain function runs on the event loop.
         pool: The threads that a plain function runs in; `None` for those of the handlers.
+        json: The JSON codec; the router's if `None`.
+        produces: Media types that results can have; the router's if `None`.
+        consumes: Media types that bodies can have; the router's if `None`.
+        written: How results are shaped.
         summary: For documentation.
         description: For documentation.
         deprecated: For documentation.
@@ -85,6 +98,10 @@ class Route:
     on_disconnect: OnDisconnect | None = None
     inline: bool = False
     pool: str | None = None
+    json: JSONCodec | None = None
+    produces: tuple[Media, ...] | None = None
+    consumes: tuple[Media, ...] | None = None
+    written: WriteOptions = PLAIN
     summary: str | None = None
     description: str | None = None
     deprecated: bool = False

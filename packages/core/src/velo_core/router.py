@@ -8,12 +8,14 @@ from dataclasses import replace
 from typing import ClassVar, Literal, TypeVar, Unpack, cast, get_origin
 
 from velo_core.answers import ExceptionHandler
+from velo_core.codecs import Media, ModelBackend, WriteOptions
 from velo_core.contributions import Check, HealthCheck, OpenAPIContribution
 from velo_core.distributions import distribution_of
 from velo_core.errors import SetupError, where
 from velo_core.extractors import BUILT_IN, RESERVED, Extractor, Location, Take
 from velo_core.hints import is_union
 from velo_core.inheritance import Included
+from velo_core.json import JSONCodec
 from velo_core.markers import Dependency, DependencyOptions, Factory, Marker, dependency
 from velo_core.mounting import Mount
 from velo_core.mounting.asgi import ASGIApplication
@@ -61,6 +63,9 @@ class Router(HoldsSlots):
 
     Raises:
         SetupError: there is no such `trailing_slash`.
+        json: Reads and writes JSON; the parent's if `None`, and at the root Velo's own.
+        produces: Media types that results other than text and bytes can have, between which `Accept` chooses; the parent's if `None`.
+        consumes: Media types that bodies can have; the parent's if `None`, and at the root JSON.
     """
 
     is_application: ClassVar[bool] = False
@@ -81,6 +86,9 @@ class Router(HoldsSlots):
         host: str | None = None,
         websocket_origins: Sequence[str] | None = None,
         max_message_size: int | None = None,
+        json: JSONCodec | None = None,
+        produces: Sequence[Media] | None = None,
+        consumes: Sequence[Media] | None = None,
     ) -> None:
         self.prefix = prefix
         self.name = name
@@ -96,6 +104,10 @@ class Router(HoldsSlots):
         self.own_middleware: list[Middleware] = list(middleware)
         self.own_exception_handlers: dict[type[Exception], ExceptionHandler] = {}
         self.own_dependencies: list[Dependency] = [_dependency(one) for one in dependencies]
+        self.own_backends: list[ModelBackend] = []
+        self.json = json
+        self.produces = _media(produces, prefix)
+        self.consumes = _media(consumes, prefix)
         self.own_converters: dict[str, Converter] = {}
         self.own_providers: dict[object, Provider] = {}
         self.own_extractors: dict[type[Marker], Extractor] = {}
@@ -132,6 +144,13 @@ class Router(HoldsSlots):
         on_disconnect: OnDisconnect | None = None,
         inline: bool = False,
         pool: str | None = None,
+        json: JSONCodec | None = None,
+        produces: Sequence[Media] | None = None,
+        consumes: Sequence[Media] | None = None,
+        exclude_none: bool = False,
+        exclude_unset: bool = False,
+        exclude_defaults: bool = False,
+        by_alias: bool = True,
         summary: str | None = None,
         description: str | None = None,
         deprecated: bool = False,
@@ -156,6 +175,14 @@ class Router(HoldsSlots):
             on_disconnect: What becomes of the handler when the client leaves; see `Router`.
             inline: Whether a plain function runs on the event loop; the default is a thread.
             pool: Name of the pool in `Velo(pools=...)` whose threads a plain function runs in.
+            json: Reads and writes JSON, in place of the router's: `OrjsonJSON()`.
+            produces: Media types that results can have, the favourite first, between which the `Accept` of a request chooses:
+                `("application/json", "application/msgpack", "text/plain")`, or codecs. By the type of the result if `None`.
+            consumes: Media types that bodies can have; JSON if `None`.
+            exclude_none: Whether fields of models that are `None` are left out of results.
+            exclude_unset: Whether fields that nobody has set are; pydantic models know.
+            exclude_defaults: Whether fields that have their default are.
+            by_alias: Whether fields have the names that their models give them in JSON, or those that they have in Python.
             summary: For documentation.
             description: For documentation; the function's docstring if not given.
             deprecated: For documentation.
@@ -194,6 +221,10 @@ class Router(HoldsSlots):
                     on_disconnect=on_disconnect,
                     inline=inline,
                     pool=pool,
+                    json=json,
+                    produces=_media(produces, path),
+                    consumes=_media(consumes, path),
+                    written=WriteOptions(exclude_none, exclude_unset, exclude_defaults, by_alias),
                     summary=summary,
                     description=description,
                     deprecated=deprecated,
@@ -475,6 +506,19 @@ class Router(HoldsSlots):
         source = replace(dependency(function, **options), needs_body=needs_body)
         self.own_extractors[marker] = Extractor(name, source, take, location, tuple(media_types))
 
+    def add_model_backend(self, backend: ModelBackend) -> None:
+        """Reads and writes classes of a family that Velo does not know, here and below. The last one that is added is asked first.
+
+        Raises:
+            SetupError: this is no backend; or the application has already started.
+        """
+        self._open_for("model backend")
+        if not isinstance(backend, ModelBackend):  # pyright: ignore[reportUnnecessaryIsInstance]: untyped callers
+            raise SetupError(
+                "VELO_MODEL_BACKEND", f"{backend!r} is no model backend; derive a class from ModelBackend, and give an instance"
+            )
+        self.own_backends.insert(0, backend)
+
     def add_converter(self, name: str, converter: Converter) -> None:
         """Makes `{parameter:name}` usable in the patterns of this router and of those below it, in place of one that is inherited.
 
@@ -578,6 +622,16 @@ def _texts(values: Sequence[str], name: str) -> tuple[str, ...]:
     if isinstance(values, str):  # which would be a sequence of letters
         raise SetupError("VELO_WEBSOCKET_ORIGIN", f"{name} is the text {values!r}; write a tuple: {name}=({values!r},)")
     return tuple(values)
+
+
+def _media(given: Sequence[Media] | None, owner: str) -> tuple[Media, ...] | None:
+    if given is None:
+        return None
+    if isinstance(given, str) or not given:
+        raise SetupError(
+            "VELO_CODEC", f"the media types of {owner!r} are {given!r}; write a tuple with at least one: ('application/json',)"
+        )
+    return tuple(given)
 
 
 def _dependency(value: object) -> Dependency:

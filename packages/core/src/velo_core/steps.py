@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 from velo_core.annotations import Annotation
 from velo_core.bodies import BodyConvert, BodyPart
 from velo_core.callables import Kind, name_of
+from velo_core.codecs import DEFAULT, Coding
 from velo_core.conversion import ParameterConvert
 from velo_core.errors import InvalidValue, where
 from velo_core.extractors import ExtractConvert, Extractor
@@ -248,6 +249,7 @@ class Surroundings:
         overrides: Functions to call in place of others, or of what a router provides for a type.
         providers: By type.
         extractors: By marker.
+        coding: How bodies are read.
         pools: Threads, by name.
         app_values: Those that have been asked for so far, in the order in which they can be made. Binding adds to them.
     """
@@ -257,6 +259,7 @@ class Surroundings:
     )
     providers: Mapping[object, Provider] = field(default_factory=dict[object, Provider])
     extractors: Mapping[type[Marker], Extractor] = field(default_factory=dict[type[Marker], Extractor])
+    coding: Coding = DEFAULT
     pools: Mapping[str, ThreadPool] = field(default_factory=lambda: SHARED_POOLS)
     app_values: dict[object, AppValue] = field(default_factory=dict[object, AppValue])
 

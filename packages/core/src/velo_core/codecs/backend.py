@@ -7,10 +7,27 @@ from typing import Final, Protocol, TypeAlias
 
 from velo_core.codecs.exact import Shortcut
 from velo_core.codecs.fields import Field
+from velo_core.codecs.omitting import WriteOptions
 from velo_core.errors import InvalidValue
+from velo_core.json import JSONCodec
 
-__all__ = ["MAX_ERRORS", "Backend", "Convert", "Decode", "DoesNotFit", "Encode", "Make", "does_not_fit", "spelled"]
+__all__ = [
+    "MAX_ERRORS",
+    "PLAIN",
+    "Backend",
+    "Convert",
+    "Decode",
+    "DoesNotFit",
+    "Encode",
+    "Make",
+    "Read",
+    "Write",
+    "does_not_fit",
+    "spelled",
+]
 
+PLAIN: Final = WriteOptions()
+"""As the model says, and no more than it has."""
 MAX_ERRORS: Final = 100
 """Errors listed for one value: enough for any form, and no way to make us write a long answer to a short question."""
 
@@ -18,6 +35,10 @@ Decode: TypeAlias = Callable[[bytes], object]
 """JSON text to a value. Raises `DoesNotFit`, or `HTTPError` 400 when it is not JSON."""
 Convert: TypeAlias = Callable[[object], object]
 """Text, or a list of texts, to a value. Raises `DoesNotFit`."""
+Read: TypeAlias = Callable[[object], object]
+"""Plain data to a value. Raises `DoesNotFit`."""
+Write: TypeAlias = Callable[[object], object]
+"""A handler's result to plain data, with whatever the declared type does not have left out. Raises `TypeError` if it is not of the type."""
 Encode: TypeAlias = Callable[[object], bytes]
 """A handler's result to JSON text, with whatever the declared type does not have left out. Raises `TypeError` if it is not of the type."""
 Make: TypeAlias = "Callable[[Mapping[str, object], bool], object]"
@@ -57,16 +78,24 @@ class Backend(Protocol):
         """Whether `annotation` itself is of this family and has fields."""
         ...
 
-    def decoder(self, annotation: object) -> Decode:
-        """How to read JSON as `annotation`."""
+    def decoder(self, annotation: object, codec: JSONCodec | None = None) -> Decode:
+        """How to read JSON as `annotation`: what is JSON at all says `codec`, or Velo's own."""
+        ...
+
+    def reader(self, annotation: object) -> Read:
+        """How to make an `annotation` of plain data, which came from any media type."""
         ...
 
     def converter(self, annotation: object) -> Convert:
         """How to read text from a path, query, header or cookie as `annotation`: lax about `"1"` for 1, strict about all else."""
         ...
 
-    def encoder(self, annotation: object) -> Encode:
+    def encoder(self, annotation: object, options: WriteOptions = PLAIN) -> Encode:
         """How to write a result as `annotation`. A value that is not of the type is converted to it first, which drops what it lacks."""
+        ...
+
+    def writer(self, annotation: object, options: WriteOptions = PLAIN, native: tuple[type, ...] = ()) -> Write:
+        """The same, but to plain data for a codec that writes the types in `native` itself."""
         ...
 
     def shortcut(self, annotation: object) -> Shortcut | None:

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 import msgspec
 from msgspec import inspect
 
-from velo_core.codecs.backend import Convert, Decode, DoesNotFit, Encode, Make, does_not_fit, spelled
+from velo_core.codecs.backend import PLAIN, Convert, Decode, DoesNotFit, Encode, Make, Read, Write, does_not_fit, spelled
+from velo_core.codecs.collisions import collision_guard
 from velo_core.codecs.exact import Shortcut, exactly, shortcut
 from velo_core.codecs.explain import explain
 from velo_core.codecs.fields import Field, everything_in, fields_of, is_namedtuple, is_typeddict, model_class
+from velo_core.codecs.media import MessagePack
+from velo_core.codecs.media import malformed as malformed_message_pack
+from velo_core.codecs.omitting import WriteOptions, omitting
 from velo_core.codecs.text import text_converter
 from velo_core.constraints import constraints_of
+from velo_core.errors import HTTPError
 from velo_core.hints import class_of, peel
-from velo_core.json import MsgspecJSON, encode_json, malformed, to_builtins
+from velo_core.json import JSONCodec, MsgspecJSON, encode_json, malformed, to_builtins
 
 __all__ = ["MsgspecBackend"]
 
 _plain = MsgspecJSON()
+_SIZE_UNKNOWN = 1_048_576
+"""Bytes: how large plain data is taken to be, for the work that goes into telling what is wrong with it."""
 
 
 class MsgspecBackend:
@@ -33,30 +40,52 @@ class MsgspecBackend:
         """Struct, dataclass, attrs class, `TypedDict` or `NamedTuple`."""
         return model_class(annotation) is not None or is_namedtuple(annotation)
 
-    def decoder(self, annotation: object) -> Decode:
+    def decoder(self, annotation: object, codec: JSONCodec | None = None) -> Decode:
         """See `Backend.decoder`."""
+        if codec is not None:
+            read, decode = self.reader(annotation), codec.decode
+            return lambda body: read(decode(body))
         check_type(annotation)
         check_bounds(annotation)
-        decode_typed = msgspec.json.Decoder(cast("type[object]", annotation)).decode
+        return _typed_decode(msgspec.json.Decoder(cast("type[object]", annotation)).decode, annotation, _plain.decode, malformed)
 
-        def decode(body: bytes) -> object:
+    def message_pack_decoder(self, annotation: object, codec: MessagePack) -> Decode:
+        """How to read MessagePack as `annotation`."""
+        anything = any(part is Any or part is object for part in everything_in(annotation))
+        if anything or collision_guard(annotation) is not None:  # `codec` takes no keys but text
+            read = self.reader(annotation)
+            return lambda body: read(codec.decode(body))
+        check_type(annotation)
+        check_bounds(annotation)
+        decode = msgspec.msgpack.Decoder(cast("type[object]", annotation)).decode
+        return _typed_decode(decode, annotation, codec.decode, malformed_message_pack)
+
+    def reader(self, annotation: object) -> Read:
+        """See `Backend.reader`. Keys are text, as in JSON."""
+        check_type(annotation)
+        check_bounds(annotation)
+        target = cast("type[object]", annotation)
+        guard = collision_guard(annotation)
+
+        def read(data: object) -> object:
+            if guard is not None:
+                guard(data)
             try:
-                return decode_typed(body)
-            except RecursionError:
-                raise malformed("it nests too deep") from None
+                return msgspec.convert(data, target, str_keys=True)
             except msgspec.ValidationError as error:
-                raise _refusal(body, annotation, error) from None
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                raise malformed(str(error)) from None
+                raise DoesNotFit(explain(data, annotation, _SIZE_UNKNOWN) or does_not_fit(str(error)).errors) from None
 
-        return decode
+        return read
 
     def converter(self, annotation: object) -> Convert:
         """See `Backend.converter`."""
         return text_converter(annotation)
 
-    def encoder(self, annotation: object) -> Encode:
+    def encoder(self, annotation: object, options: WriteOptions = PLAIN) -> Encode:
         """See `Backend.encoder`."""
+        if options != PLAIN:
+            prepare = self._prepare(annotation, options)
+            return lambda value: encode_json(prepare(value))
         check_type(annotation, (object,))
         fits = exactly(annotation)
 
@@ -64,6 +93,26 @@ class MsgspecBackend:
             return encode_json(value if fits(value) else _converted(value, annotation, fits))
 
         return encode
+
+    def writer(self, annotation: object, options: WriteOptions = PLAIN, native: tuple[type, ...] = ()) -> Write:
+        """See `Backend.writer`."""
+        prepare, native_types = self._prepare(annotation, options), cast("tuple[type[bytes], ...]", native)
+        return lambda value: msgspec.to_builtins(prepare(value), builtin_types=native_types, str_keys=True, enc_hook=to_builtins)
+
+    def _prepare(self, annotation: object, options: WriteOptions) -> Write:
+        """Makes of a result what is written: no more than the type has, checked and without what is left out if that is wanted."""
+        check_type(annotation, (object,))
+        fits = exactly(annotation)
+        omit = omitting(annotation, options) if options.shapes else None
+
+        def prepare(value: object) -> object:
+            if not fits(value):
+                value = _converted(value, annotation, fits)
+            if options.validate:
+                _validate(value, annotation)
+            return value if omit is None else omit(value)
+
+        return prepare
 
     def shortcut(self, annotation: object) -> Shortcut | None:
         """See `Backend.shortcut`."""
@@ -106,12 +155,45 @@ def _argument(kind: object, attribute: str) -> str:
     return attribute if known is None else cast("_AttrsAttribute", known).alias
 
 
-def _refusal(body: bytes, annotation: object, error: msgspec.ValidationError) -> Exception:
-    """What answers a body that does not fit. That was found before the rest of it was read, which may not be JSON: then it is a 400."""
+def _typed_decode(decode_typed: Decode, annotation: object, decode_plain: Decode, malformed: Callable[[str], HTTPError]) -> Decode:
+    """How to read a format for which msgspec has a decoder of the type."""
+    guard = collision_guard(annotation)
+
+    def decode(body: bytes) -> object:
+        try:
+            if guard is not None:
+                guard(decode_plain(body))
+            return decode_typed(body)
+        except RecursionError:
+            raise malformed("it nests too deep") from None
+        except msgspec.ValidationError as error:
+            raise _refusal(body, annotation, error, decode_plain, malformed) from None
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise malformed(str(error)) from None
+
+    return decode
+
+
+def _refusal(
+    body: bytes, annotation: object, error: msgspec.ValidationError, decode_plain: Decode, malformed: Callable[[str], HTTPError]
+) -> Exception:
+    """What answers a body that does not fit. That was found before the rest of it was read, which may not be well-formed: a 400 then."""
     try:
-        return DoesNotFit(explain(_plain.decode(body), annotation, len(body)) or does_not_fit(str(error)).errors)
+        return DoesNotFit(explain(decode_plain(body), annotation, len(body)) or does_not_fit(str(error)).errors)
     except RecursionError:
         return malformed("it nests too deep")
+
+
+def _validate(value: object, annotation: object) -> None:
+    """Checks all that the type says: bounds, and the types of plain fields.
+
+    Raises:
+        TypeError: the value does not fit.
+    """
+    try:
+        msgspec.convert(msgspec.to_builtins(value, enc_hook=to_builtins), cast("type[object]", annotation))
+    except msgspec.ValidationError as error:
+        raise TypeError(f"the result is not {spelled(annotation)}: {error}") from error
 
 
 def _converted(value: object, annotation: object, fits: Convert) -> object:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Protocol, cast, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Protocol, TypeVar, cast, get_args, get_origin
 
 import pydantic
 from pydantic_core import PydanticSerializationError, PydanticUndefined
 
-from velo_core.codecs.backend import MAX_ERRORS, Convert, Decode, DoesNotFit, Encode, Make, spelled
+from velo_core.codecs.backend import MAX_ERRORS, PLAIN, Convert, Decode, DoesNotFit, Encode, Make, Read, Write, spelled
+from velo_core.codecs.collisions import collision_guard
 from velo_core.codecs.exact import Shortcut
 from velo_core.codecs.fields import Field, everything_in, fields_of
+from velo_core.codecs.omitting import WriteOptions
 from velo_core.codecs.text import text_converter
 from velo_core.errors import InvalidValue
 from velo_core.hints import class_of, peel
-from velo_core.json import MsgspecJSON, malformed
+from velo_core.json import JSONCodec, MsgspecJSON, malformed
 from velo_core.types import MISSING
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 __all__ = ["PydanticBackend"]
+
+Written = TypeVar("Written")
 
 _CODES = {
     "greater_than_equal": "ge",
@@ -61,19 +65,36 @@ class PydanticBackend:
         kind = class_of(annotation)
         return kind is not None and (issubclass(kind, pydantic.BaseModel) or hasattr(kind, "__pydantic_validator__"))
 
-    def decoder(self, annotation: object) -> Decode:
+    def decoder(self, annotation: object, codec: JSONCodec | None = None) -> Decode:
         """See `Backend.decoder`."""
-        validate = _adapter(annotation).validate_json
+        validate, guard = _adapter(annotation).validate_json, collision_guard(annotation)
+        decode_plain = _strict.decode if codec is None else codec.decode
 
         def decode(body: bytes) -> object:
             # Pydantic's own reader takes `NaN`, and `1e999` for infinity; what is JSON must not depend on who makes the model.
-            data = _strict.decode(body)
+            data = decode_plain(body)
+            if guard is not None:
+                guard(data)
             try:
                 return validate(body)
             except pydantic.ValidationError as error:
                 raise _answer(error, data) from None
 
         return decode
+
+    def reader(self, annotation: object) -> Read:
+        """See `Backend.reader`."""
+        validate, guard = _adapter(annotation).validate_python, collision_guard(annotation)
+
+        def read(data: object) -> object:
+            if guard is not None:
+                guard(data)
+            try:
+                return validate(data)
+            except pydantic.ValidationError as error:
+                raise _answer(error, data) from None
+
+        return read
 
     def converter(self, annotation: object) -> Convert:
         """See `Backend.converter`."""
@@ -89,21 +110,13 @@ class PydanticBackend:
 
         return convert
 
-    def encoder(self, annotation: object) -> Encode:
+    def encoder(self, annotation: object, options: WriteOptions = PLAIN) -> Encode:
         """See `Backend.encoder`."""
-        adapter = _adapter(annotation)
-        validate, dump = adapter.validate_python, adapter.dump_json
-        fits = _exact(annotation)
+        return _writing(annotation, options, _adapter(annotation).dump_json, {})
 
-        def encode(value: object) -> bytes:
-            try:
-                if not fits(value):
-                    value = validate(value, from_attributes=True)
-                return dump(value, by_alias=True, warnings="error")
-            except (pydantic.ValidationError, PydanticSerializationError) as error:
-                raise TypeError(f"the result is not {spelled(annotation)}: {error}") from error
-
-        return encode
+    def writer(self, annotation: object, options: WriteOptions = PLAIN, native: tuple[type, ...] = ()) -> Write:
+        """See `Backend.writer`: plain data as in JSON, for pydantic knows no other."""
+        return _writing(annotation, options, _adapter(annotation).dump_python, {"mode": "json"})
 
     def shortcut(self, annotation: object) -> Shortcut | None:
         """See `Backend.shortcut`. What pydantic writes, nobody else does."""
@@ -205,6 +218,33 @@ def _name(attribute: str, field: FieldInfo) -> str:
     if found is None:
         raise TypeError(f"the field {attribute!r} is found by a path, and parameters are not nested; give it an alias")
     return found
+
+
+def _writing(
+    annotation: object, options: WriteOptions, dump: Callable[..., Written], more: Mapping[str, object]
+) -> Callable[[object], Written]:
+    adapter = _adapter(annotation)
+    validate, fits = adapter.validate_python, _exact(annotation)
+    how: Mapping[str, object] = {
+        "by_alias": options.by_alias,
+        "exclude_none": options.exclude_none,
+        "exclude_unset": options.exclude_unset,
+        "exclude_defaults": options.exclude_defaults,
+        "warnings": "error",
+        **more,
+    }
+
+    def write(value: object) -> Written:
+        try:
+            if not fits(value):
+                value = validate(value, from_attributes=True)
+            if options.validate:
+                validate(adapter.dump_python(value, round_trip=True, by_alias=False, warnings=False), by_name=True, by_alias=False)
+            return dump(value, **how)
+        except (pydantic.ValidationError, PydanticSerializationError) as error:
+            raise TypeError(f"the result is not {spelled(annotation)}: {error}") from error
+
+    return write
 
 
 def _adapter(annotation: object) -> pydantic.TypeAdapter[object]:
