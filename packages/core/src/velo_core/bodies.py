@@ -60,7 +60,7 @@ def body_conversion(annotation: Annotation, default: object, *, required: bool, 
             except DoesNotFit as error:
                 errors += located(loc, error)
                 return INVALID
-        return _held(value, bounds, errors)
+        return value if bounds is None else _held(value, bounds, errors)
 
     return to_value
 

@@ -88,6 +88,8 @@ class Table(Generic[T]):
         self._last_places: dict[str, tuple[Parse, Answers[T]]] = {}
         self._rows: list[Row[T]] = []
         self._splits = 0
+        self._prefixes = 0
+        self._nowhere: tuple[T, Values] | None = None
         self._allow_anywhere = ""
         self._clashes: list[Clash[T]] | None = None
 
@@ -143,6 +145,7 @@ class Table(Generic[T]):
         if segments and segments[-1].is_catch_all:
             raise SetupError("VELO_ROUTE_PATTERN", f"the prefix {prefix.text!r} takes the rest of the path: end it before that parameter")
         self._fallbacks.insert(replace(prefix, segments=segments), _PREFIX, fallback)
+        self._prefixes += 1
 
     def freeze(self) -> list[Clash[T]]:
         """Makes the table ready. Returns what is wrong between routes: duplicates and ambiguities, and prefixes that cover the same paths.
@@ -159,6 +162,9 @@ class Table(Generic[T]):
                 self._clashes.append(Clash("VELO_ROUTE_PREFIX", message, _PREFIX, clash.patterns, values))
             # One more than needed, so that the rest of a longer path, unsplit, is a segment too many.
             self._splits = max(self._tree.depth, self._redirects.depth, self._fallbacks.depth) + 1
+            everywhere = self._fallbacks.longest_prefix([""], _PREFIX)
+            if everywhere is not None and self._prefixes == 1 and not self._redirects.depth:
+                self._nowhere = everywhere.not_found, ()  # nobody else can answer what no pattern matches, so nobody has to look
             methods = {row.method for row in self._rows} - {WEBSOCKET}
             self._allow_anywhere = _allow(methods | {"HEAD"} if "GET" in methods else methods)
         return list(self._clashes)
@@ -190,7 +196,11 @@ class Table(Generic[T]):
                 return answer[0], (value,)
         segments = path.split("/", self._splits)
         found = self._tree.find(method, segments)
-        return found or self._miss(method, path, segments, other_methods=found is not None)
+        if found:
+            return found
+        if found is None and self._nowhere is not None and path != "*":
+            return self._nowhere
+        return self._miss(method, path, segments, other_methods=found is not None)
 
     def find_raw(self, method: str, raw_path: str) -> tuple[T, Values]:
         """The same for a path as it was sent. Each segment is decoded alone, so that a `%2F` does not end it.
