@@ -7,7 +7,7 @@ import contextvars
 import threading
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 
@@ -15,7 +15,7 @@ from velo_core import error_reporter
 from velo_testing import AsyncTestClient, LifespanFailed, ProtocolName, ProtocolViolation, TestClient
 
 Message = dict[str, Any]
-PROTOCOLS: tuple[ProtocolName, ...] = get_args(ProtocolName)
+PROTOCOLS: tuple[ProtocolName, ...] = ("asgi", "rsgi")  # those that run on an event loop
 on_each_protocol = pytest.mark.parametrize("protocol", PROTOCOLS)
 
 variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="unset")

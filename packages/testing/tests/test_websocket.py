@@ -136,7 +136,9 @@ def test_rsgi_is_as_it_is() -> None:
             await second
         seen.append(((await first).kind, "data"))
         sends = [transport.send_str("a"), transport.send_bytes(b"b")]
-        assert [type(outcome) for outcome in await asyncio.gather(*sends, return_exceptions=True)] == [type(None), RuntimeError]
+        sent, refused = await asyncio.gather(*sends, return_exceptions=True)
+        assert sent is None
+        assert isinstance(refused, RuntimeError)  # Granian's own, where something has imported it
         message = await transport.receive()
         seen.append((message.kind, hasattr(message, "data")))
         with pytest.raises(RuntimeError):
