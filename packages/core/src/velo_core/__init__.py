@@ -26,6 +26,7 @@ from velo_core.headers import Headers, MutableHeaders
 from velo_core.json import JSONCodec, MsgspecJSON
 from velo_core.manifest import PLUGIN_API, Manifest
 from velo_core.markers import Body, Cookie, Depends, Header, Lifetime, Marker, Path, Query
+from velo_core.operations import Operation, OperationBody, OperationParameter, OperationResult, model_family
 from velo_core.options import Option, Setting, options_of
 from velo_core.plan import CallNext, Middleware
 from velo_core.plugin import Plugin
@@ -77,6 +78,10 @@ __all__ = [
     "MsgspecJSON",
     "MutableHeaders",
     "OpenAPIContribution",
+    "Operation",
+    "OperationBody",
+    "OperationParameter",
+    "OperationResult",
     "Option",
     "OrjsonJSON",
     "Path",
@@ -113,6 +118,7 @@ __all__ = [
     "check_preconditions",
     "conditional_requests",
     "error_reporter",
+    "model_family",
     "openapi_of",
     "options_of",
 ]

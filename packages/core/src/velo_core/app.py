@@ -23,6 +23,7 @@ from velo_core.installing import install_all
 from velo_core.interpret import interpreter
 from velo_core.json import JSONCodec
 from velo_core.life import Life, detached
+from velo_core.operations import Operation, operations
 from velo_core.options import Setting
 from velo_core.plan import Middleware, Plan, Run, Served
 from velo_core.plugin import Ready
@@ -338,6 +339,11 @@ class Velo(ASGI, RSGI, WSGI, Router):
         Freezes the application.
         """
         return describe(self._freeze(), self, self.pools)
+
+    @property
+    def operations(self) -> tuple[Operation, ...]:
+        """What clients can ask, in the order of registration: for OpenAPI documents. Freezes the application."""
+        return operations(self._freeze())
 
     def plan(self, method: str, path: str, *, host: str | None = None) -> PlanView:
         """The plan that serves a request, for reading: `app.plan("GET", "/users/1").source`.

@@ -39,7 +39,7 @@ from velo_core.generators import item_of, stepped
 from velo_core.hints import class_of
 from velo_core.markers import Body, Cookie, Dependency, Header, Lifetime, Marker, Path, Query
 from velo_core.names import Names
-from velo_core.parameter_models import is_many, key_of, parameter_model
+from velo_core.parameter_models import ModelField, is_many, key_of, parameter_model
 from velo_core.request import Request
 from velo_core.steps import AppValue, Binding, Call, Extract, Read, ReadModel, Surroundings
 from velo_core.threads import HANDLERS, HANDLERS_POOL
@@ -448,7 +448,7 @@ class Binder:
         model = parameter_model(source, annotation, marker, default)
         if model.forbids_extra and source == "header":
             raise TypeError("it forbids fields that it does not have, and each request has headers that no model has")
-        fields = tuple(Read("", source, one.key, many=one.many, default=one.default, declared=one.declared) for one in model.fields)
+        fields = tuple(_field_read(source, one) for one in model.fields)
         made = ReadModel(self.names.free(name), source, fields, model.convert, annotation, default, model.forbids_extra)
         self.reads.append(made)
         return made
@@ -467,7 +467,7 @@ class Binder:
             return None
         variable = self.variable_of(origin)
         made = extracted(extractor, marker, name, annotation, default)
-        fields = tuple(Read("", extractor.name, one.key, many=one.many, default=one.default, declared=one.declared) for one in made.fields)
+        fields = tuple(_field_read(extractor.name, one) for one in made.fields)
         for same in self.extracts:
             if (same.origin, same.default, same.declared, same.fields) == (variable, default, annotation, fields):
                 return same
@@ -552,6 +552,10 @@ _BODIES: tuple[object, ...] = (dict, list, object)
 """Plain types that come from the body."""
 _KEPT = ("query_model", "body_model")
 """What the arguments of `Request[...]` are, in order."""
+
+
+def _field_read(source: str, field: ModelField) -> Read:
+    return Read("", source, field.key, -1, field.many, None, field.default, field.declared, not field.required)
 
 
 def _label(function: object) -> str:

@@ -54,6 +54,7 @@ class Read:
         convert: Makes the value of the declared type, or `INVALID`; `None` to keep the text.
         default: Value if there is none; `MISSING` if it is required.
         declared: What the signature says; `None` for the request itself.
+        may_be_absent: Whether a model does without it, by a default that only the model knows.
     """
 
     variable: str
@@ -64,6 +65,7 @@ class Read:
     convert: ParameterConvert | None = None
     default: object = MISSING
     declared: Annotation | None = None
+    may_be_absent: bool = False
 
     @property
     def can_fail(self) -> bool:

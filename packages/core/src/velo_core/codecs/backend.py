@@ -70,6 +70,9 @@ class Backend(Protocol):
     Each method raises `TypeError` for a type that the family cannot handle.
     """
 
+    family: str
+    """Whose models these are, for documentation."""
+
     def claims(self, annotation: object) -> bool:
         """Whether `annotation` itself (not something inside it) is of this family."""
         ...

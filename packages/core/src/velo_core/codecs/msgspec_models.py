@@ -32,6 +32,8 @@ _SIZE_UNKNOWN = 1_048_576
 class MsgspecBackend:
     """See `Backend`."""
 
+    family = "msgspec"
+
     def claims(self, annotation: object) -> bool:
         """Everything: this is the backend for what no other claims."""
         return True

@@ -52,6 +52,8 @@ _strict = MsgspecJSON()
 class PydanticBackend:
     """See `Backend`."""
 
+    family = "pydantic"
+
     def claims(self, annotation: object) -> bool:
         """Models, and whatever brings a pydantic schema of its own: `EmailStr`, `BeforeValidator(...)`, `StringConstraints(...)`."""
         return (

@@ -1,0 +1,329 @@
+"""What clients can ask of an application, as data: for OpenAPI documents and whatever else describes an interface.
+
+It is read from the same bindings that run the requests, so that the two cannot disagree. Schemas are not made here: types are handed out as
+they were declared, and `model_family` tells whose they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from inspect import getdoc
+from typing import Annotated, Literal, Optional, TypeAlias, cast, get_args, get_origin
+
+from velo_core.annotations import Annotation, unwrap_callable
+from velo_core.codecs import backend_for
+from velo_core.contributions import OpenAPIContribution, openapi_of
+from velo_core.errors import where
+from velo_core.freezing import Frozen, Mounted
+from velo_core.generators import item_of
+from velo_core.hints import class_of, expand, is_union
+from velo_core.markers import Marker
+from velo_core.plan import Plan, Served
+from velo_core.response import Response
+from velo_core.results import Result, Shape
+from velo_core.route import Route
+from velo_core.router import Router
+from velo_core.routing import Converter, Pattern
+from velo_core.sse import EventSourceResponse, ServerSentEvent
+from velo_core.steps import Binding, Call, Extract, Hop, Read, ReadBody, ReadModel
+from velo_core.types import MISSING
+
+__all__ = ["Operation", "OperationBody", "OperationParameter", "OperationResult", "model_family", "operations"]
+
+ParameterLocation: TypeAlias = Literal["path", "host", "query", "header", "cookie", "body"]
+
+
+@dataclass(frozen=True, slots=True)
+class OperationParameter:
+    """One value that a client sends.
+
+    Attributes:
+        name: On the wire; of a header in lower case.
+        location: Where it is; `"body"` for a member of an object, or a field of a form.
+        type: Declared type, without `Annotated` and without `None`.
+        full: The same with what `Annotated` says besides markers, for the family of models that it belongs to.
+        optional: Whether `None` is among the values.
+        constraints: Bounds by name, wherever they were written: `{"ge": 1}`. Those of a collection hold for its items, but for lengths.
+        required: Whether a request without it is refused.
+        has_default: Whether `default` is known.
+        default: Value if it is not sent.
+        many: Whether a name can have several values.
+        marker: What `Query(...)` and its like say.
+        converter: Of the pattern, for what is in the path or the host.
+    """
+
+    name: str
+    location: ParameterLocation
+    type: object
+    full: object
+    optional: bool
+    constraints: Mapping[str, object]
+    required: bool
+    has_default: bool
+    default: object
+    many: bool
+    marker: Marker | None
+    converter: Converter | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OperationBody:
+    """One form that the body of a request can have.
+
+    Attributes:
+        media_types: That are accepted; any if there are none.
+        type: What the whole body is, or `None` if it is an object of `parts`.
+        parts: Members of the object, or fields of the form.
+        required: Whether a request without a body is refused.
+        forbids_extra: Whether members that are none of `parts` are refused.
+        constraints: Bounds of the whole.
+        marker: What `Body(...)` says of the whole.
+    """
+
+    media_types: tuple[str, ...]
+    type: object | None
+    parts: tuple[OperationParameter, ...]
+    required: bool
+    forbids_extra: bool
+    constraints: Mapping[str, object]
+    marker: Marker | None
+
+
+@dataclass(frozen=True, slots=True)
+class OperationResult:
+    """What a handler answers when all is well.
+
+    Attributes:
+        status_code: Of the response, if the handler does not make it itself.
+        media_type: Of the response; `None` if there is no content, or if only the response will tell.
+        type: What is written, or one item of a stream; `None` if it is not declared.
+        is_empty: Whether there is no content.
+        is_stream: Whether items of `type` follow one another.
+        response_classes: What the handler may return that is a response already.
+    """
+
+    status_code: int
+    media_type: str | None
+    type: object | None
+    is_empty: bool
+    is_stream: bool
+    response_classes: tuple[type[Response], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A route in its place, as clients see it.
+
+    Attributes:
+        methods: Without the automatic ones; empty for a websocket.
+        path: The whole pattern without converters, such as `"/users/{user_id}"`. Braces that are meant literally are doubled.
+        host: Pattern of the hosts it is for, without converters; all if `None`.
+        name: The whole name.
+        handler: The function.
+        place: File and line of the handler.
+        routers: That it is on, from the application inwards.
+        tags: For documentation.
+        summary: For documentation.
+        description: For documentation, the handler's docstring if the route has none.
+        deprecated: For documentation.
+        include_in_schema: For documentation.
+        is_websocket: Whether it serves websockets.
+        parameters: From path, host, query, headers and cookies.
+        bodies: The forms that the body can have; none if nobody reads one.
+        result: What comes back.
+        contributions: What routers, plugins and dependencies add, outermost first.
+        can_fail: Whether a request can have values that do not fit, so that there is a 422.
+        forbids_extra: Where parameters that nobody takes are refused: `"query"`, `"cookie"`.
+        max_content_length: Bytes of body accepted.
+        timeout_seconds: After which there is a 503; never if `None`.
+    """
+
+    methods: tuple[str, ...]
+    path: str
+    host: str | None
+    name: str
+    handler: Callable[..., object]
+    place: str
+    routers: tuple[Router, ...]
+    tags: tuple[str, ...]
+    summary: str | None
+    description: str | None
+    deprecated: bool
+    include_in_schema: bool
+    is_websocket: bool
+    parameters: tuple[OperationParameter, ...]
+    bodies: tuple[OperationBody, ...]
+    result: OperationResult
+    contributions: tuple[OpenAPIContribution, ...]
+    can_fail: bool
+    forbids_extra: frozenset[str]
+    max_content_length: int
+    timeout_seconds: float | None
+
+
+def model_family(annotation: object) -> str:
+    """Whose models are in a type, and so who can make a schema of it: `"pydantic"` or `"msgspec"`, which knows all plain types."""
+    return backend_for(annotation).family
+
+
+def operations(frozen: Frozen) -> tuple[Operation, ...]:
+    """All operations, in the order of registration. A mount is none: what it serves is its own affair."""
+    plans: dict[int, Plan] = {}
+    for entry in frozen.plans:
+        plans.setdefault(id(entry.pattern), entry.plan)
+    found = ((mounted, plans.get(id(mounted.pattern))) for mounted in frozen.routes)
+    return tuple(_operation(mounted, plan, plan.endpoint) for mounted, plan in found if plan and isinstance(plan.endpoint, Served))
+
+
+def _operation(mounted: Mounted, plan: Plan, served: Served) -> Operation:
+    route, inherited, binding = mounted.route, mounted.inherited, served.binding
+    guards = (openapi_of(call.function) for call in _calls(binding))
+    return Operation(
+        methods=route.methods,
+        path=_template(mounted.pattern),
+        host=None if mounted.host is None else mounted.host.text,
+        name=mounted.name,
+        handler=route.handler,
+        place=where(route.handler),
+        routers=cast("tuple[Router, ...]", tuple(reversed(inherited.slots.holders))),
+        tags=tuple(dict.fromkeys((*inherited.tags, *route.tags))),
+        summary=route.summary,
+        description=getdoc(unwrap_callable(route.handler)) if route.description is None else route.description,
+        deprecated=route.deprecated,
+        include_in_schema=route.include_in_schema,
+        is_websocket=route.is_websocket,
+        parameters=tuple(_parameters(mounted, binding)),
+        bodies=tuple(_bodies(binding)),
+        result=_result(route, binding, served.result),
+        contributions=(*inherited.openapi, *(one for one in guards if one is not None)),
+        can_fail=binding.can_fail,
+        forbids_extra=frozenset(read.source for read in binding.reads if isinstance(read, ReadModel) and read.forbids_extra),
+        max_content_length=plan.max_content_length,
+        timeout_seconds=plan.timeout_seconds,
+    )
+
+
+def _template(pattern: Pattern) -> str:
+    """The pattern with the names of its parameters alone."""
+    written: list[str] = []
+    for segment in pattern.segments:
+        names = [f"{{{parameter.name}}}" for parameter in segment.parameters]
+        texts = [text.replace("{", "{{").replace("}", "}}") for text in segment.literals]
+        written.append("".join(part for pair in zip(texts, [*names, ""], strict=True) for part in pair))
+    return "/" + "/".join(written)
+
+
+def _calls(binding: Binding) -> Iterator[Call]:
+    for step in binding.steps:
+        for call in step.steps if isinstance(step, Hop) else [step]:
+            if isinstance(call, Call) and call is not binding.handler:
+                yield call
+
+
+def _parameters(mounted: Mounted, binding: Binding) -> Iterator[OperationParameter]:
+    declared: dict[str, tuple[ParameterLocation, Converter]] = {one.name: ("path", one.converter) for one in mounted.pattern.parameters}
+    for one in () if mounted.host is None else mounted.host.parameters:
+        declared[one.name] = ("host", one.converter)
+    for read in binding.reads:
+        if isinstance(read, ReadModel):
+            yield from (_parameter(one, _LOCATIONS[one.source], required=read.default is MISSING) for one in read.fields)
+        elif read.source == "path":
+            location, converter = declared.pop(read.key)
+            yield _parameter(read, location, converter=converter)
+        elif read.source in _LOCATIONS:
+            yield _parameter(read, _LOCATIONS[read.source])
+    for extract in binding.extracts:
+        location = extract.extractor.location
+        if location in ("query", "header", "cookie"):
+            yield from (_parameter(one, location, required=_is_required(extract)) for one in extract.fields)
+    for name, (location, converter) in declared.items():  # only the request has them
+        text = Read("", "path", name, declared=Annotation(type=converter.makes, full=converter.makes))
+        yield _parameter(text, location, converter=converter)
+
+
+_LOCATIONS: dict[str, ParameterLocation] = {"query": "query", "header": "header", "cookie": "cookie"}
+
+
+def _is_required(extract: Extract) -> bool:
+    return extract.default is MISSING
+
+
+def _parameter(read: Read, location: ParameterLocation, *, converter: Converter | None = None, required: bool = True) -> OperationParameter:
+    declared = cast("Annotation", read.declared)
+    return OperationParameter(
+        name=read.key,
+        location=location,
+        type=declared.type,
+        full=declared.full,
+        optional=declared.optional,
+        constraints=dict(declared.constraints),
+        required=required and read.default is MISSING and not read.may_be_absent,
+        has_default=read.default is not MISSING,
+        default=None if read.default is MISSING else read.default,
+        many=read.many,
+        marker=declared.marker,
+        converter=converter,
+    )
+
+
+def _bodies(binding: Binding) -> Iterator[OperationBody]:
+    if binding.body is not None:
+        yield _body(binding.body)
+    forms: dict[tuple[str, ...], list[Extract]] = {}
+    for extract in binding.extracts:
+        if extract.extractor.location == "body":
+            forms.setdefault(extract.extractor.media_types, []).append(extract)
+    for media_types, extracts in forms.items():
+        parts = tuple(_parameter(one, "body", required=_is_required(extract)) for extract in extracts for one in extract.fields)
+        closed = any(extract.forbids_extra for extract in extracts)
+        yield OperationBody(media_types, None, parts, any(part.required for part in parts), closed, {}, None)
+
+
+def _body(body: ReadBody) -> OperationBody:
+    json = ("application/json",)
+    if body.parts:
+        parts = tuple(_parameter(Read("", "body", one.key, default=one.default, declared=one.declared), "body") for one in body.parts)
+        return OperationBody(json, None, parts, any(part.required for part in parts), False, {}, None)
+    declared = body.declared
+    raw = declared.type is bytes
+    whole = cast("object", Optional[declared.full]) if declared.optional else declared.full  # noqa: UP045 - not a literal type
+    required = body.default is MISSING and not raw  # an empty one has its bytes, too
+    return OperationBody(() if raw else json, whole, (), required, False, dict(declared.constraints), declared.marker)
+
+
+def _result(route: Route, binding: Binding, result: Result) -> OperationResult:
+    """What is sent, by the declaration; nothing is known of the inside of a response that a handler makes itself."""
+    made = tuple(_response_classes(binding.result if route.response_model is MISSING else MISSING))
+    model = None if result.model is MISSING else result.model
+    headers = dict(result.headers)
+    media_type = headers.get("content-type", "").partition(";")[0] or None
+    if binding.yields:
+        media_type = _stream_media_type(binding.result if route.response_model is MISSING else route.response_model, route.response_class)
+    elif result.shape is Shape.MADE and route.response_class is not None:
+        media_type = route.response_class.media_type
+    elif result.shape is Shape.RESPONSE:
+        model = None
+    return OperationResult(result.status_code, media_type, model, result.shape is Shape.NOTHING, binding.yields, made)
+
+
+def _stream_media_type(declared: object, response_class: type[Response] | None) -> str | None:
+    """What `generators.stream_maker` writes into the head."""
+    if response_class is not None and response_class.media_type is not None:
+        return response_class.media_type
+    item = item_of(declared)
+    if item is MISSING:
+        return None
+    if item is ServerSentEvent:
+        return EventSourceResponse.media_type
+    return {bytes: "application/octet-stream", str: "text/plain"}.get(cast("type", item), "application/jsonl")
+
+
+def _response_classes(declared: object) -> Iterator[type[Response]]:
+    hint = expand(declared)
+    if get_origin(hint) is Annotated:
+        hint = get_args(hint)[0]
+    for member in get_args(hint) if is_union(hint) else (hint,):
+        kind = class_of(member)
+        if kind is not None and issubclass(kind, Response):
+            yield kind
