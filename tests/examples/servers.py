@@ -23,6 +23,15 @@ SERVERS: dict[str, tuple[str, ...]] = {
 }
 """Command lines; each is run with `python -m`."""
 
+WEBSOCKET_SERVERS: dict[str, tuple[str, ...]] = {
+    "granian-rsgi-ws": ("granian", "--interface", "rsgi", "--host", "127.0.0.1", "--port", "{port}", "{module}:app"),
+    "granian-asgi-ws": ("granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", "{port}", "{module}:app"),
+    "uvicorn-websockets": ("uvicorn", "--ws", "websockets-sansio", "--host", "127.0.0.1", "--port", "{port}", "{module}:app"),
+    "uvicorn-wsproto": ("uvicorn", "--ws", "wsproto", "--host", "127.0.0.1", "--port", "{port}", "{module}:app"),
+    "hypercorn-ws": ("hypercorn", "--bind", "127.0.0.1:{port}", "{module}:app"),
+}
+"""The same for servers with websockets."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -65,7 +74,7 @@ def serving(name: str, module: str, folder: Path = EXAMPLES) -> Generator[Server
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", *(part.format(port=port, module=module) for part in SERVERS[name])]
+    command = [sys.executable, "-m", *(part.format(port=port, module=module) for part in (SERVERS | WEBSOCKET_SERVERS)[name])]
     process = subprocess.Popen(
         command,
         cwd=folder,

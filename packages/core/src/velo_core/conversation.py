@@ -105,6 +105,7 @@ def conversed(socket: WebSocket, result: object) -> Response:
 
 async def answer_socket(socket: WebSocket, error: Exception, answer_error: AnswerError) -> Response:
     """The response to an exception: one to the handshake, or `Upgraded` with the code that says the same; never raises."""
+    error = _only_one(error)
     if isinstance(error, WebSocketDisconnect):  # nobody is there, and exception handlers have nothing to answer
         return Upgraded()
     if isinstance(error, WebSocketError):
@@ -113,6 +114,22 @@ async def answer_socket(socket: WebSocket, error: Exception, answer_error: Answe
         error = HTTPError(403, error.reason or None)
     response = await answer_error(socket, error)
     return Upgraded(close_code_of(response.status_code), reason_of(error)) if socket.is_accepted else response
+
+
+def _only_one(error: Exception) -> Exception:
+    """What a group says, if it says one thing: who sends and who receives may do so in a `TaskGroup`, and all of them hear of the end."""
+    if not isinstance(error, ExceptionGroup):
+        return error
+    disconnect, others = error.split(WebSocketDisconnect)
+    if others is None:
+        return WebSocketDisconnect() if disconnect is None else _first(disconnect)
+    told, mistakes = others.split((HTTPError, WebSocketError))
+    return error if told is None or mistakes is not None else _first(told)
+
+
+def _first(group: ExceptionGroup[Exception]) -> Exception:
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, ExceptionGroup) else first
 
 
 def close_code_of(status_code: int) -> int:

@@ -71,6 +71,10 @@ class Channel(Protocol):
         """Sends the closing frame."""
         ...
 
+    def let_go(self) -> None:
+        """Drops what the server gave; nothing is said or heard after this."""
+        ...
+
 
 class OpenSockets:
     """The conversations that an application is in, so that they can be ended with it."""
@@ -485,6 +489,7 @@ class WebSocket(Request):
         self.options.open.discard(self)
         if self._inbox is not None:
             self._inbox.close(self._ended or WebSocketDisconnect(1000))
+        self._channel.let_go()
 
     def _on_end(self, end: End) -> None:
         """Nothing more will come."""

@@ -24,6 +24,7 @@ Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
+_SUBPROTOCOL: Final = "sec-websocket-protocol"
 _DENIAL: Final = "websocket.http.response"
 _CAPABILITIES: Final = frozenset({"subprotocol", "accept_headers", "close_code"})
 
@@ -38,12 +39,18 @@ def asgi_websockets(http: Adapter) -> Adapter:
         found = _CAPABILITIES if scope.get("raw_path") is None else _CAPABILITIES | {"raw_path"}
         return found | {"denial_response"} if _DENIAL in (scope.get("extensions") or {}) else found
 
+    def header_pairs(scope: Scope) -> HeaderPairs:
+        pairs = http.header_pairs(scope)
+        if scope.get("subprotocols") and not any(name == _SUBPROTOCOL for name, _ in pairs):  # wsproto takes the field away
+            pairs.append((_SUBPROTOCOL, ", ".join(scope["subprotocols"])))
+        return pairs
+
     return websocket_adapter(
         http,
         channel,
         method=lambda scope: "GET",
         scheme=lambda scope: "https" if scope.get("scheme") == "wss" else "http",
-        header_pairs=http.header_pairs,
+        header_pairs=header_pairs,
         capabilities=capabilities,
     )
 
@@ -90,6 +97,9 @@ class _Channel:
 
     async def close(self, close_code: int, reason: str) -> None:
         await self._tell({"type": "websocket.close", "code": close_code, "reason": reason})
+
+    def let_go(self) -> None:
+        """The server's own `receive` and `send` hold nothing open."""
 
     async def _connect(self) -> None:
         """Takes the first message, before which nothing may be said."""

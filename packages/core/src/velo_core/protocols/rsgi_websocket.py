@@ -113,13 +113,12 @@ class _Channel:
         return message.data
 
     async def send(self, message: str | bytes) -> None:
-        transport = self._open
         await self._wait_for_last_send()
         # Shielded: Granian refuses to send, and cannot say goodbye, while a message that somebody gave up is still on its way.
-        self._last_send = sending = asyncio.ensure_future(
-            _awaited(transport.send_str, message) if isinstance(message, str) else _awaited(transport.send_bytes, message)
-        )
         try:
+            self._last_send = sending = asyncio.ensure_future(
+                _awaited(self._open.send_str if isinstance(message, str) else self._open.send_bytes, message)
+            )
             await asyncio.shield(sending)
         except (RuntimeError, OSError) as error:
             raise WebSocketDisconnect(1006) from error
@@ -127,6 +126,10 @@ class _Channel:
     async def close(self, close_code: int, reason: str) -> None:
         await self._wait_for_last_send()
         self._handshake.close(0)
+
+    def let_go(self) -> None:
+        # Granian keeps the connection for as long as anything refers to its transport, such as an exception that somebody has kept.
+        self._transport = None
 
     async def _wait_for_last_send(self) -> None:
         if self._last_send is not None and not self._last_send.done():
@@ -140,4 +143,6 @@ class _Channel:
 
 
 async def _awaited(send: Callable[..., Awaitable[None]], message: str | bytes) -> None:
-    await send(message)
+    sending = send(message)
+    del send  # see `let_go`
+    await sending
