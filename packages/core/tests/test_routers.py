@@ -674,5 +674,6 @@ def test_a_plan_that_is_not_there_cannot_be_looked_at() -> None:
 
     assert app.plan("GET", "/here").label == "GET /here"
     assert app.plan("HEAD", "/here").label == "GET /here"
-    with pytest.raises(LookupError, match="there is no route POST /here"):
-        app.plan("POST", "/here")
+    assert app.plan("POST", "/here").label == "405 /"
+    with pytest.raises(LookupError, match=r"there is no route GET /\{here\}"):
+        app.plan("GET", "/{here}")

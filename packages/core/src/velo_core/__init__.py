@@ -40,6 +40,7 @@ from velo_core.slots import Slot
 from velo_core.sse import EventSourceResponse, ServerSentEvent
 from velo_core.threads import ThreadPool
 from velo_core.types import Address
+from velo_core.versioning import Deprecation, Versioning
 from velo_core.websocket import WebSocket
 
 __version__ = "0.1.0"
@@ -56,6 +57,7 @@ __all__ = [
     "Converter",
     "Cookie",
     "Depends",
+    "Deprecation",
     "Description",
     "DoesNotFit",
     "EventSourceResponse",
@@ -112,6 +114,7 @@ __all__ = [
     "ValidationError",
     "Velo",
     "VeloError",
+    "Versioning",
     "WebSocket",
     "WebSocketDisconnect",
     "WebSocketError",

@@ -17,7 +17,8 @@ from velo_core.configuration import Configured, install_configured, read_configu
 from velo_core.contributions import HealthCheck
 from velo_core.description import Description, describe
 from velo_core.errors import Problem, SetupError
-from velo_core.freezing import Freezer, Frozen, Mounted, Settings, as_started
+from velo_core.freezing import Freezer, as_started
+from velo_core.frozen import Frozen, Mounted, Settings
 from velo_core.generate import compiled, source_of
 from velo_core.installing import install_all
 from velo_core.interpret import interpreter
@@ -42,6 +43,7 @@ from velo_core.selection import Selector, table_of
 from velo_core.slots import restorer
 from velo_core.threads import SHARED_POOLS, ThreadPool, pools_of
 from velo_core.urls import host_of, path_of
+from velo_core.versioning import Versioning
 from velo_core.watch import OnDisconnect, shielded
 from velo_core.websocket import DEFAULT_MAX_MESSAGE_SIZE, OpenSockets
 
@@ -76,6 +78,7 @@ class Velo(ASGI, RSGI, WSGI, Router):
         json: Reads and writes JSON; Velo's own if `None`.
         produces: Media types that results other than text and bytes can have, between which `Accept` chooses; JSON if `None`.
         consumes: Media types that bodies can have; JSON if `None`.
+        versioning: Where requests name the version of the API that they want: `Versioning.path()`, `.header()` or `.media_type()`.
         pools: Threads at most, by the name of a pool: `{"cpu": 4}`, for `Depends(..., pool="cpu")` and `@app.get(..., pool="cpu")`. What
             names no pool runs in `"handlers"`, whose 40 threads all applications of the process share unless it is given here.
         plugin_timeout_seconds: What each plugin may take to start, to close and to stop; no limit if `None`.
@@ -102,6 +105,7 @@ class Velo(ASGI, RSGI, WSGI, Router):
         on_disconnect: OnDisconnect = "cancel",
         trailing_slash: Literal["strict", "ignore", "redirect"] = "strict",
         trusted_proxies: TrustedProxies | Sequence[str] = (),
+        versioning: Versioning | None = None,
         websocket_origins: Sequence[str] = (),
         max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE,
         json: JSONCodec | None = None,
@@ -131,6 +135,7 @@ class Velo(ASGI, RSGI, WSGI, Router):
             raise SetupError("VELO_POOL", str(error)) from error
         self.pools: Mapping[str, ThreadPool] = MappingProxyType({**SHARED_POOLS, **self._own_pools})
         """The threads for functions that may block; `app.pools["cpu"].waiting` is the number of functions that wait for one."""
+        self.versioning = versioning
         self._proxies = TrustedProxies.of(trusted_proxies)
         self.plugin_timeout_seconds = plugin_timeout_seconds
         self.debug = debug
@@ -213,11 +218,18 @@ class Velo(ASGI, RSGI, WSGI, Router):
                 runs[id(plan)] = shielded(made, self._shielded) if plan.on_disconnect == "shield" else made
             return runs[id(plan)]
 
-        return table_of(self._freeze(), run, adapter)
+        return table_of(self._freeze(), run, adapter, self.versioning)
 
     def _settings(self) -> Settings:
         return Settings(
-            self.debug, self.dependency_overrides, self.pools, self.validate_responses, self.url_for, self._host_for, self._sockets
+            self.debug,
+            self.dependency_overrides,
+            self.pools,
+            self.validate_responses,
+            self.url_for,
+            self._host_for,
+            self._sockets,
+            self.versioning,
         )
 
     def _host_for(self, name: str, values: Mapping[str, object]) -> str | None:
@@ -345,30 +357,32 @@ class Velo(ASGI, RSGI, WSGI, Router):
         """What clients can ask, in the order of registration: for OpenAPI documents. Freezes the application."""
         return operations(self._freeze())
 
-    def plan(self, method: str, path: str, *, host: str | None = None) -> PlanView:
+    def plan(self, method: str, path: str, *, host: str | None = None, version: str | None = None) -> PlanView:
         """The plan that serves a request, for reading: `app.plan("GET", "/users/1").source`.
 
         Args:
             method: Such as `"GET"`; `"WEBSOCKET"` for websockets.
             path: Of a request, or the pattern of a route. Of a request that no route serves, the plan is that of its 404 or 405.
             host: That the request is for, where routes depend on that.
+            version: That the request asks for, where routes depend on that.
 
         Raises:
             LookupError: it is a pattern, and there is no such route.
         """
         method = WEBSOCKET if method == "WEBSOCKET" else method
         is_pattern = "{" in path or not path.startswith("/")
-        for entry in self._freeze().plans if host is None or is_pattern else ():
+        for entry in self._freeze().plans if (host is None and version is None) or is_pattern else ():
             if entry.pattern.text == path and (entry.method == method or (method == "HEAD" and entry.method == "GET")):
                 adapter = ASGI_ADAPTER if entry.plan.socket is None else ASGI_WEBSOCKET_ADAPTER
                 return PlanView(entry.plan.label, source_of(entry.plan, adapter))
         if is_pattern:
             raise LookupError(f"there is no route {method} {path}; `velo routes` lists all")
         adapter = ASGI_WEBSOCKET_ADAPTER if method == WEBSOCKET else ASGI_ADAPTER
-        table = cast("Table[Any]", table_of(self._freeze(), cast("Any", lambda plan: plan), adapter))  # pyright: ignore[reportUnknownLambdaType]: plans in place of what runs them
+        table = cast("Table[Any]", table_of(self._freeze(), cast("Any", lambda plan: plan), adapter, self.versioning))  # pyright: ignore[reportUnknownLambdaType]: plans in place of what runs them
         path = path.partition("?")[0]
         if isinstance(table, Selector):
-            found = table.find_at(host or "localhost", method, path, is_raw=True)[0]
+            asked = version or (None if self.versioning is None else self.versioning.default)
+            found = table.find_at(host or "localhost", method, path, is_raw=True, version=asked)[0]
         else:
             found = table.find_raw(method, path)[0]
         plan = cast("Plan", found)
@@ -393,7 +407,8 @@ class Velo(ASGI, RSGI, WSGI, Router):
         """The path of a route.
 
         Args:
-            name: Of the route: its own with those of its routers before it, such as `"users.show"`.
+            name: Of the route: its own with those of its routers before it, such as `"users.show"`; with `@` and a version at the end
+                if the route has several.
             values: Of the path parameters. Those of the host may be among them, for `Request.absolute_url_for` needs them.
 
         Raises:

@@ -9,7 +9,7 @@ from typing import cast
 
 from velo_core.callables import name_of
 from velo_core.errors import where
-from velo_core.freezing import Frozen, Mounted
+from velo_core.frozen import Frozen, Mounted
 from velo_core.manifest import PLUGIN_API
 from velo_core.plan import Plan, Served
 from velo_core.plugin import Ready
@@ -54,6 +54,7 @@ class RouteDescription:
         max_content_length: Bytes of body accepted.
         timeout_seconds: What the handler and its dependencies may take; no limit if `None`.
         on_disconnect: What becomes of the handler when the client leaves.
+        version: The version of the API that it belongs to, if it has versions.
     """
 
     methods: tuple[str, ...]
@@ -68,6 +69,7 @@ class RouteDescription:
     max_content_length: int
     timeout_seconds: float | None
     on_disconnect: str
+    version: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +156,7 @@ def _route(mounted: Mounted, plan: Plan, root: Router) -> RouteDescription:
         max_content_length=plan.max_content_length,
         timeout_seconds=plan.timeout_seconds,
         on_disconnect=plan.on_disconnect,
+        version=mounted.version,
     )
 
 

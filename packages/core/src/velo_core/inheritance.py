@@ -15,6 +15,7 @@ from velo_core.plan import Middleware
 from velo_core.routing import Converter, TrailingSlash, join
 from velo_core.slots import NO_SLOTS, SlotScope
 from velo_core.steps import Provider
+from velo_core.versioning import Deprecation
 from velo_core.watch import OnDisconnect
 from velo_core.websocket import DEFAULT_MAX_MESSAGE_SIZE
 
@@ -46,6 +47,8 @@ class Inherited:
         slots: What can be used here, and the routers that may have it.
         trailing_slash: What becomes of paths with a slash more or less at their end.
         host: The pattern of the hosts that routes are for; all if `None`.
+        versions: The versions of the API that routes belong to.
+        deprecation: That routes should not be used any more.
         websocket_origins: Of pages that may open websockets, besides our own.
         max_message_size: Bytes of a websocket's message accepted.
     """
@@ -67,6 +70,8 @@ class Inherited:
     slots: SlotScope = NO_SLOTS
     trailing_slash: TrailingSlash = TrailingSlash.STRICT
     host: str | None = None
+    versions: tuple[str, ...] = ()
+    deprecation: Deprecation | None = None
     websocket_origins: tuple[str, ...] = ()
     max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE
 
@@ -93,7 +98,7 @@ def inherit(parent: Inherited, child: Included) -> Inherited:
     | exception handlers, converters, providers, extractors | has the parent's, and replaces those it defines itself |
     | slots | has the parent's and its own; a value of its own wins |
     | model backends | asks its own, then the parent's |
-    | JSON codec, media types, host | has the parent's unless it sets one |
+    | JSON codec, media types, host, version, deprecation | has the parent's unless it sets one |
     | limits of body, time and message, `on_disconnect`, `trailing_slash`, `websocket_origins` | has the parent's unless it sets one |
     | routes, plugins | keeps to itself: neither the parent nor a sibling sees them |
     """
@@ -116,6 +121,8 @@ def inherit(parent: Inherited, child: Included) -> Inherited:
         slots=SlotScope({**parent.slots.declared, **router.own_slots}, (router, *parent.slots.holders)),
         trailing_slash=router.trailing_slash or parent.trailing_slash,
         host=router.host or parent.host,
+        versions=router.versions or parent.versions,
+        deprecation=router.deprecation or parent.deprecation,
         websocket_origins=parent.websocket_origins if router.websocket_origins is None else router.websocket_origins,
         max_message_size=parent.max_message_size if router.max_message_size is None else router.max_message_size,
     )

@@ -15,7 +15,7 @@ from velo_core.annotations import Annotation, unwrap_callable
 from velo_core.codecs import backend_for
 from velo_core.contributions import OpenAPIContribution, openapi_of
 from velo_core.errors import where
-from velo_core.freezing import Frozen, Mounted
+from velo_core.frozen import Frozen, Mounted
 from velo_core.generators import item_of
 from velo_core.hints import class_of, expand, is_union
 from velo_core.markers import Marker

@@ -140,6 +140,11 @@ class RouteInfo(Protocol):
         ...
 
     @property
+    def version(self) -> str | None:
+        """Version of the API that the route is served in, if it has versions."""
+        ...
+
+    @property
     def json_codec(self) -> JSONCodec:
         """How JSON is read and written here."""
         ...

@@ -12,6 +12,7 @@ from velo_core.markers import Dependency
 from velo_core.plan import Middleware
 from velo_core.response import Response
 from velo_core.types import MISSING
+from velo_core.versioning import Deprecation
 from velo_core.watch import OnDisconnect
 
 __all__ = ["Route", "RouteOptions"]
@@ -44,6 +45,8 @@ class RouteOptions(TypedDict, total=False):
     deprecated: bool
     include_in_schema: bool
     host: str | None
+    version: str | Sequence[str] | None
+    deprecation: Deprecation | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,8 @@ class Route:
         deprecated: For documentation.
         include_in_schema: For documentation.
         host: Pattern of the hosts that it is for; the router's if `None`.
+        versions: The versions of the API that it belongs to; the router's if empty.
+        deprecation: That it should not be used any more; the router's, or that of the version, if `None`.
         is_websocket: Whether it serves websockets; then it has no methods.
         origins: Of pages that may open a websocket; the router's if `None`.
         max_message_size: Bytes of a message accepted; the router's if `None`.
@@ -107,6 +112,8 @@ class Route:
     deprecated: bool = False
     include_in_schema: bool = True
     host: str | None = None
+    versions: tuple[str, ...] = ()
+    deprecation: Deprecation | None = None
     is_websocket: bool = False
     origins: tuple[str, ...] | None = None
     max_message_size: int | None = None

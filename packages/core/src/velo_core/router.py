@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import ClassVar, Literal, TypeVar, Unpack, cast, get_origin
 
 from velo_core.answers import ExceptionHandler
 from velo_core.codecs import Media, ModelBackend, WriteOptions
 from velo_core.contributions import Check, HealthCheck, OpenAPIContribution
-from velo_core.distributions import distribution_of
 from velo_core.errors import SetupError, where
 from velo_core.extractors import BUILT_IN, RESERVED, Extractor, Location, Take
 from velo_core.hints import is_union
@@ -22,13 +20,15 @@ from velo_core.mounting.asgi import ASGIApplication
 from velo_core.mounting.wsgi import WSGIApplication
 from velo_core.plan import Middleware
 from velo_core.plugin import Installation, Plugin
+from velo_core.registering import checked_dependency, label_of, locals_of_caller, media_of, place_of_caller, texts_of, trailing_slash_of
 from velo_core.request import Request
 from velo_core.response import Response
 from velo_core.route import Route, RouteOptions
-from velo_core.routing import Converter, TrailingSlash
+from velo_core.routing import Converter
 from velo_core.slots import HoldsSlots, Slot, SlotScope
 from velo_core.steps import Provider
 from velo_core.types import MISSING
+from velo_core.versioning import Deprecation, versions_of
 from velo_core.watch import OnDisconnect
 
 __all__ = ["Router"]
@@ -57,6 +57,9 @@ class Router(HoldsSlots):
             404, `"ignore"` serves both, `"redirect"` sends the client to the path that there is; the parent's if `None`.
         host: Which hosts the routes are for, such as `"api.example.com"` or `"{tenant}.example.com"`; the parent's if `None`, and at the
             root all.
+        version: Version of the API that the routes belong to, or several of them; where requests name it is for
+            `Velo(versioning=...)` to say. The parent's if `None`.
+        deprecation: That the routes should not be used any more, which their responses tell; the parent's if `None`.
         websocket_origins: Pages that may open websockets here besides those of our own origin, such as `"https://app.example.com"`; all if
             it has `"*"`. The parent's if `None`, and at the root none.
         max_message_size: Bytes that a message on a websocket may have; the parent's if `None`, and at the root 1 MiB.
@@ -84,6 +87,8 @@ class Router(HoldsSlots):
         on_disconnect: OnDisconnect | None = None,
         trailing_slash: Literal["strict", "ignore", "redirect"] | None = None,
         host: str | None = None,
+        version: str | Sequence[str] | None = None,
+        deprecation: Deprecation | None = None,
         websocket_origins: Sequence[str] | None = None,
         max_message_size: int | None = None,
         json: JSONCodec | None = None,
@@ -96,18 +101,20 @@ class Router(HoldsSlots):
         self.max_content_length = max_content_length
         self.timeout_seconds = timeout_seconds
         self.on_disconnect: OnDisconnect | None = on_disconnect
-        self.trailing_slash = None if trailing_slash is None else _trailing_slash(trailing_slash)
+        self.trailing_slash = None if trailing_slash is None else trailing_slash_of(trailing_slash)
         self.host = host
-        self.websocket_origins = None if websocket_origins is None else _texts(websocket_origins, "websocket_origins")
+        self.versions = versions_of(version)
+        self.deprecation = deprecation
+        self.websocket_origins = None if websocket_origins is None else texts_of(websocket_origins, "websocket_origins")
         self.max_message_size = max_message_size
         self.own_routes: list[Route] = []
         self.own_middleware: list[Middleware] = list(middleware)
         self.own_exception_handlers: dict[type[Exception], ExceptionHandler] = {}
-        self.own_dependencies: list[Dependency] = [_dependency(one) for one in dependencies]
+        self.own_dependencies: list[Dependency] = [checked_dependency(one) for one in dependencies]
         self.own_backends: list[ModelBackend] = []
         self.json = json
-        self.produces = _media(produces, prefix)
-        self.consumes = _media(consumes, prefix)
+        self.produces = media_of(produces, prefix)
+        self.consumes = media_of(consumes, prefix)
         self.own_converters: dict[str, Converter] = {}
         self.own_providers: dict[object, Provider] = {}
         self.own_extractors: dict[type[Marker], Extractor] = {}
@@ -156,6 +163,8 @@ class Router(HoldsSlots):
         deprecated: bool = False,
         include_in_schema: bool = True,
         host: str | None = None,
+        version: str | Sequence[str] | None = None,
+        deprecation: Deprecation | None = None,
     ) -> Callable[[Handler], Handler]:
         """Serves `path` with the decorated function.
 
@@ -188,6 +197,8 @@ class Router(HoldsSlots):
             deprecated: For documentation.
             include_in_schema: Whether documentation shows it.
             host: Which hosts it is for; see `Router`.
+            version: Version of the API that it belongs to, or several of them; see `Router`.
+            deprecation: That it should not be used any more, which its responses tell.
 
         Raises:
             SetupError: `methods` is empty, or one text; the application has already started.
@@ -214,7 +225,7 @@ class Router(HoldsSlots):
                     status_code=status_code,
                     response_model=response_model,
                     response_class=response_class,
-                    dependencies=tuple(_dependency(one) for one in dependencies),
+                    dependencies=tuple(checked_dependency(one) for one in dependencies),
                     middleware=tuple(middleware),
                     max_content_length=max_content_length,
                     timeout_seconds=timeout_seconds,
@@ -222,15 +233,17 @@ class Router(HoldsSlots):
                     inline=inline,
                     pool=pool,
                     json=json,
-                    produces=_media(produces, path),
-                    consumes=_media(consumes, path),
+                    produces=media_of(produces, path),
+                    consumes=media_of(consumes, path),
                     written=WriteOptions(exclude_none, exclude_unset, exclude_defaults, by_alias),
                     summary=summary,
                     description=description,
                     deprecated=deprecated,
                     include_in_schema=include_in_schema,
                     host=host,
-                    namespace=_locals_of_caller(),
+                    versions=versions_of(version),
+                    deprecation=deprecation,
+                    namespace=locals_of_caller(),
                 )
             )
             return handler
@@ -313,7 +326,7 @@ class Router(HoldsSlots):
                     name=name or str(getattr(handler, "__name__", type(handler).__name__)),
                     named=name is not None,
                     tags=tuple(tags),
-                    dependencies=tuple(_dependency(one) for one in dependencies),
+                    dependencies=tuple(checked_dependency(one) for one in dependencies),
                     middleware=tuple(middleware),
                     timeout_seconds=timeout_seconds,
                     on_disconnect=on_disconnect,
@@ -322,9 +335,9 @@ class Router(HoldsSlots):
                     deprecated=deprecated,
                     include_in_schema=include_in_schema,
                     is_websocket=True,
-                    origins=None if origins is None else _texts(origins, "origins"),
+                    origins=None if origins is None else texts_of(origins, "origins"),
                     max_message_size=max_message_size,
-                    namespace=_locals_of_caller(),
+                    namespace=locals_of_caller(),
                 )
             )
             return handler
@@ -426,7 +439,7 @@ class Router(HoldsSlots):
     def add_dependency(self, dependency: object) -> None:
         """Runs `dependency`, a `Depends(...)`, before every handler of this router, after those that are already there."""
         self._open_for("dependency")
-        self.own_dependencies.append(_dependency(dependency))
+        self.own_dependencies.append(checked_dependency(dependency))
 
     def provide(self, kind: type[T], function: Factory[T], **options: Unpack[DependencyOptions]) -> None:
         """Gives every parameter of type `kind`, here and below, what `function` makes, in place of what is provided above.
@@ -443,7 +456,7 @@ class Router(HoldsSlots):
                 already started.
         """
         self._open_for("provider")
-        place = _place_of_caller()
+        place = place_of_caller()
         made = kind if is_union(kind) else get_origin(kind) or kind
         if not isinstance(made, type) or made.__module__ == "builtins" or issubclass(made, Request):
             name = getattr(kind, "__qualname__", repr(kind))
@@ -540,12 +553,12 @@ class Router(HoldsSlots):
             SetupError: this router already has it, or another one of its name; or the application has already started.
         """
         self._open_for(f"slot {slot.name}")
-        place = _place_of_caller()
+        place = place_of_caller()
         for known, declared_at in self.own_slots.items():
             if known is slot and declared_at == place:  # a plugin that is installed twice
                 return
             if known.name == slot.name:
-                both = f"{_label(known, declared_at)} and {_label(slot, place)}"
+                both = f"{label_of(known, declared_at)} and {label_of(slot, place)}"
                 what = "is declared twice on one router" if known is slot else "is the name of two slots of one router"
                 message = f"{slot.name!r} {what}: {both}; {'remove one' if known is slot else 'rename one'}"
                 raise SetupError("VELO_SLOT_DUPLICATE", message)
@@ -568,7 +581,7 @@ class Router(HoldsSlots):
             SetupError: this router already has a check of that name; or the application has already started.
         """
         self._open_for(f"health check {name}")
-        place = _place_of_caller()
+        place = place_of_caller()
         known = self.own_health_checks.get(name)
         if known is not None:
             message = f"the health check {name!r} is added twice to one router, at {known.place} and at {place}; rename one"
@@ -596,7 +609,7 @@ class Router(HoldsSlots):
             raise SetupError(
                 "VELO_PLUGIN_OPTIONS", f"options are for plugins installed by name; give them to {type(plugin).__qualname__}(...) itself"
             )
-        self.installations.append(Installation(plugin, options, self, _place_of_caller()))
+        self.installations.append(Installation(plugin, options, self, place_of_caller()))
 
     # The tree.
 
@@ -616,51 +629,3 @@ class Router(HoldsSlots):
             raise SetupError(
                 "VELO_FROZEN", f"the application has started; this {thing} comes too late. Register everything before the first request."
             )
-
-
-def _texts(values: Sequence[str], name: str) -> tuple[str, ...]:
-    if isinstance(values, str):  # which would be a sequence of letters
-        raise SetupError("VELO_WEBSOCKET_ORIGIN", f"{name} is the text {values!r}; write a tuple: {name}=({values!r},)")
-    return tuple(values)
-
-
-def _media(given: Sequence[Media] | None, owner: str) -> tuple[Media, ...] | None:
-    if given is None:
-        return None
-    if isinstance(given, str) or not given:
-        raise SetupError(
-            "VELO_CODEC", f"the media types of {owner!r} are {given!r}; write a tuple with at least one: ('application/json',)"
-        )
-    return tuple(given)
-
-
-def _dependency(value: object) -> Dependency:
-    if isinstance(value, Dependency):
-        return value
-    raise SetupError("VELO_DEPENDENCY", f"{value!r} is not a dependency; write Depends({getattr(value, '__name__', 'function')})")
-
-
-def _place_of_caller() -> str:
-    """`file:line` from which a method of the router was called."""
-    frame = sys._getframe(2)  # pyright: ignore[reportPrivateUsage]: documented, and in every implementation that matters here
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
-
-
-def _label(slot: Slot[T], place: str) -> str:
-    """A slot, and where it was declared."""
-    origin = distribution_of(slot.module)
-    return f"{slot!r}{f' of {origin}' if origin else ''}, declared at {place}"
-
-
-def _trailing_slash(value: str) -> TrailingSlash:
-    try:
-        return TrailingSlash(value)
-    except ValueError as error:
-        known = ", ".join(repr(policy.value) for policy in TrailingSlash)
-        raise SetupError("VELO_ROUTE_OPTION", f"the trailing_slash of a router is {value!r}; it has to be one of {known}") from error
-
-
-def _locals_of_caller() -> Mapping[str, object]:
-    """Names that are local to the function in which a decorator is used; nothing at module level, where annotations find them anyway."""
-    frame = sys._getframe(2)  # pyright: ignore[reportPrivateUsage]: as in `_place_of_caller`
-    return {} if frame.f_code.co_name == "<module>" else dict(frame.f_locals)

@@ -1,8 +1,9 @@
 """From the plans of an application to what an adapter asks: one table or, where more than the path decides, several.
 
-A table is asked for a method and a path, and that is all that most applications need. Where routes belong to hosts, there is a table for
-each host, and which of them to ask is known when the request is there. So the adapter is given a `Selector`, a table that finds itself:
-what it finds runs with the request at hand, looks at the host and asks the tables. An application without hosts never meets one.
+A table is asked for a method and a path, and that is all that most applications need. Where routes belong to hosts, or to versions that are
+named by a header, there is a table for each, and which of them to ask is known when the request is there. So the adapter is given a
+`Selector`, a table that finds itself: what it finds runs with the request at hand, looks at host and version and asks the tables. An
+application without such routes never meets one.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
-from velo_core.freezing import Covered, Entry, Frozen
+from velo_core.frozen import Covered, Entry, Frozen
 from velo_core.hosts import Hosts, by_host
 from velo_core.parsing import parse_host
 from velo_core.plan import Plan, Run
 from velo_core.request import Adapter
 from velo_core.routing import Fallback, Table
+from velo_core.versioning import Versioning
 
 __all__ = ["Selector", "table_of"]
 
@@ -33,52 +35,66 @@ class Site:
     """The routes of one host, or those of all hosts.
 
     Attributes:
-        table: What serves each path there.
-        misses: What the table finds where nothing is served, by identity, and what that means.
+        tables: What serves each path there, by version; under `None` what is no version's.
+        misses: What the tables find where nothing is served, by identity, and what that means.
     """
 
-    table: Table[Run]
+    tables: Mapping[str | None, Table[Run]]
     misses: Mapping[int, str]
 
 
-def table_of(frozen: Frozen, run: Compile, adapter: Adapter) -> Table[Run]:
+def table_of(frozen: Frozen, run: Compile, adapter: Adapter, versioning: Versioning | None) -> Table[Run]:
     """What an adapter asks.
 
     Args:
         frozen: The application.
         run: Makes of a plan what runs on the protocol; of the same plan the same.
         adapter: How the protocol is read.
+        versioning: Where requests name the version that they want.
     """
     placed: list[Entry | Covered] = [entry for entry in frozen.plans if entry.plan.socket is not None or adapter.channel is None]
     placed += frozen.fallbacks
     common, groups = by_host(placed, lambda one: one.host)
-    everywhere = _site(common, run)
-    if not groups:
-        return everywhere.table
+    everywhere = _site(common, run, frozen.versions)
+    if not groups and not frozen.versions:
+        return everywhere.tables[None]
     root = next(covered for covered in frozen.fallbacks if not covered.prefix.segments)
     hosts: Hosts[Site] = Hosts()
     for host, members in groups:
-        hosts.add(host, _site(members, run, root))
-    return Selector(hosts, everywhere, run(frozen.bad_host), adapter)
+        hosts.add(host, _site(members, run, frozen.versions, root))
+    refusals = run(frozen.bad_host), run(frozen.bad_version)
+    return Selector(hosts if groups else None, everywhere, versioning if frozen.versions else None, frozen.versions, refusals, adapter)
 
 
 class Selector(Table[Run]):
-    """A table that finds itself: what it finds is what looks at the host and asks the table of that.
+    """A table that finds itself: what it finds is what looks at host and version and asks the table of these.
 
     The most specific host that has a route for the method and the path serves it, and routes for all hosts come last.
 
     Args:
-        hosts: What there is for each host.
+        hosts: What there is for each host; `None` if hosts do not matter.
         everywhere: What there is for all of them.
-        bad_host: Answers a request that does not name a host.
+        versioning: Where requests name the version that they want; `None` if versions do not matter.
+        versions: Those that there are.
+        refusals: What answers a request that does not name a host, and one that does not name a version.
         adapter: How the protocol is read.
     """
 
-    def __init__(self, hosts: Hosts[Site], everywhere: Site, bad_host: Run, adapter: Adapter) -> None:
+    def __init__(
+        self,
+        hosts: Hosts[Site] | None,
+        everywhere: Site,
+        versioning: Versioning | None,
+        versions: Sequence[str],
+        refusals: tuple[Run, Run],
+        adapter: Adapter,
+    ) -> None:
         super().__init__()
         self._hosts = hosts
         self._everywhere = everywhere
-        self._bad_host = bad_host
+        self._versioning = versioning
+        self._versions = versions
+        self._bad_host, self._bad_version = refusals
         self._adapter = adapter
 
     def find(self, method: str, path: str) -> tuple[Run, Values]:
@@ -91,10 +107,11 @@ class Selector(Table[Run]):
 
     def _serve(self, scope: Any, receive: Any, send: Any, asked: Values) -> Coroutine[Any, Any, None]:
         method, path, is_raw = cast("tuple[str, str, bool]", asked)
-        run, values = self.find_at(self._adapter.authority(scope) or "", method, path, is_raw=is_raw)
+        authority = "" if self._hosts is None else self._adapter.authority(scope) or ""
+        run, values = self.find_at(authority, method, path, is_raw=is_raw, version=self._version(scope))
         return run(scope, receive, send, values)
 
-    def find_at(self, authority: str, method: str, path: str, *, is_raw: bool) -> tuple[Run, Values]:
+    def find_at(self, authority: str, method: str, path: str, *, is_raw: bool, version: str | None = None) -> tuple[Run, Values]:
         """What serves a request.
 
         Args:
@@ -102,42 +119,61 @@ class Selector(Table[Run]):
             method: Of the request.
             path: Of the request.
             is_raw: Whether the path is still encoded.
+            version: That it asks for, if it does so.
         """
-        host = parse_host(authority)
-        if host is None:
-            return self._bad_host, ()
-        return _choose([*self._hosts.find(host[0]), (self._everywhere, ())], method, path, is_raw=is_raw)
+        sites: list[tuple[Site, Values]] = [(self._everywhere, ())]
+        if self._hosts is not None:
+            host = parse_host(authority)
+            if host is None:
+                return self._bad_host, ()
+            sites = [*self._hosts.find(host[0]), *sites]
+        known = version if version in self._versions else None
+        run, values, is_found = _choose(sites, known, method, path, is_raw=is_raw)
+        if known is None and not is_found and any(_choose(sites, one, method, path, is_raw=is_raw)[2] for one in self._versions):
+            return self._bad_version, (version,)
+        return run, values
+
+    def _version(self, scope: Any) -> str | None:
+        """The version that a request asks for, or the one for requests that ask for none."""
+        if self._versioning is None:
+            return None
+        adapter, headers = self._adapter, self._adapter.raw_headers(scope)
+        asked = self._versioning.read(lambda name: adapter.find_all_headers(headers, adapter.header_key(name)), self._versions)
+        return self._versioning.default if asked is None else asked
 
 
-def _choose(sites: Sequence[tuple[Site, Values]], method: str, path: str, *, is_raw: bool) -> tuple[Run, Values]:
-    """What the first table with a route for the request finds, or the best of what they have in its place."""
+def _choose(sites: Sequence[tuple[Site, Values]], version: str | None, method: str, path: str, *, is_raw: bool) -> tuple[Run, Values, bool]:
+    """What the first table with a route for the request finds, or the best of what they have in its place; and whether it is a route."""
     missed: list[tuple[str, Run, Values]] = []
     for site, host_values in sites:
-        run, values = site.table.find_raw(method, path) if is_raw else site.table.find(method, path)
+        table = site.tables[version]
+        run, values = table.find_raw(method, path) if is_raw else table.find(method, path)
         kind = site.misses.get(id(run))
         if kind is None:
-            return run, (*values, *host_values)
+            return run, (*values, *host_values), True
         missed.append((kind, run, values))
     kind, run, values = min(missed, key=lambda miss: _MISSES.index(miss[0]))
     if kind == "other method":  # what one host allows, another one may add to
         allowed = {name for other, _, found in missed if other == kind for name in cast("str", found[0]).split(", ")}
         values = (", ".join(sorted(allowed)), *values[1:])
-    return run, values
+    return run, values, False
 
 
-def _site(members: Sequence[Entry | Covered], run: Compile, root: Covered | None = None) -> Site:
-    """A table of some routes and fallbacks; where they have none, `root` answers."""
-    table: Table[Run] = Table()
+def _site(members: Sequence[Entry | Covered], run: Compile, versions: Sequence[str], root: Covered | None = None) -> Site:
+    """Tables of some routes and fallbacks; where they have none, `root` answers."""
+    tables: dict[str | None, Table[Run]] = {}
     misses: dict[int, str] = {}
-    for one in members:
-        if isinstance(one, Entry):
-            table.add(one.method, one.pattern, run(one.plan), trailing_slash=one.trailing_slash)
-        else:
-            table.add_fallback(one.prefix, _fallback(one, run, misses, "not found"))
-    if root is not None and not any(isinstance(one, Covered) and not one.prefix.segments for one in members):
-        table.add_fallback(root.prefix, _fallback(root, run, misses, _ELSEWHERE))
-    table.freeze()
-    return Site(table, misses)
+    for version in (None, *versions):
+        table = tables[version] = Table()
+        for one in members:
+            if isinstance(one, Covered):
+                table.add_fallback(one.prefix, _fallback(one, run, misses, "not found"))
+            elif one.version in (None, version):
+                table.add(one.method, one.pattern, run(one.plan), trailing_slash=one.trailing_slash)
+        if root is not None and not any(isinstance(one, Covered) and not one.prefix.segments for one in members):
+            table.add_fallback(root.prefix, _fallback(root, run, misses, _ELSEWHERE))
+        table.freeze()
+    return Site(tables, misses)
 
 
 def _fallback(covered: Covered, run: Compile, misses: dict[int, str], not_found: str) -> Fallback[Run]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from velo_core.freezing import Mounted
+from velo_core.frozen import Mounted
 from velo_core.hosts import build_host
 from velo_core.routing import Pattern
 
@@ -36,7 +36,7 @@ def host_of(routes: Sequence[Mounted], name: str, values: Mapping[str, object]) 
 
 
 def _named(routes: Sequence[Mounted], name: str) -> Mounted:
-    found = {(mounted.host, mounted.pattern.text): mounted for mounted in routes if mounted.name == name}
+    found = {(mounted.host, mounted.pattern.text): mounted for mounted in routes}
     if len(found) != 1:
         places = ", ".join(mounted.place for mounted in found.values())
         state = f"is the name of several routes: {places}; give them names of their own" if found else "is not the name of a route"
