@@ -307,5 +307,10 @@ async def _in_thread(function: Callable[[], object]) -> None:
             error = raised
         loop.call_soon_threadsafe(settle, error)
 
-    threading.Thread(target=work, name="velo-test-wsgi", daemon=True).start()
-    await done
+    thread = threading.Thread(target=work, name="velo-test-wsgi", daemon=True)
+    thread.start()
+    try:
+        await done
+    finally:
+        if done.done() and not done.cancelled():  # it is at its end, and nobody shall find it running
+            thread.join()
