@@ -53,6 +53,8 @@ def expand(hint: object) -> object:
 
 
 def _expand(hint: object, open_aliases: tuple[object, ...]) -> object:
+    if type(hint) is type:  # nearly all are: nothing can be inside
+        return hint
     origin, arguments = get_origin(hint), get_args(hint)
     alias = origin if _is_alias(origin) else hint
     if _is_alias(alias):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final, Generic, TypeVar
@@ -88,7 +89,7 @@ class Table(Generic[T]):
         self._last_places: dict[str, tuple[Parse, Answers[T]]] = {}
         self._rows: list[Row[T]] = []
         self._splits = 0
-        self._prefixes = 0
+        self._prefixes: Collection[str] = ()
         self._nowhere: tuple[T, Values] | None = None
         self._allow_anywhere = ""
         self._clashes: list[Clash[T]] | None = None
@@ -145,7 +146,6 @@ class Table(Generic[T]):
         if segments and segments[-1].is_catch_all:
             raise SetupError("VELO_ROUTE_PATTERN", f"the prefix {prefix.text!r} takes the rest of the path: end it before that parameter")
         self._fallbacks.insert(replace(prefix, segments=segments), _PREFIX, fallback)
-        self._prefixes += 1
 
     def freeze(self) -> list[Clash[T]]:
         """Makes the table ready. Returns what is wrong between routes: duplicates and ambiguities, and prefixes that cover the same paths.
@@ -163,8 +163,10 @@ class Table(Generic[T]):
             # One more than needed, so that the rest of a longer path, unsplit, is a segment too many.
             self._splits = max(self._tree.depth, self._redirects.depth, self._fallbacks.depth) + 1
             everywhere = self._fallbacks.longest_prefix([""], _PREFIX)
-            if everywhere is not None and self._prefixes == 1 and not self._redirects.depth:
-                self._nowhere = everywhere.not_found, ()  # nobody else can answer what no pattern matches, so nobody has to look
+            prefixes = self._fallbacks.beginnings()
+            if everywhere is not None and prefixes is not None and not self._redirects.depth:
+                # Nobody else can answer what no pattern matches and no prefix covers, so nobody has to look.
+                self._nowhere, self._prefixes = (everywhere.not_found, ()), prefixes
             methods = {row.method for row in self._rows} - {WEBSOCKET}
             self._allow_anywhere = _allow(methods | {"HEAD"} if "GET" in methods else methods)
         return list(self._clashes)
@@ -198,7 +200,7 @@ class Table(Generic[T]):
         found = self._tree.find(method, segments)
         if found:
             return found
-        if found is None and self._nowhere is not None and path != "*":
+        if found is None and self._nowhere is not None and len(segments) > 1 and segments[1] not in self._prefixes:
             return self._nowhere
         return self._miss(method, path, segments, other_methods=found is not None)
 

@@ -26,7 +26,7 @@ and 0.40, which is a few per cent of the shortest request, for a second implemen
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, groupby, product, zip_longest
 from types import MappingProxyType
@@ -226,6 +226,10 @@ class Tree(Generic[T]):
         """The methods of all patterns that match."""
         count = len(segments)
         return {method for index, answers in self._visit(segments) if index == count for method in answers}
+
+    def beginnings(self) -> Collection[str] | None:
+        """The first segments of all patterns, if they are all literal."""
+        return self._root.literals.keys() if self._root.steps is None else None
 
     def longest_prefix(self, segments: Sequence[str], method: str) -> T | None:
         """The value of the longest pattern that matches the beginning of the path, of several that long the most specific one."""
