@@ -317,3 +317,19 @@ def test_one_response_can_be_returned_again_and_again(serve: Serve) -> None:
         response = client.get(f"/?number={number}")
         assert (response.text, response.headers.get_list("x-number")) == ("a", [str(number)])
     assert shared.headers.items() == (("x-own", "1"), ("content-type", "text/plain; charset=utf-8"))
+
+
+def test_a_cookie_has_all_its_attributes(serve: Serve) -> None:
+    app = Velo()
+
+    @app.get("/")
+    async def show() -> Response:
+        response = Response()
+        response.set_cookie("__Host-sid", "1", max_age=60, expires=0, secure=True, http_only=True, same_site="none", partitioned=True)
+        response.delete_cookie("__Host-old", partitioned=True)
+        return response
+
+    assert serve(app).get("/").headers.get_list("set-cookie") == [
+        "__Host-sid=1; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=60; Path=/; Secure; HttpOnly; SameSite=None; Partitioned",
+        "__Host-old=; Max-Age=0; Path=/; Secure; HttpOnly; SameSite=None; Partitioned",
+    ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import ClassVar, TypeAlias
 from urllib.parse import quote
 
@@ -56,6 +57,7 @@ class Response:
         value: str = "",
         *,
         max_age: int | None = None,
+        expires: datetime | float | None = None,
         path: str | None = "/",
         domain: str | None = None,
         secure: bool = True,
@@ -67,8 +69,13 @@ class Response:
 
         Args:
             max_age: Seconds the client keeps it; `None` until it closes.
+            expires: The same as a moment, aware or a POSIX timestamp; `max_age` does not depend on the client's clock.
+            path: Below which it is sent; `None` leaves that to the client.
+            domain: Shares it with all hosts below; `None` keeps it to this one.
             secure: Only over https. Browsers make an exception for localhost, so this can stay on in development.
+            http_only: Hidden from scripts.
             same_site: `"lax"`, `"strict"`, `"none"` or `None` to leave it out.
+            partitioned: Kept apart for each site that embeds this one (CHIPS).
 
         Raises:
             ValueError: a part is not allowed, or the parts contradict each other so that a browser would drop the cookie.
@@ -77,6 +84,7 @@ class Response:
             name,
             value,
             max_age=max_age,
+            expires=expires,
             path=path,
             domain=domain,
             secure=secure,
@@ -89,9 +97,17 @@ class Response:
     async def close(self) -> None:
         """Gives up what the content holds. For middleware that sends another response in place of this one."""
 
-    def delete_cookie(self, name: str, *, path: str | None = "/", domain: str | None = None, secure: bool = True) -> None:
-        """Makes the client forget a cookie; `path` and `domain` must be those it was set with."""
-        self.set_cookie(name, "", max_age=0, path=path, domain=domain, secure=secure)
+    def delete_cookie(
+        self, name: str, *, path: str | None = "/", domain: str | None = None, secure: bool = True, partitioned: bool = False
+    ) -> None:
+        """Makes the client forget a cookie; `path`, `domain` and `partitioned` must be those it was set with.
+
+        Raises:
+            ValueError: as for `set_cookie`.
+        """
+        # Without SameSite=Lax a page of another site, in which this one is embedded, could not delete its own.
+        same_site: SameSite = "none" if partitioned else "lax"
+        self.set_cookie(name, "", max_age=0, path=path, domain=domain, secure=secure, same_site=same_site, partitioned=partitioned)
 
     @classmethod
     def _trusted(cls, status_code: int, headers: Sequence[tuple[str, str]], body: bytes) -> Response:
@@ -162,12 +178,14 @@ class StreamingResponse(Response):
 
     Args:
         content: Pieces; text is sent as UTF-8. A plain iterable is stepped in the thread pool, so it may block.
+        trailers: Called after the last piece for fields to send behind it, such as a checksum (RFC 9110 section 6.5). They are left out
+            where the connection has not `"trailers"` among `request.capabilities`, or the client did not ask (`TE: trailers`).
 
     The iterator is closed when the client goes away or an error ends the stream. An error after the start cannot become an error page any
     more: it is logged and the connection is closed, so that the client sees that the body is not whole.
     """
 
-    __slots__ = ("content",)
+    __slots__ = ("content", "trailers")
 
     def __init__(
         self,
@@ -175,9 +193,12 @@ class StreamingResponse(Response):
         status_code: int = 200,
         headers: HeadersLike = None,
         media_type: str | None = None,
+        *,
+        trailers: Callable[[], HeadersLike] | None = None,
     ) -> None:
         super().__init__(b"", status_code, headers, media_type)
         self.content = content
+        self.trailers = trailers
 
     async def close(self) -> None:
         """Closes the content, of which nothing is sent."""
@@ -208,8 +229,17 @@ def content_type(media_type: str) -> str:
     return f"{media_type}; charset=utf-8" if media_type.startswith("text/") and "charset=" not in media_type else media_type
 
 
+def headers_of(given: HeadersLike) -> MutableHeaders:
+    """Header fields, checked.
+
+    Raises:
+        ValueError: one cannot be sent.
+    """
+    return MutableHeaders(given.items() if isinstance(given, Mapping) else given or ())
+
+
 def _headers(given: HeadersLike, media_type: str | None) -> MutableHeaders:
-    headers = MutableHeaders(given.items() if isinstance(given, Mapping) else given or ())
+    headers = headers_of(given)
     if media_type is not None and "content-type" not in headers:
         headers.set("content-type", content_type(media_type))
     return headers

@@ -22,7 +22,7 @@ from velo_core.protocols.asgi_websocket import asgi_websockets
 from velo_core.protocols.outgoing import declared_length, send_content, unsound
 from velo_core.protocols.paths import below_raw
 from velo_core.request import Adapter
-from velo_core.response import Response, StreamingResponse
+from velo_core.response import Response, StreamingResponse, headers_of
 from velo_core.routing import WEBSOCKET, Table
 from velo_core.status import has_no_body
 from velo_core.streams import ClientGone, close_content
@@ -320,8 +320,10 @@ async def _send_file(response: FileResponse, scope: Scope, receive: Receive, sen
 
 async def _send_stream(response: StreamingResponse, scope: Scope, receive: Receive, send: Send, life: Life) -> None:
     declared_length(response.headers)  # before the start: after it, nobody could be told
-    await _send_start(response, scope, send)
+    trailers = response.trailers if _takes_trailers(scope) else None
+    await _send_start(response, scope, send, trailers=trailers is not None)
     if scope["method"] == "HEAD" or has_no_body(response.status_code):
+        trailers = None if trailers is None else list
         await close_content(response.content)
     else:
         await send_content(
@@ -330,12 +332,26 @@ async def _send_stream(response: StreamingResponse, scope: Scope, receive: Recei
             _inbox(scope, receive).watch,
             life,
         )
+    fields = None if trailers is None else [_native_header(pair) for pair in headers_of(trailers()).items()]
     await _send(send, {"type": "http.response.body", "body": b""})
+    if fields is not None:
+        await _send(send, {"type": "http.response.trailers", "headers": fields})
 
 
-async def _send_start(response: Response, scope: Scope, send: Send) -> None:
+def _takes_trailers(scope: Scope) -> bool:
+    """Whether the server can send them, and the client asks for them (RFC 9110 section 6.5.1)."""
+    if "http.response.trailers" not in (scope.get("extensions") or {}):
+        return False
+    asked = ",".join(_find_all_headers(scope["headers"], b"te")).split(",")
+    return any(member.partition(";")[0].strip().lower() == "trailers" for member in asked)
+
+
+async def _send_start(response: Response, scope: Scope, send: Send, *, trailers: bool = False) -> None:
     headers = [_native_header(header) for header in response.headers.items()]
-    await _send(send, {"type": "http.response.start", "status": response.status_code, "headers": headers})
+    start: Message = {"type": "http.response.start", "status": response.status_code, "headers": headers}
+    if trailers:
+        start["trailers"] = True
+    await _send(send, start)
 
 
 async def _send(send: Send, message: Message) -> None:
