@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -202,7 +202,9 @@ class Velo(ASGI, RSGI, WSGI, Router):
 
     def bind(self, adapter: Adapter) -> Table[Run]:
         """What serves each path on one protocol; for adapters."""
-        adapter = replace(adapter, send_response=partial(adapter.send_response, life=self.life))
+        if isinstance(adapter.send_response, partial):  # by position, for a keyword would cost a dictionary for each response
+            send_response = cast("partial[Awaitable[None]]", adapter.send_response)
+            adapter = replace(adapter, send_response=partial(send_response.func, self.life))
         adapter = adapter if self._proxies is None else self._proxies.before(adapter)
         runs: dict[int, Run] = {}
 

@@ -63,8 +63,8 @@ class Adapter:
         read_body: The whole body, from scope, receive, raw headers and the number of bytes that are accepted.
         client_leaves: Returns when the client has gone, or never.
         capabilities: What this connection can do beyond the common ground.
-        send_response: Sends a whole response, from response, scope, receive, send and what is to be closed afterwards, if anything;
-            with `life`, the application's.
+        send_response: Sends a whole response, from response, scope, receive, send and what is to be closed afterwards, if anything. A
+            `partial` is given the `Life` of the application for its first argument.
         send_ready: Writes the last lines of a plan that has all parts at hand and needs no `Response`: from the status, the name of the
             constant with the one header, the name of the variable with the body, and whether the method may be HEAD.
         constants: What those lines name.

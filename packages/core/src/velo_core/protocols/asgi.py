@@ -9,6 +9,7 @@ import asyncio
 import inspect
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 from velo_core.body import check_declared_length, collect, too_large
@@ -259,9 +260,7 @@ def _send_ready(status_code: int, content_type: str, content: str, may_be_head: 
     return [f"await send({start})", f'await send({{"type": "http.response.body", "body": {sent}}})']
 
 
-async def _send_response(
-    response: Response, scope: Scope, receive: Receive, send: Send, teardown: Teardown | None, life: Life = NO_LIFE
-) -> None:
+async def _send_response(life: Life, response: Response, scope: Scope, receive: Receive, send: Send, teardown: Teardown | None) -> None:
     failure: BaseException | None = None
     try:
         # Again, for it can have been changed since. `__class__` and no call: every response passes here.
@@ -423,7 +422,7 @@ ADAPTER = Adapter(
     read_body=_read_body,
     client_leaves=_client_leaves,
     capabilities=_capabilities,
-    send_response=_send_response,
+    send_response=partial(_send_response, NO_LIFE),
     send_ready=_send_ready,
     constants={"LENGTHS": LENGTHS},
     expressions={"raw_headers": 'scope["headers"]', "query_string": 'scope["query_string"].decode("utf-8", "surrogateescape")'},

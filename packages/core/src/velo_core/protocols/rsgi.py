@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
+from functools import partial
 from typing import Final, Protocol, cast
 
 from velo_core.body import check_declared_length, collect
@@ -223,9 +224,7 @@ def _send_ready(status_code: int, content_type: str, content: str, may_be_head: 
     return [f"send.response_bytes({status_code}, {content_type}, {content})"]
 
 
-async def _send_response(
-    response: Response, scope: Scope, receive: HTTP, send: HTTP, teardown: Teardown | None, life: Life = NO_LIFE
-) -> None:
+async def _send_response(life: Life, response: Response, scope: Scope, receive: HTTP, send: HTTP, teardown: Teardown | None) -> None:
     failure: BaseException | None = None
     try:
         # Again, for it can have been changed since. `__class__` and no call: every response passes here.
@@ -393,7 +392,7 @@ ADAPTER = Adapter(
     read_body=_read_body,
     client_leaves=_client_leaves,
     capabilities=_capabilities,
-    send_response=_send_response,
+    send_response=partial(_send_response, NO_LIFE),
     send_ready=_send_ready,
     constants={},
     expressions={"raw_headers": "scope.headers", "query_string": "scope.query_string"},

@@ -369,7 +369,7 @@ def _send_ready(status_code: int, content_type: str, content: str, may_be_head: 
 
 
 async def _send_response(
-    response: Response, environ: Environ, receive: Exchange, send: Exchange, teardown: Teardown | None, life: Life = NO_LIFE
+    life: Life, response: Response, environ: Environ, receive: Exchange, send: Exchange, teardown: Teardown | None
 ) -> None:
     failure: BaseException | None = None
     try:
@@ -460,7 +460,7 @@ ADAPTER = Adapter(
     read_body=_read_body,
     client_leaves=_client_leaves,
     capabilities=_capabilities,
-    send_response=_send_response,
+    send_response=partial(_send_response, NO_LIFE),
     send_ready=_send_ready,
     constants={"LENGTHS": LENGTHS},
     tells_disconnect=False,
