@@ -186,7 +186,12 @@ def test_results_are_told_by_their_declaration(
 
     result = only(app).result
 
-    assert (result.status_code, result.media_type, result.type, result.response_classes) == (status, media_type, kind, classes)
+    assert (result.status_code, result.media_types, result.type, result.response_classes) == (
+        status,
+        (media_type,) if media_type else (),
+        kind,
+        classes,
+    )
     assert result.is_empty is (handler is nothing)
     assert result.is_stream is (handler in (events, lines))
 
@@ -232,3 +237,17 @@ def test_a_mount_is_no_operation_of_ours_and_a_websocket_has_no_methods() -> Non
 
 def test_types_are_of_the_family_of_the_models_inside() -> None:
     assert [model_family(kind) for kind in (int, list[Item], Tag, dict[str, list[Tag]])] == ["msgspec", "msgspec", "pydantic", "pydantic"]
+
+
+def test_media_types_of_codecs_are_told_for_bodies_and_results() -> None:
+    app = Velo(produces=("application/json", "application/msgpack"), consumes=("application/msgpack",))
+
+    @app.post("/", exclude_none=True)
+    async def twice(item: Item) -> Item:
+        return item
+
+    operation = only(app)
+
+    assert operation.bodies[0].media_types == ("application/msgpack",)
+    assert operation.result.media_types == ("application/json", "application/msgpack")
+    assert operation.result.is_partial

@@ -12,7 +12,7 @@ from inspect import getdoc
 from typing import Annotated, Literal, Optional, TypeAlias, cast, get_args, get_origin
 
 from velo_core.annotations import Annotation, unwrap_callable
-from velo_core.codecs import backend_for
+from velo_core.codecs import Coding, backend_for, media_type_of
 from velo_core.contributions import OpenAPIContribution, openapi_of
 from velo_core.errors import where
 from velo_core.frozen import Frozen, Mounted
@@ -25,13 +25,14 @@ from velo_core.results import Result, Shape
 from velo_core.route import Route
 from velo_core.router import Router
 from velo_core.routing import Converter, Pattern
-from velo_core.sse import EventSourceResponse, ServerSentEvent
+from velo_core.sse import ServerSentEvent
 from velo_core.steps import Binding, Call, Extract, Hop, Read, ReadBody, ReadModel
 from velo_core.types import MISSING
 
 __all__ = ["Operation", "OperationBody", "OperationParameter", "OperationResult", "model_family", "operations"]
 
 ParameterLocation: TypeAlias = Literal["path", "host", "query", "header", "cookie", "body"]
+ResponseClass: TypeAlias = type[Response]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,19 +97,21 @@ class OperationResult:
 
     Attributes:
         status_code: Of the response, if the handler does not make it itself.
-        media_type: Of the response; `None` if there is no content, or if only the response will tell.
+        media_types: Of the response, between which the request chooses; none if there is no content, or if only the response will tell.
         type: What is written, or one item of a stream; `None` if it is not declared.
         is_empty: Whether there is no content.
         is_stream: Whether items of `type` follow one another.
+        is_partial: Whether fields of models may be left out, although they are required.
         response_classes: What the handler may return that is a response already.
     """
 
     status_code: int
-    media_type: str | None
+    media_types: tuple[str, ...]
     type: object | None
     is_empty: bool
     is_stream: bool
-    response_classes: tuple[type[Response], ...]
+    is_partial: bool
+    response_classes: tuple[ResponseClass, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +197,7 @@ def _operation(mounted: Mounted, plan: Plan, served: Served) -> Operation:
         include_in_schema=route.include_in_schema,
         is_websocket=route.is_websocket,
         parameters=tuple(_parameters(mounted, binding)),
-        bodies=tuple(_bodies(binding)),
+        bodies=tuple(_bodies(binding, _consumes(route, inherited.coding))),
         result=_result(route, binding, served.result),
         contributions=(*inherited.openapi, *(one for one in guards if one is not None)),
         can_fail=binding.can_fail,
@@ -234,9 +237,9 @@ def _parameters(mounted: Mounted, binding: Binding) -> Iterator[OperationParamet
         elif read.source in _LOCATIONS:
             yield _parameter(read, _LOCATIONS[read.source])
     for extract in binding.extracts:
-        location = extract.extractor.location
-        if location in ("query", "header", "cookie"):
-            yield from (_parameter(one, location, required=_is_required(extract)) for one in extract.fields)
+        where_it_is = extract.extractor.location
+        if where_it_is in ("query", "header", "cookie"):
+            yield from (_parameter(one, _LOCATIONS[where_it_is], required=_is_required(extract)) for one in extract.fields)
     for name, (location, converter) in declared.items():  # only the request has them
         text = Read("", "path", name, declared=Annotation(type=converter.makes, full=converter.makes))
         yield _parameter(text, location, converter=converter)
@@ -267,9 +270,14 @@ def _parameter(read: Read, location: ParameterLocation, *, converter: Converter 
     )
 
 
-def _bodies(binding: Binding) -> Iterator[OperationBody]:
+def _consumes(route: Route, above: Coding) -> tuple[str, ...]:
+    coding = above.below(route.json, route.produces, route.consumes)
+    return tuple(dict.fromkeys(media_type_of(codec) for codec in coding.codecs(coding.consumes)))
+
+
+def _bodies(binding: Binding, consumes: tuple[str, ...]) -> Iterator[OperationBody]:
     if binding.body is not None:
-        yield _body(binding.body)
+        yield _body(binding.body, consumes)
     forms: dict[tuple[str, ...], list[Extract]] = {}
     for extract in binding.extracts:
         if extract.extractor.location == "body":
@@ -280,43 +288,41 @@ def _bodies(binding: Binding) -> Iterator[OperationBody]:
         yield OperationBody(media_types, None, parts, any(part.required for part in parts), closed, {}, None)
 
 
-def _body(body: ReadBody) -> OperationBody:
-    json = ("application/json",)
+def _body(body: ReadBody, consumes: tuple[str, ...]) -> OperationBody:
     if body.parts:
         parts = tuple(_parameter(Read("", "body", one.key, default=one.default, declared=one.declared), "body") for one in body.parts)
-        return OperationBody(json, None, parts, any(part.required for part in parts), False, {}, None)
+        return OperationBody(consumes, None, parts, any(part.required for part in parts), False, {}, None)
     declared = body.declared
     raw = declared.type is bytes
     whole = cast("object", Optional[declared.full]) if declared.optional else declared.full  # noqa: UP045 - not a literal type
     required = body.default is MISSING and not raw  # an empty one has its bytes, too
-    return OperationBody(() if raw else json, whole, (), required, False, dict(declared.constraints), declared.marker)
+    return OperationBody(() if raw else consumes, whole, (), required, False, dict(declared.constraints), declared.marker)
 
 
 def _result(route: Route, binding: Binding, result: Result) -> OperationResult:
     """What is sent, by the declaration; nothing is known of the inside of a response that a handler makes itself."""
     made = tuple(_response_classes(binding.result if route.response_model is MISSING else MISSING))
     model = None if result.model is MISSING else result.model
-    headers = dict(result.headers)
-    media_type = headers.get("content-type", "").partition(";")[0] or None
+    named = dict(result.headers).get("content-type", "").partition(";")[0]
+    media_types = tuple(offer.media_type.partition(";")[0] for offer in result.offers) or ((named,) if named else ())
     if binding.yields:
-        media_type = _stream_media_type(binding.result if route.response_model is MISSING else route.response_model, route.response_class)
-    elif result.shape is Shape.MADE and route.response_class is not None:
-        media_type = route.response_class.media_type
-    elif result.shape is Shape.RESPONSE:
-        model = None
-    return OperationResult(result.status_code, media_type, model, result.shape is Shape.NOTHING, binding.yields, made)
+        media_types = _stream_media_types(binding.result if route.response_model is MISSING else route.response_model, route.response_class)
+    elif result.shape is Shape.MADE and route.response_class is not None and route.response_class.media_type is not None:
+        media_types = (route.response_class.media_type,)
+    empty = result.shape is Shape.NOTHING
+    return OperationResult(result.status_code, media_types, model, empty, binding.yields, route.written.shapes, made)
 
 
-def _stream_media_type(declared: object, response_class: type[Response] | None) -> str | None:
+def _stream_media_types(declared: object, response_class: type[Response] | None) -> tuple[str, ...]:
     """What `generators.stream_maker` writes into the head."""
     if response_class is not None and response_class.media_type is not None:
-        return response_class.media_type
+        return (response_class.media_type,)
     item = item_of(declared)
     if item is MISSING:
-        return None
+        return ()
     if item is ServerSentEvent:
-        return EventSourceResponse.media_type
-    return {bytes: "application/octet-stream", str: "text/plain"}.get(cast("type", item), "application/jsonl")
+        return ("text/event-stream",)
+    return ("application/octet-stream",) if item is bytes else ("text/plain",) if item is str else ("application/jsonl",)
 
 
 def _response_classes(declared: object) -> Iterator[type[Response]]:

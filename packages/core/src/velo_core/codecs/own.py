@@ -66,6 +66,8 @@ class ModelBackend(ABC):
 class OwnModels:
     """See `Backend`: what has classes of `backends` in it."""
 
+    family = "own"
+
     def __init__(self, backends: Sequence[ModelBackend]) -> None:
         self.backends = backends
 
