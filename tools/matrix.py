@@ -23,10 +23,11 @@ import tarfile
 import tempfile
 import time
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 from workspace import ROOT, Package, affected, git, last_tag, name_of, needed, packages
 
@@ -137,29 +138,31 @@ def build(known: dict[str, Package], folder: Path) -> dict[str, Path]:
     return {package.name: next(folder.glob(f"{package.module}-*.whl")) for package in known.values()}
 
 
-Work = Sequence[Any]
+Work: TypeAlias = Callable[["Environment"], None]
+"""Runs a cell in its environment."""
 
 
 def cells_of(
     chosen: list[Package], known: dict[str, Package], wheels: dict[str, Path], kinds: set[str], *, examples: bool
-) -> Iterator[tuple[Cell, Any]]:
+) -> Iterator[tuple[Cell, Work | None]]:
     """What is to be run, each with the function that runs it in an environment."""
     for package in chosen:
+        ours = {"package": package, "known": known, "wheels": wheels}
         for kind in ("newest", "lowest"):
             if kind in kinds:
-                yield Cell(package.name, kind), lambda env, p=package, k=kind: run_tests(env, p, known, wheels, lowest=k == "lowest")
+                yield Cell(package.name, kind), partial(run_tests, **ours, lowest=kind == "lowest")
         if "alone" in kinds and package.short != "core":
-            yield Cell(package.name, "alone"), lambda env, p=package: run_alone(env, p, known, wheels)
+            yield Cell(package.name, "alone"), partial(run_alone, **ours)
         if "released" in kinds and package.is_plugin:
             tag = last_tag(package)
             cell = Cell(package.name, "released", "passed" if tag else "no release")
-            yield cell, (lambda env, p=package, t=tag: run_released(env, p, str(t), known, wheels)) if tag else None
+            yield cell, partial(run_released, **ours, tag=tag) if tag else None
     if examples and "example" in kinds:
         for file in sorted(ROOT.glob("examples/*.py")):
-            yield Cell(f"examples/{file.name}", "example"), lambda env, f=file: run_example(env, f, wheels)
+            yield Cell(f"examples/{file.name}", "example"), partial(run_example, file=file, wheels=wheels)
 
 
-def run(cell: Cell, work: Any, folder: Path, python: str) -> Cell:
+def run(cell: Cell, work: Work | None, folder: Path, python: str) -> Cell:
     """Fills in a cell."""
     if work is None:
         return cell
