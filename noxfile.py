@@ -263,6 +263,20 @@ def matrix(session: nox.Session) -> None:
     session.run("python", "tools/matrix.py", *session.posargs)
 
 
+@nox.session(default=False)
+def release(session: nox.Session) -> None:
+    """Make a release of one package on this machine, `-- limiter`: version, changelog, files, commit and tag. Nothing is uploaded."""
+    sync(session, "--only-group", "release")
+    session.run("python", "tools/release.py", *session.posargs)
+
+
+@nox.session(default=False)
+def fragments(session: nox.Session) -> None:
+    """What has changed since main is told in a fragment; `-- --since <commit>` for another one."""
+    sync(session, "--only-group", "release")
+    session.run("python", "tools/release.py", "--check", *session.posargs)
+
+
 @nox.session(requires=["wheels"])
 def generated(session: nox.Session) -> None:
     """What `velo new plugin` writes, as a wheel in an empty environment with the core and velo-testing alone: its own tests pass."""
