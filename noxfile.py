@@ -209,7 +209,7 @@ def wheels(session: nox.Session) -> None:
         session.run(*build, str(DIST))  # the sdist, and the wheel from the sdist
         session.run(*build, str(DIST / "from-tree"), "--wheel")
     session.run("twine", "check", "--strict", *map(str, sorted(DIST.glob("velo*"))))
-    pytest(session, "tests/wheels")
+    pytest(session, "tests/wheels", "tests/release")
 
 
 @nox.session(reuse_venv=False, requires=["wheels"])

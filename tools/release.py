@@ -189,9 +189,10 @@ def write_changelog(folder: Path, version: str) -> None:
     config = str(ROOT / "tools" / "towncrier.toml")
     run("towncrier", "build", "--yes", "--config", config, "--dir", str(folder), "--version", version, folder=folder)
     before, heading, after = re.split(rf"^(## {re.escape(version)}\b.*\n)", changelog.read_text(), maxsplit=1, flags=re.MULTILINE)
-    # A first release has a section of its version already, whose text stays.
-    after = re.sub(rf"^## {re.escape(version)}\b.*\n\n?", "", after, count=1, flags=re.MULTILINE)
-    changelog.write_text(before + heading + re.sub(r"\n{3,}", "\n\n", after))
+    # A first release has a section of its version already, whose text stays. Sections stand apart by one empty line.
+    after = re.sub(rf"^## {re.escape(version)}\b.*\n", "\n", after, count=1, flags=re.MULTILINE)
+    after = re.sub(r"^(?=## )", "\n", after, flags=re.MULTILINE)
+    changelog.write_text(re.sub(r"\n{3,}", "\n\n", before + heading + after))
 
 
 def build(tree: Path, package: Package, version: str) -> list[Path]:
