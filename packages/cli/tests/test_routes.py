@@ -70,3 +70,21 @@ def test_an_application_without_routes_says_so(velo: Run, write: Write) -> None:
 
     assert velo("routes", "shop").out == "The application has no routes.\n"
     assert json.loads(velo("routes", "shop", "--json").out) == []
+
+
+TALK = """
+from velo_core import Velo, WebSocket
+
+app = Velo()
+
+@app.websocket("/chat")
+async def chat(socket: WebSocket) -> None: ...
+"""
+
+
+def test_a_websocket_is_shown_as_such(velo: Run, write: Write) -> None:
+    write("talk.py", TALK)
+
+    (row,) = json.loads(velo("routes", "talk", "--json").out)
+
+    assert (row["methods"], row["automatic_methods"], row["path"]) == (["WEBSOCKET"], [], "/chat")

@@ -10,7 +10,7 @@ from typing import Literal, cast
 
 import pytest
 
-from velo_core import BackgroundTasks, Depends, HTTPError, Lifetime, StreamingResponse, Velo
+from velo_core import BackgroundTasks, Depends, HTTPError, Lifetime, StreamingResponse, Velo, WebSocket
 
 PAGE = Path(__file__).parents[3] / "docs" / "dependencies.md"
 ROW = re.compile(r"^\| `(handler|request|app)` \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
@@ -26,6 +26,9 @@ CASES = (
     "the client leaves during a stream",
     "the client leaves while the handler runs",
     "a task runs after the response",
+    "a websocket's handler returns",
+    "a websocket's handler raises",
+    "a websocket's client leaves",
 )
 Kind = Literal["coroutine", "plain"]
 
@@ -88,6 +91,44 @@ class World:
         await app.__rsgi__(scope, protocol)  # pyright: ignore[reportArgumentType]: just what is needed
 
 
+class Talk:
+    """The same for a websocket."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    async def over_asgi(self, app: Velo) -> None:
+        messages = iter([{"type": "websocket.connect"}])
+
+        async def receive() -> dict[str, object]:
+            for message in messages:
+                return message
+            await self.world.gone.wait()
+            return {"type": "websocket.disconnect", "code": 1005}
+
+        async def send(message: MutableMapping[str, object]) -> None:
+            self.world.note({"websocket.accept": "accept", "websocket.close": "end"}[cast("str", message["type"])])
+
+        scope = {"type": "websocket", "path": "/", "query_string": b"", "headers": [], "http_version": "1.1"}
+        await app(scope, receive, send)
+
+    async def over_rsgi(self, app: Velo) -> None:
+        async def receive() -> object:
+            await self.world.gone.wait()
+            return SimpleNamespace(kind=0)
+
+        async def accept() -> object:
+            self.world.note("accept")
+            return SimpleNamespace(receive=receive)
+
+        headers = SimpleNamespace(get=lambda name: None, get_all=lambda name: [], items=list, keys=list)
+        scope = SimpleNamespace(
+            proto="ws", http_version="1.1", method="GET", path="/", query_string="", scheme="http", headers=headers, authority=None
+        )
+        protocol = SimpleNamespace(accept=accept, close=lambda status: self.world.note("end"))
+        await app.__rsgi__(scope, protocol)  # pyright: ignore[reportArgumentType]: just what is needed
+
+
 def dependency(world: World, kind: Kind) -> Callable[[], object]:
     """A dependency that notes when it is opened, gets an error, and is closed."""
 
@@ -123,6 +164,7 @@ def application(world: World, lifetime: Lifetime, kind: Kind, *, interpreted: bo
         world.note("stop")
 
     app = Velo(lifespan=lifespan, interpreted=interpreted)
+    opened = Depends(dependency(world, kind), lifetime=lifetime)
 
     async def content() -> AsyncIterator[str]:
         yield "piece"
@@ -141,7 +183,7 @@ def application(world: World, lifetime: Lifetime, kind: Kind, *, interpreted: bo
 
     further = [Depends(run_later)] if "task" in world.case else []
 
-    @app.get("/", dependencies=[Depends(dependency(world, kind), lifetime=lifetime), *further])
+    @app.get("/", dependencies=[opened, *further])
     async def show() -> StreamingResponse | str:
         world.note("handler")
         if world.case == "the handler raises":
@@ -150,6 +192,16 @@ def application(world: World, lifetime: Lifetime, kind: Kind, *, interpreted: bo
             world.gone.set()
             await asyncio.Event().wait()
         return StreamingResponse(content()) if "stream" in world.case else "body"
+
+    @app.websocket("/", dependencies=[opened])
+    async def talk(socket: WebSocket) -> None:
+        world.note("handler")
+        await socket.accept()
+        if world.case == "a websocket's handler raises":
+            raise HTTPError(409)
+        if world.case == "a websocket's client leaves":
+            world.gone.set()
+            await asyncio.Event().wait()
 
     @app.exception_handler(HTTPError)
     async def answer(request: object, error: Exception) -> str:
@@ -170,7 +222,8 @@ async def test_the_order_is_that_of_the_table(
 
     await app.startup()
     with suppress(ValueError):  # a server is told when a stream fails
-        await asyncio.wait_for(world.over_asgi(app) if protocol == "asgi" else world.over_rsgi(app), 60)
+        party = Talk(world) if "websocket" in case else world
+        await asyncio.wait_for(party.over_asgi(app) if protocol == "asgi" else party.over_rsgi(app), 60)
     await app.shutdown()
 
     happened = world.events if lifetime == "app" else world.events[: world.events.index("stop")]

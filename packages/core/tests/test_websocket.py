@@ -481,6 +481,40 @@ async def test_a_handler_can_outlive_its_client(way: Way, policy: str) -> None:
         await leaving
 
 
+@pytest.mark.parametrize(("error", "close_code"), [(WebSocketError(4000), 4000), (HTTPError(403), 1008), (KeyError(), 1011)], ids=str)
+def test_a_task_group_that_says_one_thing_says_it(way: Way, serve: Serve, error: Exception, close_code: int) -> None:
+    app = Velo()
+
+    @app.websocket("/")
+    async def talk(socket: WebSocket) -> None:
+        async def fail() -> None:
+            raise error
+
+        await socket.accept()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(fail())
+            await socket.receive()
+
+    with serve(app, raise_app_exceptions=False).websocket_connect("/") as socket, pytest.raises(WebSocketClosed) as closed:
+        socket.receive()
+
+    assert closed.value.close_code == code_on(way, close_code)
+
+
+def test_a_task_group_whose_client_has_left_is_no_mistake(serve: Serve) -> None:
+    app = Velo()
+
+    @app.websocket("/")
+    async def talk(socket: WebSocket) -> None:
+        await socket.accept()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(socket.receive_text())
+            tasks.create_task(socket.receive_text())
+
+    with serve(app).websocket_connect("/"):
+        pass
+
+
 async def test_the_time_limit_is_for_the_handshake(way: Way) -> None:
     app = Velo(interpreted=way[1], timeout_seconds=0.05)
 

@@ -67,7 +67,7 @@ def _rows(app: Velo) -> list[Row]:
     taken = {(one.pattern.text, method) for one in app.routes for method in one.route.methods}
     return [
         Row(
-            methods=list(one.route.methods),
+            methods=["WEBSOCKET"] if one.route.is_websocket else list(one.route.methods),
             automatic_methods=_automatic(one.route.methods, {method for path, method in taken if path == one.pattern.text}),
             path=one.pattern.text,
             name=one.name,
@@ -79,7 +79,9 @@ def _rows(app: Velo) -> list[Row]:
 
 
 def _automatic(methods: tuple[str, ...], taken: set[str]) -> list[str]:
-    """What is answered besides `methods`, on a path whose routes have `taken`."""
+    """What is answered besides `methods`, on a path whose routes have `taken`; nothing by a websocket, which has no methods."""
+    if not methods:
+        return []
     return [*(["HEAD"] if "GET" in methods and "HEAD" not in taken else []), *(["OPTIONS"] if "OPTIONS" not in taken else [])]
 
 
