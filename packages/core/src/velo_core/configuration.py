@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,6 +87,8 @@ def read_configuration(path: str | Path | None, factory: Callable[..., object], 
 
 
 def _tables(path: str | Path | None) -> tuple[Path, Mapping[str, object]]:
+    import tomllib  # only applications with such a file pay for reading one
+
     file = Path(path) if path is not None else _default()
     try:
         tables: Mapping[str, object] = tomllib.loads(file.read_text(encoding="utf-8"))

@@ -7,9 +7,7 @@ nothing else, has the fields of that as its options.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import inspect
-import json
 import sys
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -170,6 +168,8 @@ def read_options(factory: Callable[..., T], sources: Sequence[Source]) -> tuple[
 
 
 def _advice(name: str, options: Mapping[str, Option]) -> str:
+    import difflib  # large, and for mistakes alone
+
     close = difflib.get_close_matches(name, options, 1)
     if close:
         return f"; did you mean {close[0]!r}?"
@@ -196,6 +196,8 @@ def _parsed(kind: object, value: object) -> object:
     """Text of the environment: JSON where the option is no text and the value looks like some."""
     text = str(value)
     if text.strip()[:1] in ("[", "{") and not _takes_text(kind):
+        import json  # only where an option is written so
+
         try:
             return json.loads(text)
         except ValueError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from math import isfinite
 from typing import Any, cast
 
@@ -53,6 +52,8 @@ class StdlibJSON:
     media_type: str = "application/json"
 
     def __init__(self, **options: Any) -> None:
+        import json  # only where it is asked for
+
         separators = (",", ":") if options.get("indent") is None else (",", ": ")
         settings: dict[str, Any] = {"ensure_ascii": False, "separators": separators, "allow_nan": False, **options}
         self._encoder = json.JSONEncoder(**settings)
@@ -92,6 +93,8 @@ def _finite(text: str) -> float:
 
 def _only_unicode(value: object) -> None:
     """Raises `ValueError` for half of a surrogate pair, which no text in UTF-8 can have."""
+    import json
+
     json.dumps(value, ensure_ascii=False).encode()
 
 
