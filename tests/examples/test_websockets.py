@@ -158,6 +158,9 @@ async def test_a_server_that_stops_ends_conversations(name: str, tmp_path: Path,
                 await asyncio.wait_for(socket.recv(), 30)
             await stopping
 
-    expected = {"hypercorn-ws": 1001, "uvicorn-websockets": 1012, "uvicorn-wsproto": 1012}.get(name)  # Granian breaks off
-    assert (None if closed.value.rcvd is None else closed.value.rcvd.code) == expected
+    code = None if closed.value.rcvd is None else closed.value.rcvd.code
+    if "granian" in name:  # most often it breaks off before the closing frame has gone out
+        assert code in (None, 1001, 1005)
+    else:
+        assert code == {"hypercorn-ws": 1001, "uvicorn-websockets": 1012, "uvicorn-wsproto": 1012}[name]
     assert events.read_text().split() == ["started", "cancelled", "finally"]
