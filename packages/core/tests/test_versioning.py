@@ -138,6 +138,30 @@ def test_a_header_says_which_version_is_asked_for(
     assert versioning.where in response.headers["vary"].lower() or response.headers["vary"] == "accept"
 
 
+@pytest.mark.parametrize(
+    ("versioning", "accept", "status", "content_type"),
+    [
+        (PARAMETER, "application/json;version=1", 200, "application/json"),
+        (PARAMETER, 'application/msgpack;version="1", application/json;q=0.5', 200, "application/msgpack"),
+        (PARAMETER, "application/json;version=1;q=0.2, application/msgpack;q=0.8", 200, "application/msgpack"),
+        (PARAMETER, "text/html;version=1", 406, "application/problem+json"),
+        (Versioning.media_type("application/vnd.acme.v{version}+json"), "application/vnd.acme.v1+json", 200, "application/json"),
+    ],
+)
+def test_a_version_in_the_media_type_leaves_the_choice_of_the_form(
+    serve: Serve, versioning: Versioning, accept: str, status: int, content_type: str
+) -> None:
+    app = Velo(versioning=versioning, produces=("application/json", "application/msgpack"))
+
+    @app.get("/x", version="1")
+    async def x() -> dict[str, int]:
+        return {"a": 1}
+
+    response = serve(app).get("/x", headers={"accept": accept})
+
+    assert (response.status_code, response.headers["content-type"]) == (status, content_type)
+
+
 def test_allow_is_of_the_version(serve: Serve) -> None:
     client = serve(application(HEADER))
 

@@ -201,6 +201,9 @@ class Freezer:
             return
         asked = None if policy is None or policy.by == "path" else version
         announced = () if deprecation is None else (announcing(deprecation),)
+        if asked is not None and policy is not None and policy.by == "media type" and result.negotiate is not None:
+            negotiate, plain = result.negotiate, policy.without_versions
+            result = replace(result, negotiate=lambda accept: negotiate(plain(accept)))
         limit = inherited.max_content_length if route.max_content_length is None else route.max_content_length
         socket = self.socket_options(route, inherited, label, timeout_seconds, on_disconnect) if route.is_websocket else None
         for method in (WEBSOCKET,) if route.is_websocket else route.methods:

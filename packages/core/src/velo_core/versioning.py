@@ -173,6 +173,19 @@ class Versioning:
         fits = essence.startswith(before) and essence.endswith(after) and len(essence) > len(before) + len(after)
         return essence[len(before) : len(essence) - len(after)] if fits else None
 
+    def without_versions(self, values: Sequence[str]) -> list[str]:
+        """An `Accept` field as if no version were in it, for the choice between forms of one version."""
+        ranges: list[str] = []
+        for item in parse_accept(values):
+            essence, parameters = item.range.essence, dict(item.range.parameters)
+            if "/" not in self.where:
+                parameters.pop(self.where, None)
+            elif self._of(essence, parameters) and "+" in essence:
+                essence = f"{item.range.type}/{essence.rpartition('+')[2]}"  # RFC 6838 section 4.2.8
+            listed = "".join(f';{name}="{value}"' for name, value in parameters.items() if '"' not in value and "\\" not in value)
+            ranges.append(f"{essence}{listed};q={item.quality:.3f}")
+        return ranges
+
     def refusal(self, known: Sequence[str]) -> Callable[[Request], HTTPError]:
         """What answers a request whose path exists, but not in the version that it asks for, or not without a version."""
         place = {"header": f"the header {self.where}", "media type": f"Accept ({self.where})"}.get(self.by, "")
