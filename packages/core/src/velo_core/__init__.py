@@ -26,6 +26,7 @@ from velo_core.headers import Headers, MutableHeaders
 from velo_core.json import JSONCodec, MsgspecJSON
 from velo_core.manifest import PLUGIN_API, Manifest
 from velo_core.markers import Body, Cookie, Depends, Header, Lifetime, Marker, Path, Query
+from velo_core.middleware import Band
 from velo_core.operations import Operation, OperationBody, OperationParameter, OperationResult, model_family
 from velo_core.options import Option, Setting, options_of
 from velo_core.plan import CallNext, Middleware
@@ -50,6 +51,7 @@ __all__ = [
     "PLUGIN_API",
     "Address",
     "BackgroundTasks",
+    "Band",
     "Body",
     "CallNext",
     "ClientDisconnect",

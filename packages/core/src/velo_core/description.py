@@ -25,7 +25,7 @@ class HookDescription:
     """What runs for a request besides the handler.
 
     Attributes:
-        kind: `"middleware"`, `"dependency"` or `"exception handler"`.
+        kind: `"middleware"`, `"dependency"`, `"exception handler"`, or the phase of a hook, such as `"on_request"`.
         function: Module and name.
         place: File and line.
         reason: Why it runs here, and when.
@@ -50,7 +50,8 @@ class RouteDescription:
         place: File and line of the handler.
         tags: For documentation.
         websocket: Whether it serves websockets.
-        hooks: In the order in which they run: middleware from the outermost to the innermost, then dependencies; exception handlers last.
+        hooks: In the order in which they run: `on_request`, middleware from the outermost to the innermost, dependencies; then exception
+            handlers, `on_error`, `on_response` and `on_sent`.
         max_content_length: Bytes of body accepted.
         timeout_seconds: What the handler and its dependencies may take; no limit if `None`.
         on_disconnect: What becomes of the handler when the client leaves.
@@ -152,7 +153,15 @@ def _route(mounted: Mounted, plan: Plan, root: Router) -> RouteDescription:
         place=where(route.handler),
         tags=tuple(dict.fromkeys((*inherited.tags, *route.tags))),
         websocket=route.is_websocket,
-        hooks=(*_middleware(mounted, plan, root), *_dependencies(plan), *_exception_handlers(mounted, root)),
+        hooks=(
+            *_phases(mounted, root, "on_request"),
+            *_middleware(mounted, plan, root),
+            *_dependencies(plan),
+            *_exception_handlers(mounted, root),
+            *_phases(mounted, root, "on_error"),
+            *_phases(mounted, root, "on_response"),
+            *_phases(mounted, root, "on_sent"),
+        ),
         max_content_length=plan.max_content_length,
         timeout_seconds=plan.timeout_seconds,
         on_disconnect=plan.on_disconnect,
@@ -167,10 +176,23 @@ def _chain(mounted: Mounted) -> tuple[Router, ...]:
 
 def _middleware(mounted: Mounted, plan: Plan, root: Router) -> Iterator[HookDescription]:
     owners = {id(one): "of the route" for one in mounted.route.middleware}
-    owners |= {id(one): f"of {_label(router, root)}" for router in _chain(mounted) for one in router.own_middleware}
+    owners |= {
+        id(one.function): ", ".join(filter(None, (f"of {_label(router, root)}", one.reason)))
+        for router in _chain(mounted)
+        for one in router.own_around
+    }
     for number, one in enumerate(plan.middleware):
         place = "outermost" if number == 0 else f"inside {name_of(plan.middleware[number - 1])}"
-        yield HookDescription("middleware", _qualified(one), where(one), f"{owners.get(id(one), 'of a plugin')}, {place}")
+        yield HookDescription("middleware", _qualified(one), where(one), f"{owners.get(id(one), 'of Velo')}, {place}")
+
+
+def _phases(mounted: Mounted, root: Router, kind: str) -> Iterator[HookDescription]:
+    """Those of outer routers first before the handler, and last after it."""
+    routers = _chain(mounted)
+    for router in routers if kind == "on_request" else reversed(routers):
+        for hook in router.own_phases[kind]:
+            function = getattr(hook, "__wrapped__", hook)
+            yield HookDescription(kind, _qualified(function), where(function), f"of {_label(router, root)}")
 
 
 def _dependencies(plan: Plan) -> Iterator[HookDescription]:

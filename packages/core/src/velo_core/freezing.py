@@ -19,6 +19,7 @@ from velo_core.json import MsgspecJSON
 from velo_core.mounting import Mount
 from velo_core.mounting.mount import METHODS
 from velo_core.parsing import Origin
+from velo_core.phases import NO_PHASES, around, sending, watching
 from velo_core.plan import Middleware, Plan, Refusal, Served
 from velo_core.plugin import Ready
 from velo_core.refusals import allowed_methods, bad_host, method_not_allowed, other_slash
@@ -210,7 +211,8 @@ class Freezer:
             plan = Plan(
                 label=label if route.is_websocket else f"{method} {mounted.place}",
                 endpoint=Served(binding, result),
-                middleware=(*self.varying(), *announced, *inherited.middleware, *route.middleware),
+                middleware=(*self.varying(), *announced, *self.around(inherited), *route.middleware),
+                sent=sending(inherited.phases),
                 answer_error=self.answer_error(inherited),
                 route=self.info(inherited, coding, limit, pattern.text, mounted.name, parameters, version),
                 max_content_length=limit,
@@ -242,7 +244,7 @@ class Freezer:
             return
         segments, options = len(prefix.segments), replace(inherited, trailing_slash=TrailingSlash.STRICT)
         if not mount.middleware:
-            options = replace(options, middleware=(), dependencies=())
+            options = replace(options, around=(), phases=NO_PHASES, dependencies=())
         name = mount.name or path
         route = Route(mount.path, ("ANY",), mount.handler(segments), name, mount.name is not None, on_disconnect="ignore")
         route = replace(route, include_in_schema=False)
@@ -333,18 +335,31 @@ class Freezer:
 
     def answer_error(self, inherited: Inherited) -> AnswerError:
         """What answers exceptions below a router."""
-        return answers(inherited.exception_handlers, debug=self.settings.debug)
+        return watching(inherited.phases, answers(inherited.exception_handlers, debug=self.settings.debug))
+
+    def around(self, inherited: Inherited) -> tuple[Middleware, ...]:
+        """What is around everything below a router: hooks, then middleware."""
+        return (*around(inherited.phases, self.answer_error(inherited)), *inherited.middleware)
 
     def fallback(self, prefix: Pattern, inherited: Inherited) -> Fallback[Plan]:
         """What answers below a router where no route does."""
-        watched = HTTPError in inherited.exception_handlers
+        watched = HTTPError in inherited.exception_handlers or bool(inherited.phases.error)
         answer_error = self.answer_error(inherited)
         info = self.info(inherited, inherited.coding, inherited.max_content_length, prefix.text)
 
         def plan(label: str, refusal: Refusal) -> Plan:
             limit = inherited.max_content_length
-            around = (*self.varying(), *inherited.middleware)
-            return Plan(f"{label} {prefix.text or '/'}", refusal, around, answer_error, info, limit, self.settings.pools)
+            middleware, place = (*self.varying(), *self.around(inherited)), prefix.text or "/"
+            return Plan(
+                f"{label} {place}",
+                refusal,
+                middleware,
+                answer_error,
+                info,
+                limit,
+                self.settings.pools,
+                sent=sending(inherited.phases),
+            )
 
         return Fallback(
             not_found=plan("404", Refusal("not_found", lambda request: not_found(), None if watched else not_found())),
@@ -358,7 +373,8 @@ class Freezer:
         inherited = next((inherited for _, inherited in self.routers()), Inherited())
         limit, settings = inherited.max_content_length, self.settings
         info = self.info(inherited, inherited.coding, limit, "")
-        return Plan(label, refusal, (*self.varying(), *inherited.middleware), self.answer_error(inherited), info, limit, settings.pools)
+        middleware, sent = (*self.varying(), *self.around(inherited)), sending(inherited.phases)
+        return Plan(label, refusal, middleware, self.answer_error(inherited), info, limit, settings.pools, sent=sent)
 
     def check_slots(self, router: Router, inherited: Inherited) -> None:
         """Lets a router know its slots; reports values in others, and two slots of one name."""

@@ -76,7 +76,7 @@ class _Writer:
         self.names = self.served.binding.names if self.served is not None else Names()
         self.is_socket = plan.socket is not None
         self.opens = self.is_socket or (self.served is not None and self.served.binding.opens)
-        self.around = bool(plan.middleware)
+        self.around = bool(plan.middleware) or plan.sent is not None
         # A light plan hands status, headers and body to the adapter as they are; all others work with Request and Response.
         self.light = not self.around and not self.opens and (self.served is None or not self.served.binding.needs_request)
         self._write()
@@ -157,11 +157,20 @@ class _Writer:
 
     def _send(self) -> None:
         """The end of every plan that is not light."""
+        depth, response = 1, "with_response_headers(request, response)"
+        if self.plan.sent is not None:
+            depth = 2
+            if not self.is_socket:
+                self.line(1, f"response = {response}")
+                response = "response"
+            self.line(1, "try:")
         if self.is_socket:
-            self.line(1, "await finish_socket(request, response, teardown)")
-            return
-        teardown = "teardown" if self.opens else "None"
-        self.line(1, f"await send_response(with_response_headers(request, response), scope, receive, send, {teardown})")
+            self.line(depth, "await finish_socket(request, response, teardown)")
+        else:
+            self.line(depth, f"await send_response({response}, scope, receive, send, {'teardown' if self.opens else 'None'})")
+        if self.plan.sent is not None:
+            self.line(1, "finally:")
+            self.line(2, f"await {self.constant('sent', self.plan.sent)}(request, response)")
 
     def _docstring(self) -> None:
         if self.served is not None:

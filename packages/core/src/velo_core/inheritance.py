@@ -11,6 +11,8 @@ from velo_core.codecs import DEFAULT, Coding
 from velo_core.contributions import OpenAPIContribution
 from velo_core.extractors import Extractor
 from velo_core.markers import Dependency, Marker
+from velo_core.middleware import Around, ordered
+from velo_core.phases import NO_PHASES, Phases
 from velo_core.plan import Middleware
 from velo_core.routing import Converter, TrailingSlash, join
 from velo_core.slots import NO_SLOTS, SlotScope
@@ -33,7 +35,8 @@ class Inherited:
         prefix: Before every path.
         name: Before every name.
         tags: On every route.
-        middleware: Around every route, and around 404 and 405 below the prefix.
+        around: Middleware around every route, and around 404 and 405 below the prefix.
+        phases: Hooks for the same.
         exception_handlers: By class of exception.
         dependencies: Before every handler.
         converters: For patterns, by name.
@@ -56,7 +59,8 @@ class Inherited:
     prefix: str = ""
     name: str = ""
     tags: tuple[str, ...] = ()
-    middleware: tuple[Middleware, ...] = ()
+    around: tuple[Around, ...] = ()
+    phases: Phases = NO_PHASES
     exception_handlers: Mapping[type[Exception], ExceptionHandler] = field(default_factory=dict[type[Exception], ExceptionHandler])
     dependencies: tuple[Dependency, ...] = ()
     converters: Mapping[str, Converter] = field(default_factory=dict[str, Converter])
@@ -74,6 +78,11 @@ class Inherited:
     deprecation: Deprecation | None = None
     websocket_origins: tuple[str, ...] = ()
     max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE
+
+    @property
+    def middleware(self) -> tuple[Middleware, ...]:
+        """Around every route, outermost first."""
+        return tuple(one.function for one in self.around)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +103,8 @@ def inherit(parent: Inherited, child: Included) -> Inherited:
     |---|---|
     | prefix, name | appends its own |
     | tags, dependencies, OpenAPI contributions | has the parent's, then its own |
-    | middleware | is inside the parent's |
+    | middleware | is inside the parent's; within a router, bands and edges decide |
+    | hooks | on_request after the parent's, all others before them |
     | exception handlers, converters, providers, extractors | has the parent's, and replaces those it defines itself |
     | slots | has the parent's and its own; a value of its own wins |
     | model backends | asks its own, then the parent's |
@@ -107,7 +117,8 @@ def inherit(parent: Inherited, child: Included) -> Inherited:
         prefix=join(join(parent.prefix, child.prefix), router.prefix),
         name=parent.name + (f"{router.name}." if router.name else ""),
         tags=tuple(dict.fromkeys((*parent.tags, *child.tags, *router.tags))),
-        middleware=(*parent.middleware, *router.own_middleware),
+        around=(*parent.around, *ordered(router.own_around, parent.around)),
+        phases=parent.phases.below(router.own_phases),
         exception_handlers={**parent.exception_handlers, **router.own_exception_handlers},
         dependencies=(*parent.dependencies, *router.own_dependencies),
         converters={**parent.converters, **router.own_converters},

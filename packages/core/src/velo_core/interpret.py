@@ -45,7 +45,12 @@ def interpreter(plan: Plan, adapter: Adapter) -> Run:
         except BaseException as error:
             await request.teardown.finish(error)
             raise
-        await adapter.send_response(with_response_headers(request, response), scope, receive, send, request.teardown)
+        response = with_response_headers(request, response)
+        try:
+            await adapter.send_response(response, scope, receive, send, request.teardown)
+        finally:
+            if plan.sent is not None:
+                await plan.sent(request, response)
 
     return run
 
@@ -62,7 +67,11 @@ def _socket_interpreter(plan: Plan, adapter: Adapter) -> Run:
         except BaseException as error:
             await abort_socket(socket, error, socket.teardown)
             raise
-        await finish_socket(socket, response, socket.teardown)
+        try:
+            await finish_socket(socket, response, socket.teardown)
+        finally:
+            if plan.sent is not None:
+                await plan.sent(socket, response)
 
     return run
 

@@ -78,6 +78,7 @@ class Plan:
         timeout_seconds: What steps and handler may take together, without sending; no limit if `None`.
         on_disconnect: What becomes of the handler when the client leaves.
         socket: What holds for a websocket, if this serves one.
+        sent: Called when the response has been sent, or could not be.
         direct: What runs in place of all this, on a protocol where there is a shorter way.
     """
 
@@ -91,6 +92,7 @@ class Plan:
     timeout_seconds: float | None = None
     on_disconnect: OnDisconnect = "cancel"
     socket: SocketOptions | None = None
+    sent: Callable[[Request, Response], Awaitable[None]] | None = None
     direct: Callable[[Adapter], Run | None] | None = None
 
     @property

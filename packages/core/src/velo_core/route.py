@@ -9,13 +9,14 @@ from typing import TypedDict
 from velo_core.codecs import PLAIN, Media, WriteOptions
 from velo_core.json import JSONCodec
 from velo_core.markers import Dependency
+from velo_core.middleware import Band
 from velo_core.plan import Middleware
 from velo_core.response import Response
 from velo_core.types import MISSING
 from velo_core.versioning import Deprecation
 from velo_core.watch import OnDisconnect
 
-__all__ = ["Route", "RouteOptions"]
+__all__ = ["MiddlewareOptions", "Route", "RouteOptions"]
 
 
 class RouteOptions(TypedDict, total=False):
@@ -47,6 +48,15 @@ class RouteOptions(TypedDict, total=False):
     host: str | None
     version: str | Sequence[str] | None
     deprecation: Deprecation | None
+
+
+class MiddlewareOptions(TypedDict, total=False):
+    """What `Router.middleware` takes besides the function."""
+
+    band: Band
+    name: str | None
+    before: str | Sequence[str]
+    after: str | Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)

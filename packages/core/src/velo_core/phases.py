@@ -1,0 +1,165 @@
+"""Phase hooks: functions that are called at one point of every request below a router.
+
+    on_request    before middleware, dependencies and handler; what it returns, if anything, is the response
+    on_response   with the response, after all middleware; what it returns, if anything, takes its place
+    on_error      with an exception that is about to be answered, whoever raised it
+    on_sent       after the last byte, tear-downs and background work
+
+What must be around something, or wants to catch, is middleware. A hook is a point, and several cost one call each. A route without hooks
+has no trace of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import wraps
+from inspect import isawaitable
+from typing import Any, Final, TypeAlias, cast
+
+from velo_core.answers import AnswerError
+from velo_core.background import report
+from velo_core.errors import SetupError, where
+from velo_core.hooks import call_hook, refused_parameters
+from velo_core.plan import CallNext, Middleware
+from velo_core.request import Request
+from velo_core.response import Response
+
+__all__ = ["NO_PHASES", "Phase", "Phases", "around", "checked", "sending", "watching"]
+
+Phase: TypeAlias = Callable[..., Any]
+"""A hook: a plain function, which runs on the event loop, or a coroutine function."""
+
+OFFERED: Final[dict[str, tuple[str, ...]]] = {
+    "on_request": ("request",),
+    "on_response": ("request", "response"),
+    "on_error": ("request", "error"),
+    "on_sent": ("request", "response"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Phases:
+    """The hooks that hold for a route, in the order in which they run.
+
+    Attributes:
+        request: Those of outer routers first.
+        response: Those of inner routers first, and so are the others.
+        error: See there.
+        sent: See there.
+    """
+
+    request: tuple[Phase, ...] = ()
+    response: tuple[Phase, ...] = ()
+    error: tuple[Phase, ...] = ()
+    sent: tuple[Phase, ...] = ()
+
+    def below(self, own: dict[str, list[Phase]]) -> Phases:
+        """What holds for a router with hooks of its own, in this one."""
+        if not any(own.values()):
+            return self
+        return Phases(
+            (*self.request, *own["on_request"]),
+            (*own["on_response"], *self.response),
+            (*own["on_error"], *self.error),
+            (*own["on_sent"], *self.sent),
+        )
+
+
+NO_PHASES: Final = Phases()
+
+
+def checked(kind: str, function: Phase) -> Phase:
+    """The hook, taking all that there is.
+
+    Raises:
+        SetupError: it wants to be given what there is not.
+    """
+    offered = OFFERED[kind]
+    if not callable(function):
+        raise SetupError("VELO_HOOK", f"{function!r} cannot be called, so it is no hook for {kind}")
+    try:
+        refused = refused_parameters(function, offered)
+    except (TypeError, ValueError):  # a builtin without a signature
+        return function
+    if refused:
+        message = f"{getattr(function, '__qualname__', function)!s} ({where(function)}) takes {', '.join(refused)}"
+        raise SetupError("VELO_HOOK", f"{message}, but {kind} offers {', '.join(offered)}")
+
+    @wraps(function)
+    def hook(*given: object) -> object:
+        return call_hook(function, **dict(zip(offered, given, strict=True)))
+
+    code = getattr(function, "__code__", None)
+    return function if code is not None and code.co_varnames[: code.co_argcount] == offered and not code.co_kwonlyargcount else hook
+
+
+def around(phases: Phases, answer_error: AnswerError) -> tuple[Middleware, ...]:
+    """What calls the hooks before the rest and after it: one function, or none."""
+    if not phases.request and not phases.response:
+        return ()
+
+    async def phase_hooks(request: Request, call_next: CallNext) -> Response:
+        try:
+            response = await _first(phases.request, request)
+        except Exception as error:
+            response = await answer_error(request, error)
+        if response is None:
+            response = await call_next(request)
+        for hook in phases.response:
+            changed = await _called(hook, request, response)
+            response = response if changed is None else _response(changed, hook)
+        return response
+
+    return (phase_hooks,)
+
+
+async def _first(hooks: tuple[Phase, ...], request: Request) -> Response | None:
+    for hook in hooks:
+        answered = await _called(hook, request)
+        if answered is not None:
+            return _response(answered, hook)
+    return None
+
+
+def watching(phases: Phases, answer_error: AnswerError) -> AnswerError:
+    """What answers exceptions, once the hooks have seen them. One that fails is logged, and changes nothing."""
+    if not phases.error:
+        return answer_error
+
+    async def watched(request: Request, error: Exception) -> Response:
+        for hook in phases.error:
+            try:
+                await _called(hook, request, error)
+            except Exception as failure:
+                report("a hook of on_error failed", error=failure)
+        return await answer_error(request, error)
+
+    return watched
+
+
+def sending(phases: Phases) -> Callable[[Request, Response], Awaitable[None]] | None:
+    """What calls the hooks when the response has been sent. One that fails is logged, and keeps no other from being called."""
+    if not phases.sent:
+        return None
+
+    async def sent(request: Request, response: Response) -> None:
+        for hook in phases.sent:
+            try:
+                await _called(hook, request, response)
+            except Exception as failure:
+                report("a hook of on_sent failed", error=failure)
+
+    return sent
+
+
+async def _called(hook: Phase, *arguments: object) -> object:
+    result = hook(*arguments)
+    return await cast("Awaitable[object]", result) if isawaitable(result) else result
+
+
+def _response(value: object, hook: Phase) -> Response:
+    if isinstance(value, Response):
+        return value
+    name = getattr(hook, "__qualname__", type(hook).__qualname__)
+    raise TypeError(f"the hook {name} returned {type(value).__name__}; return a Response, or None to go on")
