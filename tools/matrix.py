@@ -29,7 +29,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
-from workspace import ROOT, Package, affected, git, last_tag, name_of, needed, packages
+from workspace import ROOT, UV, Package, affected, git, last_tag, name_of, needed, packages
 
 REPORT = ROOT / ".nox" / "results" / "matrix.md"
 LOAD_PLUGINS = """
@@ -75,14 +75,14 @@ class Environment:
     def __init__(self, folder: Path, python: str) -> None:
         self.folder = folder
         self.python = folder / "venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-        self.run("uv", "venv", "--quiet", "--python", python, str(folder / "venv"))
+        self.run(UV, "venv", "--quiet", "--python", python, str(folder / "venv"))
 
     def install(self, *requirements: str, lowest: bool = False) -> None:
         resolution = ["--resolution", "lowest-direct"] if lowest else []
-        self.run("uv", "pip", "install", "--quiet", "--python", str(self.python), *requirements, *resolution)
+        self.run(UV, "pip", "install", "--quiet", "--python", str(self.python), *requirements, *resolution)
 
     def versions(self) -> dict[str, str]:
-        listed = self.run("uv", "pip", "list", "--quiet", "--python", str(self.python), "--format", "json")
+        listed = self.run(UV, "pip", "list", "--quiet", "--python", str(self.python), "--format", "json")
         return {entry["name"]: entry["version"] for entry in json.loads(listed)}
 
     def run(self, *command: str) -> str:
@@ -133,7 +133,7 @@ def main() -> int:
 def build(known: dict[str, Package], folder: Path) -> dict[str, Path]:
     """The wheels, by distribution, built as they are published: without the workspace's sources."""
     for package in known.values():
-        command = ["uv", "build", "--quiet", "--no-sources", "--wheel", "--package", package.name, "--out-dir", str(folder)]
+        command = [UV, "build", "--quiet", "--no-sources", "--wheel", "--package", package.name, "--out-dir", str(folder)]
         subprocess.run(command, cwd=ROOT, check=True)
     return {package.name: next(folder.glob(f"{package.module}-*.whl")) for package in known.values()}
 

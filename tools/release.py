@@ -24,7 +24,7 @@ from pathlib import Path
 
 import griffe
 from packaging.version import Version
-from workspace import ROOT, Package, changed_files, git, last_tag, packages
+from workspace import ROOT, UV, Package, changed_files, git, last_tag, packages
 
 MARKER = "<!-- releases, newest first -->\n"
 BREAKING = {"removed", "changed"}
@@ -199,7 +199,7 @@ def build(tree: Path, package: Package, version: str) -> list[Path]:
     """Sdist and wheel, checked."""
     out = tree / "out"
     time = run("git", "log", "-1", "--format=%ct", folder=tree).strip()
-    command = ["uv", "build", "--quiet", "--no-sources", "--package", package.name, "--out-dir"]
+    command = [UV, "build", "--quiet", "--no-sources", "--package", package.name, "--out-dir"]
     run(*command, str(out), folder=tree, SOURCE_DATE_EPOCH=time)  # the sdist, and the wheel of the sdist
     run(*command, str(out / "tree"), "--wheel", folder=tree, SOURCE_DATE_EPOCH=time)
     wheel, sdist = out / f"{package.module}-{version}-py3-none-any.whl", out / f"{package.module}-{version}.tar.gz"

@@ -1,5 +1,6 @@
 """The packages of the workspace and how they hang together, read from their metadata. For the other tools."""
 
+import os
 import re
 import subprocess
 import tomllib
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
+UV = os.environ.get("UV", "uv")
+"""uv tells what it starts where it is: it need not be on the path."""
 SHARED = ("pyproject.toml", "noxfile.py", "tools/")
 """A change of these concerns every package."""
 
