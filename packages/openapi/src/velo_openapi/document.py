@@ -1,0 +1,280 @@
+"""The document of some operations."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from velo_core import Operation, Velo
+from velo_openapi.errors import OpenAPIError
+from velo_openapi.options import DocumentOptions, OperationOptions, options_of_handler
+from velo_openapi.parameters import parameter_objects, request_body
+from velo_openapi.problems import RESPONSES, SCHEMAS
+from velo_openapi.responses import response_objects
+from velo_openapi.schemas import Schema, Schemas, Wanted
+
+__all__ = ["Document", "build"]
+
+_METHODS = frozenset(("GET", "PUT", "POST", "DELETE", "OPTIONS", "HEAD", "PATCH", "TRACE"))
+_NEW_TAG_MEMBERS = ("parent", "kind", "summary")
+_NAME = re.compile(r"\{([^{}]+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """An OpenAPI document.
+
+    Attributes:
+        content: As plain data.
+        warnings: What could not be said in it, or is better said: one sentence each.
+    """
+
+    content: dict[str, Any]
+    warnings: tuple[str, ...]
+
+
+def build(operations: Sequence[Operation], options: DocumentOptions, *, root_path: str = "") -> Document:
+    """The document.
+
+    Args:
+        operations: Those of the application, or some of them.
+        options: What the document says of itself.
+        root_path: Where the application is mounted, if no servers are given.
+
+    Raises:
+        OpenAPIError: contributions do not go together, or two operations were given one id.
+    """
+    return _Builder([one for one in operations if one.include_in_schema], options, root_path).build()
+
+
+class _Builder:
+    """Collects what a document is made of. Schemas are filled in at the end, when all types are known."""
+
+    def __init__(self, operations: Sequence[Operation], options: DocumentOptions, root_path: str) -> None:
+        self.operations = operations
+        self.options = options
+        self.root_path = root_path
+        self.warnings: list[str] = []
+        self.pending: list[tuple[Schema, Wanted, Callable[[Schema], Schema]]] = []
+        self.components: dict[str, dict[str, Any]] = {}
+        self.tags: dict[str, Schema] = {tag["name"]: dict(tag) for tag in options.tags}
+        hooks = options.webhooks
+        self.hooks = [] if hooks is None else _operations_of(hooks)
+        # One id for one method of one operation.
+        self.shared_names = {name for name, count in Counter(self._base_ids([*operations, *self.hooks])).items() if count > 1}
+        self.ids: dict[str, str] = {}
+
+    def build(self) -> Document:
+        paths, sockets = self.paths()
+        webhooks = {one.name: self.item([one]) for one in self.hooks}
+        schemas = Schemas(wanted for _, wanted, _ in self.pending)
+        for slot, wanted, shape in self.pending:
+            slot.update(shape(schemas.of(wanted)))
+        options = self.options
+        servers = [dict(one) for one in options.servers] or ([{"url": self.root_path}] if self.root_path else [])
+        content: dict[str, Any] = {
+            "openapi": {"3.1": "3.1.1", "3.2": "3.2.0"}[options.openapi_version],
+            "info": {"title": options.title, "version": options.version, **options.info},
+            "jsonSchemaDialect": "https://spec.openapis.org/oas/3.1/dialect/base",
+        }
+        if options.openapi_version == "3.2":
+            del content["jsonSchemaDialect"]
+        if servers:
+            content["servers"] = servers
+        content["paths"] = paths
+        if webhooks:
+            content["webhooks"] = webhooks
+        content |= self._components(schemas, {"paths": paths, "webhooks": webhooks})
+        if self.tags:
+            content["tags"] = [self._tag(tag) for tag in self.tags.values()]
+        if sockets:
+            content["x-websockets"] = sockets
+        return Document(content | dict(options.extra), tuple(self.warnings))
+
+    # Paths.
+
+    def paths(self) -> tuple[Schema, Schema]:
+        """The path items, and the websockets, which OpenAPI has no place for."""
+        grouped: dict[str, tuple[str, list[Operation]]] = {}
+        sockets: Schema = {}
+        for one in self.operations:
+            if one.is_websocket:
+                sockets[_literal(one.path)] = self.operation(one, "WEBSOCKET", {})
+                continue
+            grouped.setdefault(_NAME.sub("{}", one.path), (_literal(one.path), []))[1].append(one)
+        return {path: self.item(found, path) for path, found in grouped.values()}, sockets
+
+    def item(self, operations: Iterable[Operation], path: str = "") -> Schema:
+        """One path item. Paths that differ in nothing but the names of parameters are one path, with the names of the first."""
+        item: Schema = {}
+        names = _NAME.findall(path)
+        for one in operations:
+            renamed = dict(zip(_NAME.findall(one.path), names, strict=False))
+            for method in one.methods:
+                field = method.lower()
+                target = item
+                if self.options.openapi_version == "3.2" and method not in _METHODS | {"QUERY"}:
+                    target, field = item.setdefault("additionalOperations", {}), method
+                elif self.options.openapi_version == "3.1" and method not in _METHODS:
+                    target, field = item.setdefault("x-additionalOperations", {}), method
+                if field in target:
+                    self.warnings.append(f"{method} {one.path} ({one.place}) is not in the document: another route has the same template")
+                    continue
+                target[field] = self.operation(one, method, renamed)
+        return item
+
+    def operation(self, one: Operation, method: str, renamed: Mapping[str, str]) -> Schema:
+        """One operation object."""
+        said = options_of_handler(one.handler)
+        made: Schema = {}
+        if one.tags:
+            made["tags"] = list(one.tags)
+            for tag in one.tags:
+                self.tags.setdefault(tag, {"name": tag})
+        summary, description = _words(one)
+        if summary:
+            made["summary"] = summary
+        if description:
+            made["description"] = description
+        made["operationId"] = self.operation_id(one, method, said)
+        contributed: list[Schema] = [dict(given) for contribution in one.contributions for given in contribution.parameters]
+        parameters = [*parameter_objects(one, self.describe), *contributed]
+        for parameter in parameters:
+            if parameter.get("in") == "path":
+                parameter["name"] = renamed.get(parameter["name"], parameter["name"])
+        if parameters:
+            made["parameters"] = parameters
+        body = request_body(one, self.describe)
+        if body is not None:
+            made["requestBody"] = body
+        if not one.is_websocket:
+            made["responses"] = response_objects(one, said, self.options.openapi_version, self.describe)
+        if said.callbacks:
+            made["callbacks"] = dict(said.callbacks)
+        if one.deprecated:
+            made["deprecated"] = True
+        security = _security(one)
+        if security:
+            made["security"] = security
+        if one.host is not None:
+            made["servers"] = [_server(one)]
+        self.contribute(one)
+        return made | dict(said.extra)
+
+    def operation_id(self, one: Operation, method: str, said: OperationOptions) -> str:
+        """The id: what the handler says, what the policy says, or the name of the route, with method and path if others have it too."""
+        policy = self.options.operation_id
+        found = said.operation_id or (None if policy is None else policy(one, method))
+        if found is None:
+            found = _base_id(one, method)
+            if found in self.shared_names:
+                found = "_".join((found, *re.findall(r"[A-Za-z0-9]+", f"{method.lower()} {one.path} {one.host or ''}")))
+        place = f"{method} {one.path} ({one.place})"
+        if found in self.ids:
+            message = f"{place} and {self.ids[found]} both have the operation id {found!r}; give one of them another"
+            raise OpenAPIError("OPENAPI_OPERATION_ID", message)
+        self.ids[found] = place
+        return found
+
+    @staticmethod
+    def _base_ids(operations: Iterable[Operation]) -> Iterator[str]:
+        for one in operations:
+            yield from (_base_id(one, method) for method in one.methods or ("WEBSOCKET",))
+
+    def describe(self, wanted: Wanted, shape: Callable[[Schema], Schema]) -> Schema:
+        """See `Describe`."""
+        slot: Schema = {}
+        self.pending.append((slot, wanted, shape))
+        return slot
+
+    # What belongs to the document.
+
+    def contribute(self, one: Operation) -> None:
+        """Adds components and tags of contributions."""
+        for contribution in one.contributions:
+            for kind, named in contribution.components.items():
+                known = self.components.setdefault(kind, {})
+                for name, component in named.items():
+                    if known.setdefault(name, component) != component:
+                        message = f"two plugins contribute different {kind} of the name {name!r}, to {one.path} ({one.place}); rename one"
+                        raise OpenAPIError("OPENAPI_COMPONENT", message)
+            for tag in contribution.tags:
+                name = cast("str", tag["name"])
+                self.tags[name] = {**tag, **self.tags.get(name, {})}
+
+    def _components(self, schemas: Schemas, used: object) -> Schema:
+        referred = set(_references(used))
+        made = {kind: dict(named) for kind, named in self.components.items()}
+        problems = {f"Problem{status}": one for status, one in RESPONSES.items() if f"#/components/responses/Problem{status}" in referred}
+        if problems:
+            made["responses"] = problems | made.get("responses", {})
+        referred |= set(_references(made))
+        own = {name: one for name, one in SCHEMAS.items() if f"#/components/schemas/{name}" in referred}
+        named = schemas.components | made.get("schemas", {}) | own
+        if named:
+            made["schemas"] = dict(sorted(named.items()))
+        return {"components": made} if made else {}
+
+    def _tag(self, tag: Schema) -> Schema:
+        if self.options.openapi_version == "3.2":
+            return tag
+        return {key: value for key, value in tag.items() if key not in _NEW_TAG_MEMBERS}
+
+
+def _operations_of(router: Any) -> list[Operation]:
+    """The operations of a router that nobody serves."""
+    described = Velo()
+    described.include(router)
+    return list(described.operations)
+
+
+def _base_id(one: Operation, method: str) -> str:
+    name = re.sub(r"[^A-Za-z0-9_.]+", "_", one.name) or "root"
+    return f"{name}_{method.lower()}" if len(one.methods) > 1 else name
+
+
+def _words(one: Operation) -> tuple[str, str]:
+    """Summary and description: of a docstring, the first line is one if it is alone, and the rest is the other."""
+    text = one.description or ""
+    if one.summary is not None:
+        return one.summary, text
+    first, _, rest = text.partition("\n")
+    if not rest.startswith("\n") and rest:
+        first, rest = "", text
+    return first.strip(), rest.strip()
+
+
+def _literal(path: str) -> str:
+    """The path as OpenAPI writes it: braces that are meant literally are percent-encoded."""
+    return path.replace("{{", "%7B").replace("}}", "%7D")
+
+
+def _security(one: Operation) -> list[Schema]:
+    """Alternatives, each of which meets every contribution."""
+    found: list[Schema] = [{}]
+    for contribution in one.contributions:
+        if contribution.security:
+            found = [known | {name: list(scopes) for name, scopes in new.items()} for known in found for new in contribution.security]
+    return found if found != [{}] else []
+
+
+def _server(one: Operation) -> Schema:
+    names = _NAME.findall(one.host or "")
+    host = re.sub(r"\{([^{}:]+):[^{}]*\}", r"{\1}", one.host or "")
+    variables = {name.partition(":")[0]: {"default": name.partition(":")[0]} for name in names}
+    return {"url": f"//{host}"} | ({"variables": variables} if variables else {})
+
+
+def _references(value: object) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for key, one in cast("Mapping[str, object]", value).items():
+            if key == "$ref" and isinstance(one, str):
+                yield one
+            else:
+                yield from _references(one)
+    elif isinstance(value, list):
+        for one in cast("list[object]", value):
+            yield from _references(one)

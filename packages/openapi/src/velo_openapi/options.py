@@ -1,0 +1,91 @@
+"""What is said about documents and operations beyond what their bindings tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias, TypeVar
+
+from velo_core import Operation, Router
+from velo_openapi.errors import OpenAPIError
+
+__all__ = ["DocumentOptions", "OperationOptions", "Version", "operation", "options_of_handler"]
+
+Handler = TypeVar("Handler", bound=Callable[..., object])
+Version: TypeAlias = Literal["3.1", "3.2"]
+_ATTRIBUTE = "__velo_openapi__"
+
+
+def _nothing() -> dict[str, Any]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentOptions:
+    """What a document says of itself; in the words of OpenAPI.
+
+    Attributes:
+        title: Of the interface.
+        version: Of the interface.
+        openapi_version: `"3.1"` or `"3.2"`.
+        info: More members of the `info` object: `{"description": ..., "license": {"name": "MIT"}}`.
+        servers: Server objects; where the application is mounted if there are none.
+        tags: Tag objects, in their order. `parent`, `kind` and `summary` are for 3.2, and left out of 3.1.
+        operation_id: (operation, method) to its id, or `None` for the usual one: the name of the route.
+        webhooks: A router of its own whose routes are what this application calls; their names are the names of the webhooks.
+        extra: More members of the document: `{"externalDocs": {"url": ...}}`.
+    """
+
+    title: str = "API"
+    version: str = "0.1.0"
+    openapi_version: Version = "3.1"
+    info: Mapping[str, Any] = field(default_factory=_nothing)
+    servers: Sequence[Mapping[str, Any]] = ()
+    tags: Sequence[Mapping[str, Any]] = ()
+    operation_id: Callable[[Operation, str], str | None] | None = None
+    webhooks: Router | None = None
+    extra: Mapping[str, Any] = field(default_factory=_nothing)
+
+    def __post_init__(self) -> None:
+        if self.openapi_version not in ("3.1", "3.2"):
+            raise OpenAPIError("OPENAPI_OPTION", f"there is no openapi_version {self.openapi_version!r} here; write '3.1' or '3.2'")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperationOptions:
+    """What a handler says of its operation; see `operation`."""
+
+    operation_id: str | None = None
+    responses: Mapping[int | str, Any] = field(default_factory=dict[int | str, Any])
+    callbacks: Mapping[str, Any] = field(default_factory=_nothing)
+    extra: Mapping[str, Any] = field(default_factory=_nothing)
+
+
+def operation(
+    *,
+    operation_id: str | None = None,
+    responses: Mapping[int | str, Any] | None = None,
+    callbacks: Mapping[str, Any] | None = None,
+    extra: Mapping[str, Any] | None = None,
+) -> Callable[[Handler], Handler]:
+    """Says more about the operation of a handler, above or below `@app.get(...)`.
+
+    Args:
+        operation_id: In place of the usual one.
+        responses: By status. A type is JSON of that type; a mapping is a response object, which goes over what is known of that status.
+        callbacks: Callback objects by name.
+        extra: Members of the operation object, which win over all others: `{"x-internal": True}`.
+    """
+    options = OperationOptions(operation_id=operation_id, responses=responses or {}, callbacks=callbacks or {}, extra=extra or {})
+
+    def note(handler: Handler) -> Handler:
+        setattr(handler, _ATTRIBUTE, options)
+        return handler
+
+    return note
+
+
+def options_of_handler(handler: object) -> OperationOptions:
+    """What was said of a handler."""
+    found: object = getattr(handler, _ATTRIBUTE, None)
+    return found if isinstance(found, OperationOptions) else OperationOptions()

@@ -1,0 +1,115 @@
+"""The plugin: a document, served."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+from velo_core import HTTPError, Manifest, Operation, Plugin, Request, Response, Router, Velo, check_preconditions
+from velo_openapi.document import Document, build
+from velo_openapi.options import DocumentOptions, Version
+
+__all__ = ["OpenAPI"]
+
+
+class OpenAPI(Plugin):
+    """Serves an OpenAPI document of the router it is installed on, and of those below.
+
+    It is made when it is first asked for, kept, and sent with an `ETag`.
+
+    Args:
+        title: Of the interface.
+        version: Of the interface.
+        openapi_version: `"3.1"` or `"3.2"`.
+        path: Of the document, below the prefix of the router; `None` to serve none.
+        info: More members of the `info` object.
+        servers: Server objects; where the application is mounted if there are none.
+        tags: Tag objects, in their order.
+        operation_id: (operation, method) to its id, or `None` for the name of the route.
+        webhooks: A router whose routes are what this application calls.
+        extra: More members of the document.
+        include: Which operations are in it, besides `include_in_schema`.
+
+    Raises:
+        OpenAPIError: there is no such version.
+    """
+
+    manifest = Manifest(name="openapi", requires_api=">=0.1,<1", provides=("openapi",))
+
+    def __init__(
+        self,
+        *,
+        title: str = "API",
+        version: str = "0.1.0",
+        openapi_version: Version = "3.1",
+        path: str | None = "/openapi.json",
+        info: Mapping[str, Any] | None = None,
+        servers: Sequence[Mapping[str, Any]] = (),
+        tags: Sequence[Mapping[str, Any]] = (),
+        operation_id: Callable[[Operation, str], str | None] | None = None,
+        webhooks: Router | None = None,
+        extra: Mapping[str, Any] | None = None,
+        include: Callable[[Operation], bool] | None = None,
+    ) -> None:
+        self.options = DocumentOptions(
+            title=title,
+            version=version,
+            openapi_version=openapi_version,
+            info=info or {},
+            servers=servers,
+            tags=tags,
+            operation_id=operation_id,
+            webhooks=webhooks,
+            extra=extra or {},
+        )
+        self.path = path
+        self.include = include
+        self._router: Router | None = None
+        self._app: Velo | None = None
+        self._kept: tuple[str, bytes, str] | None = None
+
+    def install(self, router: Router) -> None:
+        """Adds the route of the document."""
+        self._router = router
+        if self.path is not None:
+            router.get(self.path, include_in_schema=False)(self._serve)
+
+    @asynccontextmanager
+    async def lifespan(self, app: Velo) -> AsyncGenerator[None]:
+        """Remembers whose operations they are."""
+        self._app, self._kept = app, None
+        yield
+
+    def document(self, app: Velo, *, root_path: str = "") -> Document:
+        """The document, made anew. Freezes the application.
+
+        Raises:
+            OpenAPIError: contributions do not go together, or two operations were given one id.
+        """
+        operations = [one for one in app.operations if self._router is None or self._router in one.routers]
+        if self.include is not None:
+            operations = [one for one in operations if self.include(one)]
+        return build(operations, self.options, root_path=root_path)
+
+    async def _serve(self, request: Request) -> Response:
+        _, body, etag = await self._current(request)
+        ended = check_preconditions(request, etag=etag)
+        return ended or Response(body, 200, {"cache-control": "no-cache"}, "application/json")
+
+    async def _current(self, request: Request) -> tuple[str, bytes, str]:
+        """Where the application is mounted, the document for that, and its entity tag. There is one place, so one is kept."""
+        app, kept = self._app, self._kept
+        if kept is not None and kept[0] == request.root_path:
+            return kept
+        if app is None:
+            raise HTTPError(503, "The application has not been started: its server does not tell it to.")
+        # In a thread: of a large application it takes some tenths of a second, which others need not wait.
+        document = await asyncio.to_thread(self.document, app, root_path=request.root_path)
+        body = msgspec.json.encode(document.content)
+        self._kept = made = request.root_path, body, sha256(body).hexdigest()[:32]
+        return made

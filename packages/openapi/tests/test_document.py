@@ -1,0 +1,571 @@
+"""Documents: what is in them for what a route declares. Each is valid by the official schema."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+import msgspec
+import pydantic
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator, OpenAPIV32SpecValidator
+
+from velo_core import (
+    Body,
+    Cookie,
+    Depends,
+    EventSourceResponse,
+    FileResponse,
+    Header,
+    HTMLResponse,
+    OpenAPIContribution,
+    Operation,
+    Path,
+    Query,
+    RedirectResponse,
+    RegexConverter,
+    Response,
+    Router,
+    ServerSentEvent,
+    Velo,
+    WebSocket,
+)
+from velo_openapi import DocumentOptions, OpenAPIError, build, operation
+
+T = TypeVar("T")
+
+
+class Size(Enum):
+    small = "s"
+    large = "l"
+
+
+class Item(msgspec.Struct):
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=20)]
+    price: Annotated[int, msgspec.Meta(ge=0)] = 0
+    parts: list[Item] = []
+
+
+class Page(msgspec.Struct, Generic[T]):
+    items: list[T]
+
+
+class Tag(pydantic.BaseModel):
+    text: str = pydantic.Field(min_length=2)
+    below: list[Tag] = []
+
+
+class Uneven(pydantic.BaseModel):
+    count: int
+
+    @pydantic.computed_field
+    @property
+    def double(self) -> int:
+        return 2 * self.count
+
+
+def document(app: Velo, **options: Any) -> dict[str, Any]:
+    """The document, which is valid, and without a word of warning."""
+    made = build(app.operations, DocumentOptions(**options))
+    validator = OpenAPIV32SpecValidator if options.get("openapi_version") == "3.2" else OpenAPIV31SpecValidator
+    validator(made.content).validate()
+    assert made.warnings == ()
+    return made.content
+
+
+def parameters(app: Velo) -> dict[str, dict[str, Any]]:
+    (item,) = document(app)["paths"].values()
+    (method,) = item.values()
+    return {one["name"]: one for one in method["parameters"]}
+
+
+def test_parameters_have_the_bounds_that_requests_are_held_against() -> None:
+    app = Velo()
+
+    @app.get("/items/{number:int}/{word}")
+    async def show(
+        number: int,
+        word: Annotated[str, Path(max_length=5)],
+        page: Annotated[int, Query(ge=1, le=9, description="Which one.", examples=(3,))] = 1,
+        many: Annotated[list[int], Query(gt=0, max_length=3, alias="n")] = [],  # noqa: B006 - Velo copies it
+        size: Size | None = None,
+        order: Literal["up", "down"] = "up",
+        x_tag: Annotated[str | None, Header(pattern="^a", deprecated=True)] = None,
+        token: Annotated[str, Cookie(min_length=4)] = "none",
+        hidden: Annotated[str, Query(include_in_schema=False)] = "",
+        authorization: Annotated[str | None, Header()] = None,
+    ) -> None:
+        """Shows one."""
+
+    found = parameters(app)
+
+    assert found["number"]["schema"]["type"] == "integer"
+    assert found["word"] == {"name": "word", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1, "maxLength": 5}}
+    assert found["page"]["schema"] == {"type": "integer", "minimum": 1, "maximum": 9, "default": 1}
+    assert found["page"]["description"] == "Which one."
+    assert found["page"]["examples"] == {"example 1": {"value": 3}}
+    assert found["n"]["schema"] == {"type": "array", "items": {"type": "integer", "exclusiveMinimum": 0}, "maxItems": 3, "default": []}
+    assert found["size"]["schema"]["$ref"] == "#/components/schemas/Size"
+    assert sorted(found["order"]["schema"]["enum"]) == ["down", "up"]
+    assert found["x-tag"]["schema"] == {"type": "string", "pattern": "^a"}
+    assert found["x-tag"]["deprecated"]
+    assert found["token"]["in"] == "cookie"
+    assert not {"hidden", "authorization"} & found.keys()
+
+
+def test_fields_of_models_are_parameters_of_their_own_in_both_families() -> None:
+    @dataclass
+    class Filters:
+        word: Annotated[str, msgspec.Meta(min_length=2, description="Searched.")]
+        page: int = 1
+
+    class Strict(pydantic.BaseModel):
+        low: int = pydantic.Field(ge=1, description="At least.")
+        name: str | None = None
+
+    app = Velo()
+
+    @app.get("/")
+    async def search(filters: Annotated[Filters, Query()], strict: Annotated[Strict, Query()]) -> None:
+        """Searches."""
+
+    found = parameters(app)
+
+    assert found["word"]["schema"] == {"type": "string", "minLength": 2}
+    assert found["word"]["description"] == "Searched."
+    assert found["word"]["required"]
+    assert found["page"]["schema"] == {"type": "integer", "default": 1}
+    assert found["low"]["schema"]["minimum"] == 1
+    assert found["low"]["description"] == "At least."
+    assert "required" not in found["name"]
+
+
+def test_converters_of_the_path_are_in_the_schema() -> None:
+    app = Velo()
+    app.add_converter("code", RegexConverter("[a-z]{3}"))
+
+    @app.get("/{kind:code}/{rest:path}")
+    async def show(kind: str, rest: str) -> None:
+        """Shows one."""
+
+    found = parameters(app)
+
+    assert found["kind"]["schema"]["pattern"] == "^(?:[a-z]{3})$"
+    assert found["rest"]["schema"] == {"type": "string", "minLength": 1}
+
+
+def test_components_have_one_name_each_from_both_families() -> None:
+    app = Velo()
+
+    @app.post("/msgspec")
+    async def first(item: Item) -> Page[Item]:
+        return Page([item])
+
+    @app.post("/pydantic")
+    async def second(tag: Tag) -> list[Tag]:
+        return [tag]
+
+    @app.post("/uneven")
+    async def third(uneven: Uneven) -> Uneven:
+        return uneven
+
+    schemas = document(app)["components"]["schemas"]
+
+    assert schemas["Item"]["properties"]["name"] == {"type": "string", "minLength": 1, "maxLength": 20}
+    assert schemas["Item"]["properties"]["parts"]["items"] == {"$ref": "#/components/schemas/Item"}
+    assert schemas["Tag"]["properties"]["text"]["minLength"] == 2
+    assert {name for name in schemas if name.startswith("Page")} == {"Page_Item_"}
+    assert {name for name in schemas if name.startswith(("Tag", "Uneven"))} == {"Tag", "Uneven-Input", "Uneven-Output"}
+
+
+def test_models_of_one_name_in_both_families_are_told_apart() -> None:
+    class Same(msgspec.Struct):
+        a: int
+
+    other = pydantic.create_model("Same", b=(str, ...))
+    app = Velo()
+
+    @app.post("/one")
+    async def one(value: Same) -> None:
+        """Takes one."""
+
+    async def two(value: Any) -> None:
+        """Takes another."""
+
+    two.__annotations__["value"] = other
+    app.post("/two")(two)
+    made = document(app)
+
+    refs = [item["post"]["requestBody"]["content"]["application/json"]["schema"]["$ref"] for item in made["paths"].values()]
+    assert refs == ["#/components/schemas/Same", "#/components/schemas/Same2"]
+    assert made["components"]["schemas"]["Same2"]["properties"].keys() == {"b"}
+
+
+def test_bodies_are_whole_or_share_an_object_or_are_bytes() -> None:
+    app = Velo()
+
+    @app.post("/whole")
+    async def whole(item: Item | None = None) -> None:
+        """Takes one."""
+
+    @app.post("/shared")
+    async def shared(item: Item, note: Annotated[str | None, Body(max_length=3)] = None) -> None:
+        """Takes two."""
+
+    @app.post("/raw")
+    async def raw(data: Annotated[bytes, Body(description="A picture.")]) -> None:
+        """Takes bytes."""
+
+    bodies = {path: item["post"]["requestBody"] for path, item in document(app)["paths"].items()}
+
+    assert "required" not in bodies["/whole"]
+    assert bodies["/whole"]["content"]["application/json"]["schema"] == {"anyOf": [{"$ref": "#/components/schemas/Item"}, {"type": "null"}]}
+    schema = bodies["/shared"]["content"]["application/json"]["schema"]
+    assert schema["required"] == ["item"]
+    assert {"type": "string", "maxLength": 3} in schema["properties"]["note"]["anyOf"]
+    assert bodies["/raw"] == {"content": {"*/*": {}}, "description": "A picture."}
+
+
+def statuses(app: Velo) -> dict[str, set[str]]:
+    return {path: {status for one in item.values() for status in one["responses"]} for path, item in document(app)["paths"].items()}
+
+
+def test_problems_stand_where_they_can_happen_and_nowhere_else() -> None:
+    app = Velo()
+
+    @app.get("/plain")
+    async def plain() -> str:
+        return ""
+
+    @app.get("/text")
+    async def text(word: str = "") -> str:
+        return word
+
+    @app.get("/number/{number}")
+    async def number(number: int) -> int:
+        return number
+
+    @app.post("/body", timeout_seconds=1)
+    async def body(item: Item) -> None:
+        """Takes one."""
+
+    @app.post("/raw")
+    async def raw(data: Annotated[bytes, Body()]) -> None:
+        """Takes bytes."""
+
+    @app.get("/forms", produces=("application/json", "text/plain"))
+    async def forms() -> int:
+        return 1
+
+    assert statuses(app) == {
+        "/plain": {"200"},
+        "/text": {"200", "400"},
+        "/number/{number}": {"200", "400", "404", "422"},
+        "/body": {"204", "400", "413", "415", "422", "503"},
+        "/raw": {"204", "400", "413"},
+        "/forms": {"200", "406"},
+    }
+
+
+def test_responses_that_handlers_make_themselves_are_told_by_their_class() -> None:
+    app = Velo()
+
+    @app.get("/page")
+    async def page() -> HTMLResponse:
+        return HTMLResponse("")
+
+    @app.get("/elsewhere")
+    async def elsewhere() -> Item | RedirectResponse:
+        return Item("a")
+
+    @app.get("/file")
+    async def file() -> FileResponse:
+        raise NotImplementedError
+
+    @app.get("/any")
+    async def anything() -> Response:
+        return Response()
+
+    found = statuses(app)
+
+    assert found["/page"] == {"200"}
+    assert found["/elsewhere"] == {"200", "3XX"}
+    assert found["/file"] == {"200", "206", "304", "412", "416"}
+    assert found["/any"] == {"default"}
+
+
+async def ticks() -> AsyncIterator[ServerSentEvent]:
+    yield ServerSentEvent("")
+
+
+async def lines() -> AsyncIterator[Item]:
+    yield Item("a")
+
+
+async def made() -> EventSourceResponse:
+    raise NotImplementedError
+
+
+def streams(version: str) -> dict[str, Any]:
+    app = Velo()
+    for handler in (ticks, lines, made):
+        app.get(f"/{handler.__name__}")(handler)
+    paths = document(app, openapi_version=version)["paths"]
+    return {path: one["get"]["responses"]["200"]["content"] for path, one in paths.items()}
+
+
+def test_items_of_streams_are_described_in_3_2() -> None:
+    found = streams("3.2")
+
+    assert found["/ticks"]["text/event-stream"]["itemSchema"]["properties"].keys() == {"data", "event", "id", "retry"}
+    assert found["/lines"] == {"application/jsonl": {"itemSchema": {"$ref": "#/components/schemas/Item"}}}
+    assert found["/made"] == found["/ticks"]
+
+
+def test_streams_are_text_in_3_1_and_their_items_are_in_an_extension() -> None:
+    assert streams("3.1")["/lines"] == {
+        "application/jsonl": {"schema": {"type": "string"}, "x-itemSchema": {"$ref": "#/components/schemas/Item"}}
+    }
+
+
+def test_methods_that_3_1_does_not_know_have_a_place() -> None:
+    def with_methods(version: str) -> dict[str, Any]:
+        app = Velo()
+
+        @app.route("/", methods=("QUERY", "PURGE"))
+        async def search() -> None:
+            """Searches."""
+
+        return document(app, openapi_version=version)["paths"]["/"]
+
+    assert with_methods("3.1").keys() == {"x-additionalOperations"}
+    assert with_methods("3.2").keys() == {"query", "additionalOperations"}
+
+
+def test_tags_have_parents_in_3_2_alone() -> None:
+    app = Velo(tags=["other"])
+
+    @app.get("/", tags=["items"])
+    async def show() -> None:
+        """Shows."""
+
+    tags = [{"name": "items", "description": "Things.", "parent": "shop"}, {"name": "shop"}]
+
+    assert document(app, tags=tags)["tags"] == [{"name": "items", "description": "Things."}, {"name": "shop"}, {"name": "other"}]
+    assert document(app, tags=tags, openapi_version="3.2")["tags"][0]["parent"] == "shop"
+
+
+def test_what_plugins_contribute_comes_together() -> None:
+    class Guard:
+        openapi = OpenAPIContribution(
+            security=({"bearer": ("read",)}, {"key": ()}),
+            responses={"403": {"description": "Never."}},
+            components={"securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}},
+        )
+
+        async def __call__(self) -> None:
+            """Lets all pass."""
+
+    app = Velo()
+    app.add_openapi(
+        OpenAPIContribution(
+            security=({"tenant": ()},),
+            headers={"x-left": {"schema": {"type": "integer"}}},
+            parameters=({"name": "x-tenant", "in": "header", "schema": {"type": "string"}},),
+            components={
+                "securitySchemes": {
+                    "tenant": {"type": "apiKey", "in": "header", "name": "x-tenant-key"},
+                    "key": {"type": "apiKey", "in": "query", "name": "key"},
+                }
+            },
+            tags=({"name": "guarded"},),
+        )
+    )
+
+    @app.get("/", dependencies=[Depends(Guard())])
+    async def show() -> int:
+        return 1
+
+    content = document(app)
+    one = content["paths"]["/"]["get"]
+
+    assert one["security"] == [{"tenant": [], "bearer": ["read"]}, {"tenant": [], "key": []}]
+    assert one["responses"]["403"]["description"] == "Never."
+    assert one["responses"]["401"] == {"$ref": "#/components/responses/Problem401"}
+    assert one["responses"]["200"]["headers"] == {"x-left": {"schema": {"type": "integer"}}}
+    assert one["parameters"][0]["name"] == "x-tenant"
+    assert content["components"]["securitySchemes"].keys() == {"tenant", "key", "bearer"}
+    assert content["tags"] == [{"name": "guarded"}]
+
+
+def test_two_components_of_one_name_are_a_mistake() -> None:
+    app = Velo()
+    for scheme in ("bearer", "basic"):
+        app.add_openapi(OpenAPIContribution(components={"securitySchemes": {"login": {"type": "http", "scheme": scheme}}}))
+
+    @app.get("/")
+    async def show() -> int:
+        return 1
+
+    with pytest.raises(OpenAPIError, match="different securitySchemes of the name 'login', to /") as caught:
+        document(app)
+    assert caught.value.code == "OPENAPI_COMPONENT"
+
+
+def test_operations_have_the_names_of_their_routes_as_ids() -> None:
+    app, users = Velo(), Router("/users", name="users")
+
+    @users.get("/")
+    async def listed() -> None:
+        """Lists."""
+
+    @users.route("/both", methods=("GET", "POST"))
+    async def both() -> None:
+        """Does either."""
+
+    @app.get("/listed", name="users.listed")
+    async def twin() -> None:
+        """Has the name of another."""
+
+    @app.get("/own")
+    @operation(operation_id="mine")
+    async def own() -> None:
+        """Has its own."""
+
+    app.include(users)
+
+    def nobody(one: Operation, method: str) -> None:
+        return None
+
+    def same(one: Operation, method: str) -> str | None:
+        return "same" if method == "GET" else None
+
+    ids = {one["operationId"] for item in document(app)["paths"].values() for one in item.values()}
+
+    assert ids == {"users.listed_get_users", "users.both_get", "users.both_post", "users.listed_get_listed", "mine"}
+    assert document(app, operation_id=nobody)["paths"].keys() == document(app)["paths"].keys()
+    with pytest.raises(OpenAPIError) as caught:
+        document(app, operation_id=same)
+    assert caught.value.code == "OPENAPI_OPERATION_ID"
+
+
+def test_paths_that_differ_in_names_alone_are_one_path() -> None:
+    app = Velo()
+
+    @app.get("/users/{user_id}")
+    async def show(user_id: int) -> None:
+        """Shows."""
+
+    @app.delete("/users/{number}")
+    async def remove(number: int) -> None:
+        """Removes."""
+
+    (path,) = document(app)["paths"].items()
+
+    assert path[0] == "/users/{user_id}"
+    assert path[1]["delete"]["parameters"][0]["name"] == "user_id"
+
+
+def test_a_route_that_the_document_has_no_place_for_is_a_warning() -> None:
+    app = Velo()
+
+    @app.get("/{number:int}")
+    async def number(number: int) -> None:
+        """Shows a number."""
+
+    @app.get("/{word}")
+    async def word(word: str) -> None:
+        """Shows a word."""
+
+    made = build(app.operations, DocumentOptions())
+
+    assert len(made.warnings) == 1
+    assert made.warnings[0].startswith("GET /{word} (")
+    assert "another route has the same template" in made.warnings[0]
+
+
+def test_handlers_say_more_of_their_operations() -> None:
+    app = Velo()
+
+    @operation(
+        responses={404: Tag, 410: {"description": "Gone for good."}, 201: None},
+        callbacks={"done": {"{$request.query.url}": {"post": {"responses": {"200": {"description": "Heard."}}}}}},
+        extra={"x-internal": True},
+    )
+    @app.get("/{name}", deprecated=True, summary="One of them")
+    async def show(name: str) -> Item:
+        """Shows one.
+
+        Whichever it is.
+        """
+        return Item(name)
+
+    one = document(app)["paths"]["/{name}"]["get"]
+
+    assert one["responses"]["404"]["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/Tag"}
+    assert one["responses"]["410"] == {"description": "Gone for good."}
+    assert one["responses"]["201"] == {"description": "Created"}
+    assert one["callbacks"].keys() == {"done"}
+    assert (one["x-internal"], one["deprecated"], one["summary"]) == (True, True, "One of them")
+    assert one["description"] == "Shows one.\n\nWhichever it is."
+
+
+def test_webhooks_are_routes_of_a_router_that_is_not_served() -> None:
+    hooks = Router()
+
+    @hooks.post("/sold", name="sold")
+    async def sold(item: Item) -> None:
+        """Something was sold."""
+
+    content = document(Velo(), webhooks=hooks)
+
+    assert content["webhooks"]["sold"]["post"]["requestBody"]["required"]
+    assert "Item" in content["components"]["schemas"]
+
+
+def test_websockets_hosts_and_hidden_routes() -> None:
+    app, tenant = Velo(), Router(host="{name}.example.com")
+
+    @app.websocket("/chat")
+    async def chat(socket: WebSocket, room: int) -> None:
+        """Talks."""
+
+    @app.get("/hidden", include_in_schema=False)
+    async def hidden() -> None:
+        """Is not told."""
+
+    @tenant.get("/home")
+    async def home(name: str) -> None:
+        """Home."""
+
+    app.include(tenant)
+    content = document(app)
+
+    assert content["paths"].keys() == {"/home"}
+    assert content["paths"]["/home"]["get"]["servers"] == [{"url": "//{name}.example.com", "variables": {"name": {"default": "name"}}}]
+    assert content["x-websockets"]["/chat"]["parameters"][0]["name"] == "room"
+
+
+def test_results_whose_fields_may_be_left_out_require_none() -> None:
+    app = Velo()
+
+    @app.get("/", exclude_none=True)
+    async def show() -> Item:
+        return Item("a")
+
+    @app.get("/whole")
+    async def whole() -> Item:
+        return Item("a")
+
+    schemas = document(app)["components"]["schemas"]
+
+    assert "required" not in schemas["ItemPartial"]
+    assert schemas["Item"]["required"] == ["name"]
+
+
+def test_an_unknown_version_is_refused() -> None:
+    with pytest.raises(OpenAPIError) as caught:
+        DocumentOptions(openapi_version="2.0")  # pyright: ignore[reportArgumentType]: that is the point
+    assert caught.value.code == "OPENAPI_OPTION"
