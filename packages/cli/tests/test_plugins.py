@@ -164,6 +164,29 @@ def test_the_configuration_is_shown_with_origins_and_without_secrets(
     assert json.loads(velo("config", "show", "shop", "--json", path=tmp_path / "site").out)[0]["of"] == "app"
 
 
+def test_the_configuration_of_the_application_is_shown_without_its_secrets(
+    velo: Run, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(
+        "shop.py",
+        "from velo_core import Config, Secret, Velo\n"
+        "class Database(Config):\n    dsn: Secret[str] = Secret('hidden')\n    size: int = 5\n"
+        "class Shop(Config):\n    name: str = 'shop'\n    pin: Secret[str]\n    others: list[Secret[str]]\n    database: Database\n"
+        "app = Velo(config=Shop.load(others=['hidden']))\n",
+    )
+    monkeypatch.setenv("VELO_CONFIG_PIN", "hidden")
+    monkeypatch.setenv("VELO_CONFIG_DATABASE__SIZE", "7")
+    result = velo("config", "show", "shop")
+    lines = [line.split() for line in result.out.splitlines()]
+
+    assert ["config", "name", "'shop'", "default"] in lines, result.err
+    assert ["config", "pin", "********", "VELO_CONFIG_PIN"] in lines
+    assert ["config", "others", "[Secret('********')]", "code"] in lines
+    assert ["config", "database.dsn", "********", "default"] in lines
+    assert ["config", "database.size", "7", "VELO_CONFIG_DATABASE__SIZE"] in lines
+    assert "hidden" not in result.out + velo("config", "show", "shop", "--json").out
+
+
 def test_an_application_without_options_says_so(velo: Run, write: Write) -> None:
     write("shop.py", "from velo_core import Velo\napp = Velo()\n")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -17,13 +16,12 @@ if TYPE_CHECKING:
 
 __all__ = ["config"]
 
-SECRET = re.compile(r"secret|password|passwd|token|credential|private|api_?key|(^|_)key$|dsn|url$", re.IGNORECASE)
-"""Names of options whose values are not shown: URLs of databases have passwords in them."""
+MASK = "********"
 
 
 @click.group()
 def config() -> None:
-    """Show the options of an application and of its plugins."""
+    """Show the configuration and the options of an application and of its plugins."""
 
 
 @config.command()
@@ -34,11 +32,12 @@ def config() -> None:
 def show(target: str, factory: bool, as_json: bool, verbose: bool) -> None:
     """Show each option with its value and its origin.
 
-    Those of the application are there if it is made by Velo.from_config, those of plugins if they are installed by name. Values of options
-    that sound like secrets are not shown.
+    Those of the application are there if it is made by Velo.from_config, its own configuration if it is given one, those of plugins if they
+    are installed by name. Secrets, and values of options that sound like secrets, are not shown.
     """
     app = Target.parse(target, factory=factory).load().app
     rows = _rows("app", app.settings)
+    rows += [] if app.config is None else _rows("config", app.config.settings)
     for ready in app.plugins:
         rows += _rows(ready.manifest.name, ready.settings)
     if as_json:
@@ -46,7 +45,7 @@ def show(target: str, factory: bool, as_json: bool, verbose: bool) -> None:
     elif rows:
         write_table(("of", "option", "value", "origin"), rows)
     else:
-        click.echo("The application has no options from files, and no plugins that are installed by name.")
+        click.echo("The application has no options from files, no configuration, and no plugins that are installed by name.")
 
 
 def _rows(of: str, settings: Mapping[str, Setting]) -> list[tuple[str, str, str, str]]:
@@ -54,6 +53,8 @@ def _rows(of: str, settings: Mapping[str, Setting]) -> list[tuple[str, str, str,
 
 
 def _shown(name: str, setting: Setting) -> str:
-    if SECRET.search(name) and setting.origin != "default":
-        return "********"
+    from velo_core import Secret, sounds_secret
+
+    if isinstance(setting.value, Secret) or (sounds_secret(name) and setting.origin != "default"):
+        return MASK
     return repr(setting.value)

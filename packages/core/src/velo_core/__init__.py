@@ -4,6 +4,7 @@ from velo_core.app import Velo
 from velo_core.background import BackgroundTasks
 from velo_core.codecs import Codec, DoesNotFit, MessagePack, ModelBackend, OrjsonJSON, PlainText, StdlibJSON
 from velo_core.conditional import check_preconditions, conditional_requests
+from velo_core.config import Config
 from velo_core.contributions import HealthCheck, OpenAPIContribution, openapi_of
 from velo_core.description import Description, HookDescription, PluginDescription, RouteDescription
 from velo_core.errors import (
@@ -37,6 +38,7 @@ from velo_core.response import HTMLResponse, JSONResponse, PlainTextResponse, Re
 from velo_core.router import Router
 from velo_core.routing import NO_MATCH, Converter, RegexConverter
 from velo_core.scope import Scope
+from velo_core.secret import Secret, sounds_secret
 from velo_core.slots import Slot
 from velo_core.sse import EventSourceResponse, ServerSentEvent
 from velo_core.threads import ThreadPool
@@ -56,6 +58,7 @@ __all__ = [
     "CallNext",
     "ClientDisconnect",
     "Codec",
+    "Config",
     "Converter",
     "Cookie",
     "Depends",
@@ -103,6 +106,7 @@ __all__ = [
     "RouteDescription",
     "Router",
     "Scope",
+    "Secret",
     "ServerSentEvent",
     "Setting",
     "SetupError",
@@ -126,4 +130,5 @@ __all__ = [
     "model_family",
     "openapi_of",
     "options_of",
+    "sounds_secret",
 ]

@@ -13,6 +13,7 @@ from typing import Any, Final, Literal, Self, TypeAlias, TypeVar, cast
 
 from velo_core.body import DEFAULT_LIMIT
 from velo_core.codecs import Media
+from velo_core.config import Config
 from velo_core.configuration import Configured, install_configured, read_configuration
 from velo_core.contributions import HealthCheck
 from velo_core.description import Description, describe
@@ -24,6 +25,7 @@ from velo_core.installing import install_all
 from velo_core.interpret import interpreter
 from velo_core.json import JSONCodec
 from velo_core.life import Life, detached
+from velo_core.markers import Dependency
 from velo_core.operations import Operation, operations
 from velo_core.options import Setting
 from velo_core.plan import Middleware, Plan, Run, Served
@@ -41,6 +43,7 @@ from velo_core.running import TIMEOUT_SECONDS, close_plugins, running
 from velo_core.scope import Scope
 from velo_core.selection import Selector, table_of
 from velo_core.slots import restorer
+from velo_core.steps import Given, Provider
 from velo_core.threads import SHARED_POOLS, ThreadPool, pools_of
 from velo_core.urls import host_of, path_of
 from velo_core.versioning import Versioning
@@ -82,6 +85,7 @@ class Velo(ASGI, RSGI, WSGI, Router):
         pools: Threads at most, by the name of a pool: `{"cpu": 4}`, for `Depends(..., pool="cpu")` and `@app.get(..., pool="cpu")`. What
             names no pool runs in `"handlers"`, whose 40 threads all applications of the process share unless it is given here.
         plugin_timeout_seconds: What each plugin may take to start, to close and to stop; no limit if `None`.
+        config: What the application wants to be told, such as `Shop.load()`; every parameter of that class is given it.
 
     Raises:
         SetupError: a pool has no threads; there is no such `trailing_slash`, or no such network.
@@ -113,6 +117,7 @@ class Velo(ASGI, RSGI, WSGI, Router):
         consumes: Sequence[Media] | None = None,
         pools: Mapping[str, int] | None = None,
         plugin_timeout_seconds: float | None = TIMEOUT_SECONDS,
+        config: Config | None = None,
     ) -> None:
         super().__init__(
             name=name,
@@ -135,6 +140,10 @@ class Velo(ASGI, RSGI, WSGI, Router):
             raise SetupError("VELO_POOL", str(error)) from error
         self.pools: Mapping[str, ThreadPool] = MappingProxyType({**SHARED_POOLS, **self._own_pools})
         """The threads for functions that may block; `app.pools["cpu"].waiting` is the number of functions that wait for one."""
+        self.config = config
+        """The configuration it was given; handlers take it by its class."""
+        if config is not None:
+            self._provide_config(config)
         self.versioning = versioning
         self._proxies = TrustedProxies.of(trusted_proxies)
         self.plugin_timeout_seconds = plugin_timeout_seconds
@@ -156,22 +165,32 @@ class Velo(ASGI, RSGI, WSGI, Router):
         self._shielded: set[asyncio.Task[None]] = set()
         self._sockets = OpenSockets()
 
+    def _provide_config(self, config: Config) -> None:
+        if not isinstance(config, Config):  # pyright: ignore[reportUnnecessaryIsInstance]: untyped callers
+            message = f"config is {config!r}; derive a class from Config, and give what it loads: Velo(config=Shop.load())"
+            raise SetupError("VELO_CONFIG", message)
+        self.own_providers[type(config)] = Provider(Dependency(Given(config), inline=True, lifetime="app"), "Velo(config=...)")
+
     def __repr__(self) -> str:
         return f"<Velo with {sum(len(router.own_routes) for router in self.tree())} routes>"
 
     @classmethod
-    def from_config(cls, path: str | Path | None = None, **options: object) -> Self:
+    def from_config(cls, path: str | Path | None = None, *, config: type[Config] | Config | None = None, **options: object) -> Self:
         """An application with the options and the plugins that a file names; see the page on configuration.
 
         Args:
             path: `velo.toml`, or a `pyproject.toml` with `[tool.velo]`; by default the one of them that is in the current folder.
+            config: What the application wants to be told; a class is loaded, with the table `[config]` of the same file.
             options: Those of `Velo` itself, which win over the file.
 
         Raises:
-            SetupError: the file cannot be read, or says what nobody understands. What is wrong with a plugin is reported at the start.
+            SetupError: the file cannot be read, or says what nobody understands, or the configuration does not fit. What is wrong
+                with a plugin is reported at the start.
         """
         found = read_configuration(path, cls, options)
-        app = cls(**cast("dict[str, Any]", {name: setting.value for name, setting in found.app.items()}))
+        if isinstance(config, type):
+            config = config.from_tables(found.path, found.tables, {})
+        app = cls(**cast("dict[str, Any]", {**{name: setting.value for name, setting in found.app.items()}, "config": config}))
         app.settings = found.app
         app._configured = found.plugins
         return app
@@ -352,7 +371,7 @@ class Velo(ASGI, RSGI, WSGI, Router):
 
         Freezes the application.
         """
-        return describe(self._freeze(), self, self.pools)
+        return describe(self._freeze(), self, self.pools, self.config)
 
     @property
     def operations(self) -> tuple[Operation, ...]:

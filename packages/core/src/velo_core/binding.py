@@ -32,6 +32,7 @@ from velo_core.bodies import BodyPart
 from velo_core.body_parameters import BodyConflict, BodyParameters
 from velo_core.callables import Kind, identity_of, kind_of, name_of
 from velo_core.codecs import has_fields, is_model
+from velo_core.config import Config
 from velo_core.conversion import parameter_conversion
 from velo_core.errors import Problem, where
 from velo_core.extractors import BUILT_IN, extracted
@@ -41,7 +42,7 @@ from velo_core.markers import Body, Cookie, Dependency, Header, Lifetime, Marker
 from velo_core.names import Names
 from velo_core.parameter_models import ModelField, is_many, key_of, parameter_model
 from velo_core.request import Request
-from velo_core.steps import AppValue, Binding, Call, Extract, Read, ReadModel, Surroundings
+from velo_core.steps import AppValue, Binding, Call, Extract, Given, Read, ReadModel, Surroundings
 from velo_core.threads import HANDLERS, HANDLERS_POOL
 from velo_core.types import MISSING
 from velo_core.websocket import WebSocket
@@ -199,6 +200,8 @@ class Binder:
                 pool=dependency.pool or HANDLERS,
             )
             value = AppValue(call, {parameter: bound for _, parameter, bound in arguments})
+            if isinstance(function, Given):
+                value.value = function.value
             known[key if dependency.cached else value] = value
         if self.for_app is None and value not in self.constants.values():
             self.constants[self.names.free(name or name_of(function))] = value
@@ -334,6 +337,10 @@ class Binder:
         kind = class_of(target) or object
         if issubclass(kind, WebSocket) and not self.is_websocket:
             self.problem("VELO_WEBSOCKET_HANDLER", f"{place} is a WebSocket, but the route serves HTTP; use @app.websocket(...)")
+            return None
+        if issubclass(kind, Config):  # it has fields, and could be read from the body: by whoever sends one
+            message = f"{place} is the configuration {kind.__qualname__}, which the application does not have"
+            self.problem("VELO_NOT_PROVIDED", f"{message}; give it: Velo(config={kind.__name__}.load())")
             return None
         if issubclass(kind, Request):
             return self.request(function, place, get_args(target))

@@ -11,13 +11,13 @@ from velo_core.errors import Problem, SetupError
 from velo_core.options import Setting, Source, read_options
 from velo_core.plugin import Installation
 from velo_core.routing import join
+from velo_core.tables import read_tables
 
 if TYPE_CHECKING:
     from velo_core.router import Router
 
 __all__ = ["Configuration", "Configured", "install_configured", "read_configuration"]
 
-FILE = "velo.toml"
 TABLES = ("app", "plugins", "config")
 KEYS = ("name", "on", "options")
 
@@ -47,11 +47,13 @@ class Configuration:
         path: The file.
         app: Arguments for `Velo`, each with its origin.
         plugins: In order.
+        tables: All that it says.
     """
 
     path: Path
     app: Mapping[str, Setting]
     plugins: tuple[Configured, ...]
+    tables: Mapping[str, object]
 
 
 def read_configuration(path: str | Path | None, factory: Callable[..., object], overrides: Mapping[str, object]) -> Configuration:
@@ -65,7 +67,7 @@ def read_configuration(path: str | Path | None, factory: Callable[..., object], 
     Raises:
         SetupError: the file cannot be read, or says what nobody understands; all of it at once.
     """
-    file, tables = _tables(path)
+    file, tables = read_tables(path)
     problems: list[str] = [f"there is no table {name!r}; tables are {', '.join(TABLES)}" for name in tables if name not in TABLES]
     app, plugins = tables.get("app", {}), tables.get("plugins", [])
     arguments: dict[str, Setting] = {}
@@ -83,30 +85,7 @@ def read_configuration(path: str | Path | None, factory: Callable[..., object], 
         found += [made] if isinstance(made, Configured) else []
     if problems:
         raise SetupError.of(Problem("VELO_CONFIG_FILE", f"{file}: {one}") for one in problems)
-    return Configuration(file, arguments, tuple(found))
-
-
-def _tables(path: str | Path | None) -> tuple[Path, Mapping[str, object]]:
-    import tomllib  # only applications with such a file pay for reading one
-
-    file = Path(path) if path is not None else _default()
-    try:
-        tables: Mapping[str, object] = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise SetupError("VELO_CONFIG_FILE", f"{file} cannot be read: {error}") from error
-    if file.name == "pyproject.toml":
-        tools = cast("Mapping[str, object]", tables.get("tool", {}))
-        if "velo" not in tools:
-            raise SetupError("VELO_CONFIG_FILE", f"{file} has no table [tool.velo]")
-        tables = cast("Mapping[str, object]", tools["velo"])
-    return file, tables
-
-
-def _default() -> Path:
-    for name in (FILE, "pyproject.toml"):
-        if Path(name).is_file():
-            return Path(name)
-    raise SetupError("VELO_CONFIG_FILE", f"neither {FILE} nor pyproject.toml is in {Path.cwd()}; name the file: Velo.from_config('...')")
+    return Configuration(file, arguments, tuple(found), tables)
 
 
 def _configured(entry: object, place: str) -> Configured | str:

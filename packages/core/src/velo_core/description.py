@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import cast
 
 from velo_core.callables import name_of
+from velo_core.config import Config
 from velo_core.errors import where
 from velo_core.frozen import Frozen, Mounted
 from velo_core.manifest import PLUGIN_API
 from velo_core.plan import Plan, Served
 from velo_core.plugin import Ready
 from velo_core.router import Router
-from velo_core.steps import Call, Hop
+from velo_core.steps import Call, Given, Hop
 from velo_core.threads import HANDLERS, ThreadPool
 
 __all__ = ["Description", "HookDescription", "PluginDescription", "RouteDescription", "describe"]
@@ -110,6 +111,7 @@ class Description:
         plugins: In the order of installation.
         pools: Threads at most, by the name of the pool.
         health_checks: Names.
+        config: Where each value of the application's configuration comes from. Not the values, which may be secrets.
     """
 
     plugin_api: str
@@ -117,15 +119,17 @@ class Description:
     plugins: tuple[PluginDescription, ...]
     pools: Mapping[str, int]
     health_checks: tuple[str, ...]
+    config: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-def describe(frozen: Frozen, root: Router, pools: Mapping[str, ThreadPool]) -> Description:
+def describe(frozen: Frozen, root: Router, pools: Mapping[str, ThreadPool], config: Config | None) -> Description:
     """The description of an application.
 
     Args:
         frozen: What it is made of.
         root: The application itself.
         pools: Its threads.
+        config: Its configuration.
     """
     plans = {(id(entry.pattern), entry.method): entry.plan for entry in frozen.plans}
     routes: list[RouteDescription] = []
@@ -139,6 +143,7 @@ def describe(frozen: Frozen, root: Router, pools: Mapping[str, ThreadPool]) -> D
         plugins=tuple(_plugin(ready, root) for ready in frozen.plugins),
         pools={name: pool.size for name, pool in pools.items()},
         health_checks=tuple(check.name for check in frozen.health_checks),
+        config={} if config is None else {name: setting.origin for name, setting in config.settings.items()},
     )
 
 
@@ -204,6 +209,8 @@ def _dependencies(plan: Plan) -> Iterator[HookDescription]:
             if isinstance(call, Call) and call is not binding.handler:
                 yield HookDescription("dependency", _qualified(call.function), where(call.function), _when(call))
     for value in binding.constants.values():
+        if isinstance(value.call.function, Given):  # nothing runs
+            continue
         yield HookDescription("dependency", _qualified(value.call.function), where(value.call.function), "once, for all of the application")
 
 

@@ -1,7 +1,8 @@
-"""Options of plugins that are installed by name: read from code, environment and file, and held against the constructor's signature.
+"""Options of plugins that are installed by name, and of applications: read from code, environment and file, and held against a signature.
 
 The signature of the constructor is the schema: names, types, defaults. A constructor that takes one dataclass or msgspec Struct, and
-nothing else, has the fields of that as its options.
+nothing else, has the fields of that as its options. An option that is a dataclass or a Struct is a table: its fields can come from
+different places, as `database.url` in a file and `..._DATABASE__URL` in the environment.
 """
 
 from __future__ import annotations
@@ -18,14 +19,19 @@ from typing import Any, Final, TypeVar, Union, cast, get_args, get_origin
 
 import msgspec
 
+from velo_core.secret import Secret
 from velo_core.types import MISSING
 
-__all__ = ["Option", "OptionError", "Setting", "Source", "build", "options_of", "prefix_of", "read_options"]
+__all__ = ["Option", "OptionError", "Setting", "Source", "build", "is_readable", "options_of", "prefix_of", "read_options"]
 
 T = TypeVar("T")
 
 UNKNOWN: Final = object()
 """Type of an option whose annotation cannot be read: whatever code gives passes, and no file can."""
+
+
+NESTED: Final = "__"
+"""Between the names of a table and of its field in the environment."""
 
 
 class OptionError(Exception):
@@ -91,22 +97,49 @@ def options_of(factory: Callable[..., object]) -> Mapping[str, Option]:
 def _schema(factory: Callable[..., object]) -> tuple[dict[str, Option], type | None]:
     """The options of a constructor by name, and the class that holds them if it takes one object."""
     options = _parameters(factory)
-    if len(options) == 1:
+    if len(options) == 1 and not _is_table(factory):
         (only,) = options.values()
-        if isinstance(only.type, type) and (dataclasses.is_dataclass(only.type) or issubclass(only.type, msgspec.Struct)):
-            return _parameters(only.type), only.type
+        if _is_table(only.type):
+            return _parameters(cast("type", only.type)), cast("type", only.type)
     return options, None
+
+
+def is_readable(option: Option) -> bool:
+    """Whether its annotation could be resolved."""
+    return option.type is not UNKNOWN
+
+
+def _is_table(kind: object) -> bool:
+    return isinstance(kind, type) and (dataclasses.is_dataclass(kind) or issubclass(kind, msgspec.Struct))
 
 
 def _parameters(factory: Callable[..., object]) -> dict[str, Option]:
     found: dict[str, Option] = {}
-    namespace: Mapping[str, object] = vars(sys.modules.get(getattr(factory, "__module__", ""), typing))
+    # A field may be inherited from a class of another module, whose names count then.
+    owners = reversed(factory.__mro__[:-1]) if isinstance(factory, type) else (factory,)
+    namespace: dict[str, object] = {}
+    for owner in owners:
+        namespace |= vars(sys.modules.get(getattr(owner, "__module__", ""), typing))
+    made = _made_defaults(factory)
     for parameter in inspect.signature(factory).parameters.values():
         if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
         default = MISSING if parameter.default is parameter.empty else parameter.default
+        default = made.get(parameter.name, default)
         found[parameter.name] = Option(parameter.name, _resolved(parameter.annotation, namespace), default)
     return found
+
+
+def _made_defaults(factory: Callable[..., object]) -> dict[str, object]:
+    """The defaults that a dataclass or a Struct makes anew for each object, which its signature does not tell."""
+    if isinstance(factory, type) and issubclass(factory, msgspec.Struct):
+        made = [(one.name, one.default_factory) for one in msgspec.structs.fields(factory)]
+    elif isinstance(factory, type) and dataclasses.is_dataclass(factory):
+        made = [(one.name, one.default_factory) for one in dataclasses.fields(factory)]
+    else:
+        return {}
+    absent = (dataclasses.MISSING, msgspec.NODEFAULT)
+    return {name: cast("Callable[[], object]", function)() for name, function in made if function not in absent}
 
 
 def _resolved(annotation: object, namespace: Mapping[str, object]) -> object:
@@ -131,49 +164,137 @@ def prefix_of(name: str) -> str:
 # The values.
 
 
-def read_options(factory: Callable[..., T], sources: Sequence[Source]) -> tuple[Callable[[], T], dict[str, Setting], list[str]]:
+def read_options(
+    factory: Callable[..., T], sources: Sequence[Source], *, needs: Callable[[Sequence[str]], list[str]] | None = None
+) -> tuple[Callable[[], T], dict[str, Setting], list[str]]:
     """What makes the plugin, where each value comes from, and what is wrong.
 
     Args:
         factory: The constructor.
         sources: Later ones win over earlier ones.
+        needs: Says what is wrong where names are missing.
     """
     options, holder = _schema(factory)
     if holder is not None and any(source.kind == "code" and set(source.values) - set(options) for source in sources):
         options, holder = _parameters(factory), None  # code gives the object itself
-    settings = {name: Setting(option.default, "default") for name, option in options.items() if not option.is_required}
-    problems: list[str] = []
-    given: dict[str, object] = {}
+    read = _Read(options)
     for source in sources:
-        for name, value in source.values.items():
-            option = options.get(name)
-            origin = source.origin.format(name=name, NAME=name.upper()) if source.kind == "environment" else source.origin
-            if option is None:
-                problems.append(f"has no option {name!r} ({origin}){_advice(name, options)}")
-                continue
-            try:
-                given[name] = _converted(option, value, source.kind)
-            except OptionError as error:
-                problems.append(f"does not take its option {name!r} ({origin}): {error}")
-            else:
-                settings[name] = Setting(given[name], origin)
-    missing = [name for name, option in options.items() if option.is_required and name not in settings]
-    if missing and not problems:
-        problems.append(f"needs {' and '.join(map(repr, missing))}; give it as an option")
+        read.take(source)
+    read.finish()
+    if read.missing:
+        read.problems += _needs(read.missing) if needs is None else needs(read.missing)
+    given = read.given
 
     def make() -> T:
         return factory(**given) if holder is None else factory(holder(**given))
 
-    return make, settings, problems
+    return make, read.settings, read.problems
 
 
-def _advice(name: str, options: Mapping[str, Option]) -> str:
+def _needs(names: Sequence[str]) -> list[str]:
+    return [f"needs {' and '.join(map(repr, names))}; give it as an option"]
+
+
+class _Read:
+    """Values of one constructor, as they are found.
+
+    Args:
+        options: What it takes.
+        path: Before the names of options in messages: `"database."`.
+
+    Attributes:
+        given: What the constructor is called with.
+        settings: Each value with its origin; those of tables one by one, `"database.url"`.
+        problems: What does not fit.
+        missing: What has to be given and is not.
+    """
+
+    def __init__(self, options: Mapping[str, Option], path: str = "") -> None:
+        self.options = options
+        self.path = path
+        self.given: dict[str, object] = {}
+        self.settings = {path + name: Setting(option.default, "default") for name, option in options.items() if not option.is_required}
+        self.problems: list[str] = []
+        self.missing: list[str] = []
+        self._failed: set[str] = set()
+        self._tables: dict[str, list[Source]] = {}
+
+    def take(self, source: Source) -> None:
+        """Adds the values of a place."""
+        pieces: dict[str, dict[str, object]] = {}
+        for name, value in source.values.items():
+            table, separator, rest = name.partition(NESTED)
+            if source.kind == "environment" and separator and name not in self.options and self._is_table(table):
+                pieces.setdefault(table, {})[rest] = value
+            else:
+                self._take_one(name, value, source)
+        for table, values in pieces.items():
+            prefix = source.origin.format(NAME=table.upper() + NESTED)
+            self._tables.setdefault(table, []).append(Source(values, f"{prefix}{{NAME}}", "environment"))
+
+    def _is_table(self, name: str) -> bool:
+        return name in self.options and _is_table(self.options[name].type)
+
+    def _take_one(self, name: str, value: object, source: Source) -> None:
+        option = self.options.get(name)
+        origin = source.origin.format(NAME=name.upper()) if source.kind == "environment" else source.origin
+        if option is None:
+            self.problems.append(f"has no option {self.path + name!r} ({origin}){_advice(name, self.options, self.path)}")
+            return
+        try:
+            if self._is_table(name):
+                value = _parsed(option.type, value) if source.kind == "environment" else value
+                if isinstance(value, Mapping):
+                    origin = origin.replace("{", "{{").replace("}", "}}") if source.kind == "environment" else origin
+                    self._tables.setdefault(name, []).append(Source(cast("Mapping[str, object]", value), origin, source.kind))
+                    return
+            self.given[name] = _converted(option, value, source.kind)
+        except OptionError as error:
+            self._failed.add(name)
+            self.problems.append(f"does not take its option {self.path + name!r} ({origin}): {error}")
+        else:
+            self._tables.pop(name, None)  # the object itself takes the place of what was said before
+            self.settings[self.path + name] = Setting(self.given[name], origin)
+
+    def finish(self) -> None:
+        """Makes the tables, and notes what is missing."""
+        for name, option in self.options.items():
+            if name in self._failed:
+                continue
+            if self._is_table(name) and (name in self._tables or (option.is_required and name not in self.given)):
+                self._make_table(name, option)
+            elif option.is_required and name not in self.given:
+                self.missing.append(self.path + name)
+
+    def _make_table(self, name: str, option: Option) -> None:
+        kind = cast("type", option.type)
+        options = _parameters(kind)
+        before = self.given.get(name, option.default)
+        origin = self.settings[self.path + name].origin if self.path + name in self.settings else "default"
+        inner = _Read(options, f"{self.path}{name}.")
+        if isinstance(before, kind):
+            inner.take(Source({one: getattr(before, one) for one in options}, origin, "code"))
+        for source in self._tables.get(name, ()):
+            inner.take(source)
+        inner.finish()
+        self.problems += inner.problems
+        self.missing += inner.missing
+        self.settings.pop(self.path + name, None)
+        self.settings.update(inner.settings)
+        if not inner.problems and not inner.missing:
+            try:
+                self.given[name] = kind(**inner.given)
+            except Exception as error:
+                self.problems.append(f"does not take its option {self.path + name!r}: {error}")
+
+
+def _advice(name: str, options: Mapping[str, Option], path: str = "") -> str:
     import difflib  # large, and for mistakes alone
 
     close = difflib.get_close_matches(name, options, 1)
     if close:
-        return f"; did you mean {close[0]!r}?"
-    return f"; it has {', '.join(map(repr, options))}" if options else "; it has none"
+        return f"; did you mean {path + close[0]!r}?"
+    return f"; it has {', '.join(repr(path + one) for one in options)}" if options else "; it has none"
 
 
 def _converted(option: Option, value: object, kind: str) -> object:
@@ -194,7 +315,9 @@ def _unless_odd(kind: object, value: object) -> object:
 
 def _parsed(kind: object, value: object) -> object:
     """Text of the environment: JSON where the option is no text and the value looks like some."""
-    text = str(value)
+    if not isinstance(value, str):  # of a table that was JSON
+        return value
+    text = value
     if text.strip()[:1] in ("[", "{") and not _takes_text(kind):
         import json  # only where an option is written so
 
@@ -206,12 +329,14 @@ def _parsed(kind: object, value: object) -> object:
 
 
 def _takes_text(kind: object) -> bool:
-    if get_origin(kind) in (Union, UnionType, typing.Annotated):
+    if get_origin(kind) in (Union, UnionType, typing.Annotated, Secret):
         return any(map(_takes_text, get_args(kind)))
-    return kind is str
+    return kind is str or kind is Secret
 
 
 def _is_plain(value: object) -> bool:
+    if isinstance(value, Secret):  # of what it is has to be seen
+        return True
     if isinstance(value, dict):
         return all(map(_is_plain, cast("dict[object, object]", value).values()))
     if isinstance(value, list | tuple):
@@ -238,6 +363,8 @@ def build(kind: object, value: object, *, strict: bool = True, where: str = "") 
     if kind is Any or kind is object:
         return value
     origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Secret or kind is Secret:
+        return _secret(arguments, value, strict=strict, where=where)
     if origin is typing.Annotated:
         return _by_msgspec(kind, build(arguments[0], value, strict=strict, where=where), strict=strict, where=where)
     if origin in (Union, UnionType):
@@ -255,9 +382,23 @@ def build(kind: object, value: object, *, strict: bool = True, where: str = "") 
 _SEQUENCES: Final = (Sequence, typing.Collection, typing.Iterable)
 
 
+def _secret(arguments: tuple[object, ...], value: object, *, strict: bool, where: str) -> Secret[object]:
+    """A secret; the message about one that does not fit may not come from who has seen it."""
+    if isinstance(value, Secret):
+        value = cast("Secret[object]", value).reveal()
+    kind = arguments[0] if arguments else str
+    try:
+        return Secret(build(kind, value, strict=strict, where=where))
+    except OptionError:
+        raise OptionError(f"{f'{where}: ' if where else ''}it is no {getattr(kind, '__name__', kind)} that fits") from None
+
+
 def _of_union(kind: object, members: tuple[object, ...], value: object, *, strict: bool, where: str) -> object:
     if value is None and NoneType in members:
         return None
+    for member in members:  # first, for nothing else may say what it is
+        if member is Secret or get_origin(member) is Secret:
+            return build(member, value, strict=strict, where=where)
     try:
         return _by_msgspec(kind, value, strict=strict, where=where)
     except OptionError as error:
@@ -295,6 +436,8 @@ def _by_msgspec(kind: object, value: object, *, strict: bool, where: str) -> obj
     def custom(wanted: type, given: object) -> object:
         if wanted is Path and isinstance(given, str):
             return Path(given)
+        if wanted is Secret or get_origin(wanted) is Secret:
+            return _secret(get_args(wanted), given, strict=strict, where=where)
         raise NotImplementedError
 
     if kind is UNKNOWN:

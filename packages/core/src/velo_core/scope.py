@@ -12,7 +12,7 @@ from velo_core.binding import Binder
 from velo_core.calls import run_call
 from velo_core.errors import SetupError
 from velo_core.markers import Dependency
-from velo_core.steps import AppValue, Call, Surroundings
+from velo_core.steps import AppValue, Call, Given, Surroundings
 from velo_core.teardown import Teardown
 from velo_core.threads import ThreadPool
 from velo_core.types import INVALID
@@ -65,7 +65,8 @@ class Container:
         self._teardown = None
         error = await teardown.close(error)
         for value in self.values:
-            value.value = INVALID
+            if not isinstance(value.call.function, Given):
+                value.value = INVALID
         if error is not None:
             raise error
 

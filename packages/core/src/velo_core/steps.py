@@ -29,6 +29,7 @@ __all__ = [
     "Call",
     "Check",
     "Extract",
+    "Given",
     "Hop",
     "Keep",
     "KnownNames",
@@ -208,6 +209,21 @@ class Call:
     def ends_early(self) -> bool:
         """Whether there is a tear-down that has to run before the response starts."""
         return self.kind.opens and self.lifetime == "handler"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Given:
+    """What gives a value that is there already, before the application starts.
+
+    Attributes:
+        value: Given to all who ask.
+    """
+
+    value: object
+
+    def __call__(self) -> object:
+        """The value, as any other function of a dependency gives one."""
+        return self.value
 
 
 @dataclass(eq=False, slots=True)
