@@ -1,3 +1,6 @@
+# /// script
+# dependencies = ["velo-core"]
+# ///
 """A chat: rooms in which everybody hears what anybody says."""
 
 import asyncio

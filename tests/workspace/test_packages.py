@@ -62,3 +62,9 @@ def test_a_changelog_fragment_is_one_sentence_of_a_known_kind(folder: Path) -> N
     for fragment in (folder / "changelog.d").glob("*"):
         assert re.fullmatch(r"[a-z0-9-]+\.(added|changed|deprecated|removed|fixed|security)\.md", fragment.name), fragment
         assert len(fragment.read_text().strip().splitlines()) == 1, fragment
+
+
+@pytest.mark.parametrize("example", sorted(ROOT.glob("examples/*.py")), ids=lambda path: path.name)
+def test_an_example_states_the_packages_that_it_needs(example: Path) -> None:
+    """In its first lines, as inline script metadata; the session `matrix` installs these and nothing else."""
+    assert re.match(r"# /// script\n# dependencies = \[.*\]\n# ///\n", example.read_text())
