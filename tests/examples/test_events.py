@@ -2,6 +2,7 @@
 
 import json
 import socket
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 
@@ -19,7 +20,9 @@ class Stream:
 
     def read_until(self, text: bytes) -> bytes:
         """What has come, up to and with `text`; the end of the connection counts as well."""
+        deadline = time.monotonic() + 60  # pings alone would keep it waiting
         while text not in self.received:
+            assert time.monotonic() < deadline, f"{text!r} did not come: {self.received!r}"
             chunk = self.connection.recv(65536)
             assert chunk, f"{text!r} did not come: {self.received!r}"
             self.received += chunk
@@ -56,7 +59,8 @@ def test_the_ticker(name: str) -> None:
         assert (part.status, part.body) == (206, whole.body[3:10])
 
 
-@pytest.mark.parametrize("name", SERVERS)
+# On WSGI a stream holds a thread of the server, and only the main thread, which is the server's, hears of signals.
+@pytest.mark.parametrize("name", [name for name in SERVERS if "wsgi" not in name])
 def test_a_server_that_stops_does_not_wait_for_the_ticker(name: str) -> None:
     with serving(name, "events") as server, listening(server) as stream:
         stream.read_until(b"id: 3\n")
