@@ -108,10 +108,15 @@ def sync(session: nox.Session, *selection: str) -> None:
     session.run_install("uv", "sync", "--quiet", "--no-default-groups", *selection)
 
 
+HUNG_SECONDS = 600
+
+
 def pytest(session: nox.Session, *arguments: str | Path, isolated: bool = False) -> None:
     """Run pytest and keep its numbers for the closing line; what it remembers is the session's own, for others run at the same time."""
     name = re.sub(r"[^a-z0-9.]+", "-", session.name).strip("-")
     own = [f"--junit-xml={RESULTS / name}.xml", f"--override-ini=cache_dir={ROOT / '.nox' / 'cache' / name}"]
+    # A test that hangs shows where, and ends its run; without this it would take the time of all the others.
+    own += [f"--override-ini=faulthandler_timeout={HUNG_SECONDS}", "--override-ini=faulthandler_exit_on_timeout=true"]
     python = ["python", "-I"] if isolated else ["python"]
     session.run(*python, "-m", "pytest", *own, *map(str, arguments), *session.posargs)
 
