@@ -348,3 +348,24 @@ def test_a_refusal_that_waiting_does_not_mend_has_no_retry_after() -> None:
     }
     assert error.document()["detail"] == "The quota of batch is smaller than what this request costs; waiting does not help."
     assert error.document()["violated-policies"] == ["batch"]
+
+
+def test_documentation_knows_the_refusal_and_the_fields_of_guarded_routes() -> None:
+    by_path = {one.path: one.contributions for one in guarded(rule()).operations}
+    (contribution,) = by_path["/users"]
+
+    assert by_path["/free"] == ()
+    assert contribution.responses.keys() == {"429"}
+    assert {name.lower() for name in contribution.headers} == {"ratelimit-policy", "ratelimit"}
+
+
+def test_the_plugin_documents_all_routes_of_its_router() -> None:
+    app = Velo()
+    app.install(RateLimit([rule()]))
+
+    @app.get("/items")
+    async def items() -> str:
+        return "items"
+
+    (operation,) = app.operations
+    assert [contribution.responses.keys() for contribution in operation.contributions] == [{"429"}]

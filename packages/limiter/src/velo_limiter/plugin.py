@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias
 
-from velo_core import Depends, HTTPError, Manifest, Plugin, Request, Router
+from velo_core import Depends, HTTPError, Manifest, OpenAPIContribution, Plugin, Request, Router
 from velo_limiter.errors import RuleError
 from velo_limiter.fields import LIMIT, POLICY, QUOTA_EXCEEDED, RETRY_AFTER, limit_field, policy_field, retry_after_field
 from velo_limiter.keys import client_group, counter_name
@@ -45,7 +45,36 @@ def rate_limit(limiter: Limiter, rules: Sequence[RateLimitRule], *, key: KeyFunc
         request.response_headers.add(LIMIT, limit_field(outcome.rules, outcome.decisions))
         return outcome
 
+    guard.__dict__["openapi"] = _OPENAPI  # as `openapi_of` finds it
     return guard
+
+
+_TEXT = {"schema": {"type": "string"}}
+_OPENAPI = OpenAPIContribution(
+    responses={
+        "429": {
+            "description": "The quota is used up.",
+            "headers": {RETRY_AFTER: {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}}},
+            "content": {
+                "application/problem+json": {
+                    "schema": {
+                        "type": "object",
+                        "properties": {
+                            "type": {"const": QUOTA_EXCEEDED},
+                            "title": {"type": "string"},
+                            "status": {"const": 429},
+                            "detail": {"type": "string"},
+                            "violated-policies": {"type": "array", "items": {"type": "string"}},
+                        },
+                        "required": ["type", "title", "status", "violated-policies"],
+                    }
+                }
+            },
+        }
+    },
+    headers={POLICY: {"description": "What is granted."} | _TEXT, LIMIT: {"description": "What is left."} | _TEXT},
+)
+"""What guards add to the documents of velo-openapi."""
 
 
 def too_many_requests(outcome: Outcome) -> HTTPError:

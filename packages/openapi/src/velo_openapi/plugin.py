@@ -12,7 +12,9 @@ import msgspec
 
 from velo_core import HTTPError, Manifest, Operation, Plugin, Request, Response, Router, Velo, check_preconditions
 from velo_openapi.document import Document, build
+from velo_openapi.errors import OpenAPIError
 from velo_openapi.options import DocumentOptions, Version
+from velo_openapi.pages import add_page
 
 __all__ = ["OpenAPI"]
 
@@ -33,10 +35,16 @@ class OpenAPI(Plugin):
         operation_id: (operation, method) to its id, or `None` for the name of the route.
         webhooks: A router whose routes are what this application calls.
         extra: More members of the document.
+        swagger_ui: Path of a page with Swagger UI, such as `"/docs"`; `None` to serve none.
+        redoc: Path of a page with ReDoc.
+        scalar: Path of a page with Scalar.
+        page_options: Options of the pages, in their own words, by kind: `{"swagger-ui": {"tryItOutEnabled": True}}`.
+        oauth2: What `initOAuth` of Swagger UI takes: `{"clientId": "docs", "usePkceWithAuthorizationCodeGrant": True}`.
+        connect: Origins besides our own that pages may talk to: other servers, and those that hand out tokens.
         include: Which operations are in it, besides `include_in_schema`.
 
     Raises:
-        OpenAPIError: there is no such version.
+        OpenAPIError: there is no such version; or there are pages without a document.
     """
 
     manifest = Manifest(name="openapi", requires_api=">=0.1,<1", provides=("openapi",))
@@ -54,6 +62,12 @@ class OpenAPI(Plugin):
         operation_id: Callable[[Operation, str], str | None] | None = None,
         webhooks: Router | None = None,
         extra: Mapping[str, Any] | None = None,
+        swagger_ui: str | None = None,
+        redoc: str | None = None,
+        scalar: str | None = None,
+        page_options: Mapping[str, Mapping[str, Any]] | None = None,
+        oauth2: Mapping[str, Any] | None = None,
+        connect: Sequence[str] = (),
         include: Callable[[Operation], bool] | None = None,
     ) -> None:
         self.options = DocumentOptions(
@@ -69,15 +83,24 @@ class OpenAPI(Plugin):
         )
         self.path = path
         self.include = include
+        self.pages = {kind: at for kind, at in (("swagger-ui", swagger_ui), ("redoc", redoc), ("scalar", scalar)) if at is not None}
+        self.page_options = page_options or {}
+        self.oauth2 = oauth2
+        self.connect = tuple(connect)
+        if self.pages and path is None:
+            raise OpenAPIError("OPENAPI_OPTION", "there are pages, but no document that they could show; leave `path` at its default")
         self._router: Router | None = None
         self._app: Velo | None = None
         self._kept: tuple[str, bytes, str] | None = None
 
     def install(self, router: Router) -> None:
-        """Adds the route of the document."""
+        """Adds the routes of the document and of the pages."""
         self._router = router
         if self.path is not None:
             router.get(self.path, include_in_schema=False)(self._serve)
+            for kind, at in self.pages.items():
+                config: dict[str, Any] = {"options": self.page_options.get(kind, {}), "oauth2": self.oauth2}
+                add_page(router, kind, at, self.path, title=self.options.title, config=config, connect=self.connect)
 
     @asynccontextmanager
     async def lifespan(self, app: Velo) -> AsyncGenerator[None]:
