@@ -3,15 +3,19 @@
 import ast
 import asyncio
 import keyword
+import linecache
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from textwrap import dedent
+from threading import Barrier
 from typing import Annotated, Any, cast
 
 import msgspec
 import pytest
 
 from velo_core import Body, CallNext, Cookie, Depends, Header, HTTPError, Middleware, Query, Request, Response, Router, Velo
+from velo_core.protocols.asgi import ADAPTER
 from velo_testing import TestClient
 
 Serve = Callable[..., TestClient]
@@ -547,3 +551,48 @@ def test_more_parameters_than_anyone_needs_are_read_in_order(serve: Serve) -> No
     client = serve(app)
 
     assert client.get("/", params={name: str(number) for number, name in enumerate(names)}).json() == list(range(200))
+
+
+def test_a_plan_is_written_at_its_first_request() -> None:
+    app = Velo()
+    for number in range(3):
+        app.get(f"/written-late-{number}")(root)
+
+    def written() -> list[str]:
+        return [name for name in linecache.cache if name.startswith("<plan GET /written-late-")]
+
+    with TestClient(app) as client:
+        assert written() == []
+        assert client.get("/written-late-1").text == client.get("/written-late-1").text
+        assert written() == ["<plan GET /written-late-1>"]
+
+
+def test_first_requests_from_many_threads_write_a_plan_once() -> None:
+    app = Velo()
+
+    @app.get("/at-once")
+    async def at_once(page: int = 1) -> int:
+        return page
+
+    table = app.bind(ADAPTER)
+    (run, values), together = table.find("GET", "/at-once"), Barrier(8)
+    scope = {"type": "http", "query_string": b"page=2", "headers": [], "method": "GET", "path": "/at-once"}
+
+    def call(number: int) -> object:
+        sent: list[dict[str, object]] = []
+
+        async def send(message: dict[str, object]) -> None:
+            sent.append(message)
+
+        together.wait()
+        coroutine = run(scope, None, send, values)
+        with pytest.raises(StopIteration):
+            coroutine.send(None)
+        return sent[1]["body"]
+
+    with ThreadPoolExecutor(8) as threads:
+        bodies = list(threads.map(call, range(8)))
+
+    assert bodies == [b"2"] * 8
+    assert [name for name in linecache.cache if name.startswith("<plan GET /at-once")] == ["<plan GET /at-once>"]
+    assert table.find("GET", "/at-once")[0] is run
