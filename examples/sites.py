@@ -8,7 +8,7 @@ Run it with `velo run sites:app` in this folder, and look with `curl -H 'Host: a
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
 from contextlib import asynccontextmanager
 from datetime import date
 from typing import Any
@@ -22,7 +22,7 @@ Message = MutableMapping[str, Any]
 
 
 @asynccontextmanager
-async def lifespan(app: Velo) -> AsyncIterator[None]:
+async def lifespan(app: Velo) -> AsyncGenerator[None]:
     """Stands for a pool of connections."""
     STATE["reports"] = "open"
     yield
