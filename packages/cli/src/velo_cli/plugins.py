@@ -66,7 +66,8 @@ def show(name: str, as_json: bool, verbose: bool) -> None:
     options = cast("list[dict[str, str]]", described.pop("options"))
     for key, value in described.items():
         if value not in ("", [], ()):
-            click.echo(f"{key.replace('_', ' '):14}{', '.join(map(str, value)) if isinstance(value, list | tuple) else value}")
+            text = ", ".join(map(str, cast("list[object] | tuple[object, ...]", value))) if isinstance(value, list | tuple) else value
+            click.echo(f"{key.replace('_', ' '):14}{text}")
     if options:
         click.echo()
         write_table(tuple(options[0]), [tuple(option.values()) for option in options])

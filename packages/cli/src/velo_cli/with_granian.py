@@ -183,7 +183,7 @@ def _serve_wsgi(target: Callable[..., None], *arguments: object) -> None:
     set_signals = _signals.set_sync_signals
 
     def set_signals_and_release() -> WorkerSignal:
-        event = cast("WorkerSignal", set_signals())  # type: ignore[no-untyped-call]
+        event: WorkerSignal = set_signals()  # type: ignore[no-untyped-call]
         _leave_interrupts_to_parent()
         _notice_at_once(event)
         release_signals()

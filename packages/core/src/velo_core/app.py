@@ -221,9 +221,10 @@ class Velo(ASGI, RSGI, WSGI, Router):
 
     def bind(self, adapter: Adapter) -> Table[Run]:
         """What serves each path on one protocol; for adapters."""
-        if isinstance(adapter.send_response, partial):  # by position, for a keyword would cost a dictionary for each response
-            send_response = cast("partial[Awaitable[None]]", adapter.send_response)
-            adapter = replace(adapter, send_response=partial(send_response.func, self.life))
+        send_response = cast("object", adapter.send_response)
+        if isinstance(send_response, partial):  # by position, for a keyword would cost a dictionary for each response
+            send = cast("partial[Awaitable[None]]", send_response)
+            adapter = replace(adapter, send_response=partial(send.func, self.life))
         adapter = adapter if self._proxies is None else self._proxies.before(adapter)
         runs: dict[int, Run] = {}
 

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
 from functools import partial
-from inspect import isawaitable
+from inspect import isawaitable, iscoroutinefunction
 from typing import Any, ParamSpec
 
 from velo_core.errors import error_reporter
@@ -64,7 +64,7 @@ class BackgroundTasks:
 
 
 async def _called(function: Callable[..., Any], call: Callable[[], Any]) -> None:
-    if asyncio.iscoroutinefunction(function) or asyncio.iscoroutinefunction(getattr(function, "__call__", None)):  # noqa: B004 - objects with a coroutine function
+    if iscoroutinefunction(function) or iscoroutinefunction(getattr(function, "__call__", None)):  # noqa: B004 - objects with a coroutine function
         result: Coroutine[Any, Any, object] = call()
         await result
         return

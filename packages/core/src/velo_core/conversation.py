@@ -120,16 +120,17 @@ def _only_one(error: Exception) -> Exception:
     """What a group says, if it says one thing: who sends and who receives may do so in a `TaskGroup`, and all of them hear of the end."""
     if not isinstance(error, ExceptionGroup):
         return error
-    disconnect, others = error.split(WebSocketDisconnect)
+    group = cast("ExceptionGroup[Exception]", error)
+    disconnect, others = group.split(WebSocketDisconnect)
     if others is None:
         return WebSocketDisconnect() if disconnect is None else _first(disconnect)
     told, mistakes = others.split((HTTPError, WebSocketError))
-    return error if told is None or mistakes is not None else _first(told)
+    return group if told is None or mistakes is not None else _first(told)
 
 
 def _first(group: ExceptionGroup[Exception]) -> Exception:
     first = group.exceptions[0]
-    return _first(first) if isinstance(first, ExceptionGroup) else first
+    return _first(cast("ExceptionGroup[Exception]", first)) if isinstance(first, ExceptionGroup) else first
 
 
 def close_code_of(status_code: int) -> int:

@@ -124,6 +124,10 @@ class _Writer:
         if self.light:
             content_types = {name: adapter.native_header(pair) for name, pair in self.content_types.items()}
         keys = {name: adapter.header_key(header) for name, header in self.header_keys.items()}
+
+        def watch(scope: object, receive: object) -> Watch:
+            return Watch(partial(adapter.client_leaves, scope, receive))
+
         return {
             **_SHARED,
             **adapter.constants,
@@ -136,7 +140,7 @@ class _Writer:
             "open_request": self.plan.open_request(adapter),
             **({"open_socket": self.plan.open_socket(adapter)} if self.is_socket else {}),
             "answer_error": self.plan.answer_error,
-            "watch": lambda scope, receive: Watch(partial(adapter.client_leaves, scope, receive)),
+            "watch": watch,
             **self.constants,
             **self._app_values(),
             **content_types,

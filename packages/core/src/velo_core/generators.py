@@ -18,6 +18,7 @@ from velo_core.types import MISSING
 __all__ = ["item_of", "stepped", "stream_maker"]
 
 _ITERABLES = (AsyncGenerator, AsyncIterable, AsyncIterator, Generator, Iterable, Iterator)
+_begin = Begun[object].begin
 
 
 def item_of(declared: object) -> object:
@@ -34,7 +35,7 @@ def item_of(declared: object) -> object:
     if class_of(hint) not in _ITERABLES:
         raise TypeError(f"it yields, but is annotated with {hint!r}; write AsyncIterator[...] with the type of one item, or Iterator[...]")
     item: object = (*get_args(hint), MISSING)[0]
-    return MISSING if item in (Any, object) else item
+    return MISSING if item is Any or item is object else item
 
 
 def stepped(
@@ -54,7 +55,7 @@ def stepped(
     @wraps(function)
     async def begin(*arguments: object, **named: object) -> AsyncIterator[object]:
         iterator = iterate(function(*arguments, **named), in_thread)
-        return iterator if _is_event(item) else await Begun.begin(iterator)
+        return iterator if _is_event(item) else await _begin(iterator)
 
     return begin
 

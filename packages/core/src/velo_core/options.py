@@ -369,14 +369,26 @@ def build(kind: object, value: object, *, strict: bool = True, where: str = "") 
         return _by_msgspec(kind, build(arguments[0], value, strict=strict, where=where), strict=strict, where=where)
     if origin in (Union, UnionType):
         return _of_union(kind, arguments, value, strict=strict, where=where)
-    if isinstance(value, list) and arguments and (origin in (list, tuple, set, frozenset) or origin in _SEQUENCES):
+    if _is_list(value) and arguments and (origin in (list, tuple, set, frozenset) or origin in _SEQUENCES):
         item = arguments[0]
         if origin is not tuple or arguments[1:] == (...,):
-            items = [build(item, one, strict=strict, where=f"{where}[{number}]") for number, one in enumerate(cast("list[object]", value))]
+            items = [build(item, one, strict=strict, where=f"{where}[{number}]") for number, one in enumerate(value)]
             return items if origin in _SEQUENCES else cast("Callable[[list[object]], object]", origin)(items)
-    if isinstance(value, dict) and isinstance(kind, type) and dataclasses.is_dataclass(kind):
-        return _of_table(kind, cast("dict[str, object]", value), strict=strict, where=where)
+    if _is_dict(value) and _is_dataclass(kind):
+        return _of_table(kind, value, strict=strict, where=where)
     return _by_msgspec(kind, value, strict=strict, where=where)
+
+
+def _is_list(value: object) -> typing.TypeGuard[list[object]]:
+    return isinstance(value, list)
+
+
+def _is_dict(value: object) -> typing.TypeGuard[dict[str, object]]:
+    return isinstance(value, dict)
+
+
+def _is_dataclass(kind: object) -> typing.TypeGuard[type]:
+    return isinstance(kind, type) and dataclasses.is_dataclass(cast("type[object]", kind))
 
 
 _SEQUENCES: Final = (Sequence, typing.Collection, typing.Iterable)
@@ -410,7 +422,7 @@ def _of_union(kind: object, members: tuple[object, ...], value: object, *, stric
             except _Unsupported:
                 continue
             except OptionError as error:
-                if isinstance(first, _Unsupported) or isinstance(value, dict | list):  # it knows where inside
+                if isinstance(first, _Unsupported) or _is_dict(value) or _is_list(value):  # it knows where inside
                     first = error
     raise first
 

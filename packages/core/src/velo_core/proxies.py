@@ -71,7 +71,7 @@ class TrustedProxies:
             raise SetupError("VELO_PROXIES", f"trusted proxies send {header!r}; it has to be 'x-forwarded' or 'forwarded'")
         self.header = header
         self.fields = frozenset(_DEFAULT_FIELDS[header] if fields is None else fields)
-        unknown = self.fields - set(get_args(Field)) | ({"prefix"} & self.fields if header == "forwarded" else set())
+        unknown = self.fields - set(get_args(Field)) | ({"prefix"} & self.fields if header == "forwarded" else frozenset[Field]())
         if unknown:
             raise SetupError("VELO_PROXIES", f"{header!r} of trusted proxies has no field {', '.join(map(repr, sorted(unknown)))}")
         self._unix = "unix" in networks
@@ -110,7 +110,7 @@ class TrustedProxies:
     def _forwarded(self, find_all: Callable[[str], Sequence[str]]) -> Origin:
         elements = parse_forwarded(find_all("forwarded"))
         client, index = self._client([element.get("for", "") for element in elements])
-        said = elements[index] if elements else {}
+        said: Mapping[str, str] = elements[index] if elements else {}
         return Origin(
             client if "for" in self.fields else None,
             _scheme(said.get("proto", "")) if "proto" in self.fields else None,

@@ -208,8 +208,10 @@ class StreamingResponse(Response):
 def _octets(content: object) -> bytes:
     if isinstance(content, bytes):
         return content
-    if isinstance(content, bytearray | memoryview):
+    if isinstance(content, bytearray):
         return bytes(content)
+    if isinstance(content, memoryview):
+        return content.tobytes()
     raise TypeError(f"the content of a response is bytes or str, not {type(content).__name__}; JSONResponse takes data")
 
 

@@ -270,8 +270,9 @@ class RegistersRoutes(ABC):
             SetupError: this is no such application; or this application has already started.
         """
         self._open_for(f"mount {path}")
-        if cast("object", app) is self:
+        given = cast("object", app)
+        if given is self:
             raise SetupError("VELO_MOUNT", f"an application cannot be mounted in itself, at {path!r}; include a Router")
-        if isinstance(app, RegistersRoutes) and not app.is_application:
+        if isinstance(given, RegistersRoutes) and not given.is_application:
             raise SetupError("VELO_MOUNT", f"what is mounted at {path!r} is a Router; include it: router.include(..., prefix={path!r})")
         self.own_mounts.append(Mount(path, app, interface=interface, lifespan=lifespan, name=name, middleware=middleware))

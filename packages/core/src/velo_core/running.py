@@ -37,7 +37,7 @@ async def running(ready: Ready, app: Velo) -> AsyncGenerator[None]:
     before = time.perf_counter()
     with _blamed(ready, "started"):
         context: object = call_hook(ready.plugin.lifespan, app=app)
-        if not isinstance(context, AbstractAsyncContextManager):
+        if not isinstance(context, AbstractAsyncContextManager):  # pyright: ignore[reportUnnecessaryIsInstance]: untyped plugins
             message = (
                 f"lifespan of the plugin {ready.label} returned {type(context).__qualname__} ({where(ready.plugin.lifespan)}), "
                 "no asynchronous context manager; write @asynccontextmanager before it"

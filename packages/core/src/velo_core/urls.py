@@ -45,5 +45,5 @@ def _named(routes: Sequence[Mounted], name: str) -> Mounted:
 
 
 def _without(values: Mapping[str, object], other: Pattern | None) -> dict[str, object]:
-    left_out = set() if other is None else {parameter.name for parameter in other.parameters}
+    left_out: set[str] = set() if other is None else {parameter.name for parameter in other.parameters}
     return {name: value for name, value in values.items() if name not in left_out}

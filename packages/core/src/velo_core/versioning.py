@@ -204,7 +204,7 @@ def versions_of(value: str | Sequence[str] | None) -> tuple[str, ...]:
     Raises:
         SetupError: one of them is none.
     """
-    versions = () if value is None else tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else (value,)
+    versions = () if value is None else tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else (value,)  # pyright: ignore[reportUnnecessaryIsInstance]: untyped callers
     for version in versions:
         if not isinstance(version, str) or not _VERSION(version):  # pyright: ignore[reportUnnecessaryIsInstance]: untyped callers
             message = f"{version!r} is no version; write letters, digits, and between them dots, hyphens and underscores: version='1'"

@@ -127,7 +127,7 @@ class PluginContract:
         """Whatever was opened is closed."""
         events: list[str] = []
         app = self._application(_watched(self._make(), events))
-        app.install(_Failing("start", after=self._name()))
+        app.install(_failing("start", after=self._name()))
         with pytest.raises(_Planned):
             TestClient(app, protocol=protocol).get("/")
         if events != ["started", "stopped"]:
@@ -138,7 +138,7 @@ class PluginContract:
         """The exception of the other one is raised, and not another."""
         events: list[str] = []
         app = self._application(_watched(self._make(), events))
-        app.install(_Failing("stop", after=self._name()))
+        app.install(_failing("stop", after=self._name()))
         client = TestClient(app, protocol=protocol)
         client.get("/")
         with pytest.raises(_Planned):
@@ -250,7 +250,7 @@ class PluginContract:
     def _make(self) -> Plugin:
         """A fresh plugin."""
         found = inspect.getattr_static(type(self), "plugin", None)
-        factory: object = found.__func__ if isinstance(found, staticmethod) else found  # pyright: ignore[reportUnknownMemberType,reportUnknownVariableType]
+        factory: object = found.__func__ if isinstance(found, staticmethod) else found
         if isinstance(factory, Plugin) or not callable(factory):
             pytest.fail(f"plugin is {factory!r}; name what makes the plugin: plugin = Greeter, or plugin = lambda: Greeter('Hi')")
         made = cast("Callable[[], object]", factory)()
@@ -326,13 +326,8 @@ class _Failing(Plugin):
 
     manifest = Manifest(name="velo-conformance-failing")
 
-    def __init__(self, at: str, *, after: str) -> None:
+    def __init__(self, at: str) -> None:
         self._at = at
-
-        class Failing(_Failing):
-            manifest = Manifest(name="velo-conformance-failing", after=(after,))
-
-        self.__class__ = Failing
 
     def install(self, router: Router) -> None:
         """Nothing."""
@@ -343,6 +338,13 @@ class _Failing(Plugin):
             raise _Planned
         yield
         raise _Planned
+
+
+def _failing(at: str, *, after: str) -> _Failing:
+    class Failing(_Failing):
+        manifest = Manifest(name="velo-conformance-failing", after=(after,))
+
+    return Failing(at)
 
 
 def _watched(plugin: Plugin, events: list[str]) -> Plugin:
@@ -358,5 +360,5 @@ def _watched(plugin: Plugin, events: list[str]) -> Plugin:
             yield
         events.append("stopped")
 
-    plugin.lifespan = lifespan  # type: ignore[method-assign]  # pyright: ignore[reportAttributeAccessIssue]
+    plugin.lifespan = lifespan  # type: ignore[method-assign]
     return plugin

@@ -58,4 +58,4 @@ def _is_shared(thread: threading.Thread) -> bool:
 
 def _globals(module: ModuleType) -> dict[str, str]:
     found = cast("dict[str, object]", vars(module))
-    return {key: repr(value) for key, value in found.items() if isinstance(value, CONTAINERS) and not key.startswith("__")}
+    return {key: repr(cast("object", value)) for key, value in found.items() if isinstance(value, CONTAINERS) and not key.startswith("__")}

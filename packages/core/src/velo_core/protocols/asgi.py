@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from functools import partial
 from typing import Any, Final, TypeAlias
 
@@ -23,7 +23,7 @@ from velo_core.protocols.asgi_websocket import asgi_websockets
 from velo_core.protocols.outgoing import declared_length, send_content, unsound
 from velo_core.protocols.paths import below_raw
 from velo_core.request import Adapter
-from velo_core.response import Response, StreamingResponse, headers_of
+from velo_core.response import HeadersLike, Response, StreamingResponse, headers_of
 from velo_core.routing import WEBSOCKET, Table
 from velo_core.status import has_no_body
 from velo_core.streams import ClientGone, close_content
@@ -172,7 +172,7 @@ async def _chunks(message: Message, receive: Receive) -> AsyncIterator[bytes]:
 
 def _capabilities(scope: Scope) -> frozenset[str]:
     names = {"http.response." + name: name for name in ("pathsend", "trailers", "early_hint")}
-    offered = scope.get("extensions") or {}
+    offered: Mapping[str, object] = scope.get("extensions") or {}
     found = {short for name, short in names.items() if name in offered}
     return frozenset(found | {"raw_path"} if scope.get("raw_path") is not None else found)
 
@@ -322,7 +322,7 @@ async def _send_stream(response: StreamingResponse, scope: Scope, receive: Recei
     trailers = response.trailers if _takes_trailers(scope) else None
     await _send_start(response, scope, send, trailers=trailers is not None)
     if scope["method"] == "HEAD" or has_no_body(response.status_code):
-        trailers = None if trailers is None else list
+        trailers = None if trailers is None else _no_fields
         await close_content(response.content)
     else:
         await send_content(
@@ -335,6 +335,10 @@ async def _send_stream(response: StreamingResponse, scope: Scope, receive: Recei
     await _send(send, {"type": "http.response.body", "body": b""})
     if fields is not None:
         await _send(send, {"type": "http.response.trailers", "headers": fields})
+
+
+def _no_fields() -> HeadersLike:
+    return ()
 
 
 def _takes_trailers(scope: Scope) -> bool:
