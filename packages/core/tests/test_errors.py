@@ -184,7 +184,7 @@ def test_any_other_exception_is_a_500_that_tells_nothing_and_is_logged_once(
     assert (response.status_code, response.json()) == (500, INTERNAL)
     assert response.headers["content-type"] == "application/problem+json"
     (record,) = caplog.records
-    assert (record.name, record.levelno, record.getMessage()) == ("velo", logging.ERROR, "GET '/secret' failed")
+    assert (record.name, record.levelno, record.getMessage()) == ("velo.request", logging.ERROR, "GET '/secret' failed")
     assert record.exc_info is not None
     assert record.exc_info[1] is error
 

@@ -1076,4 +1076,4 @@ def test_installing_says_nothing(serve: Serve, caplog: pytest.LogCaptureFixture)
     app.install(Greeter())
     serve(app).get("/greet")
 
-    assert [record for record in caplog.records if record.name == "velo"] == []
+    assert [record for record in caplog.records if record.name.startswith("velo")] == []

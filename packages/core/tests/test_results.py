@@ -604,7 +604,7 @@ def test_a_result_that_is_not_of_the_type_is_a_500_that_is_logged(serve: Serve, 
             "status": 500,
             "detail": "The server failed to answer this request.",
         }
-        assert [(record.name, record.exc_info is not None) for record in caplog.records] == [("velo", True)], (annotation, value)
+        assert [(record.name, record.exc_info is not None) for record in caplog.records] == [("velo.request", True)], (annotation, value)
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from velo_core.errors import (
 from velo_core.files import FileResponse
 from velo_core.headers import Headers, MutableHeaders
 from velo_core.json import JSONCodec, MsgspecJSON
+from velo_core.logs import REQUEST_ID, JSONFormatter
 from velo_core.manifest import PLUGIN_API, Manifest
 from velo_core.markers import Body, Cookie, Depends, Header, Lifetime, Marker, Path, Query
 from velo_core.middleware import Band
@@ -34,6 +35,7 @@ from velo_core.plan import CallNext, Middleware
 from velo_core.plugin import Plugin
 from velo_core.proxies import TrustedProxies
 from velo_core.request import Request
+from velo_core.request_ids import RequestIDs
 from velo_core.response import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
 from velo_core.router import Router
 from velo_core.routing import NO_MATCH, Converter, RegexConverter
@@ -51,6 +53,7 @@ __version__ = "0.1.0"
 __all__ = [
     "NO_MATCH",
     "PLUGIN_API",
+    "REQUEST_ID",
     "Address",
     "BackgroundTasks",
     "Band",
@@ -75,6 +78,7 @@ __all__ = [
     "HookDescription",
     "InvalidValue",
     "JSONCodec",
+    "JSONFormatter",
     "JSONResponse",
     "Lifetime",
     "Manifest",
@@ -102,6 +106,7 @@ __all__ = [
     "RedirectResponse",
     "RegexConverter",
     "Request",
+    "RequestIDs",
     "Response",
     "RouteDescription",
     "Router",

@@ -12,6 +12,7 @@ from typing import TypeAlias, cast
 from velo_core.errors import ClientDisconnect, HTTPError, error_reporter
 from velo_core.headers import MutableHeaders
 from velo_core.json import encode_json
+from velo_core.logs import printable, request_fields
 from velo_core.request import Request
 from velo_core.response import Response
 from velo_core.results import encode_any
@@ -23,7 +24,7 @@ ExceptionHandler: TypeAlias = "Callable[[Request, Exception], Awaitable[object] 
 coroutine function; a plain function runs on the event loop."""
 AnswerError: TypeAlias = Callable[[Request, Exception], Awaitable[Response]]
 
-logger = logging.getLogger("velo")
+logger = logging.getLogger("velo.request")
 
 
 def problem(error: HTTPError) -> Response:
@@ -65,7 +66,7 @@ def answers(handlers: Mapping[type[Exception], ExceptionHandler], *, debug: bool
 
 def unexpected(request: Request, error: Exception, *, debug: bool) -> Response:
     """500 for a mistake of ours. The log gets the exception, the client only if `debug` is on."""
-    logger.error("%s %r failed", request.method, request.path, exc_info=error)
+    logger.error("%s %r failed", printable(request.method), request.path, exc_info=error, extra=request_fields(request, 500))
     reporter = error_reporter.get()
     if reporter is not None:
         reporter(error)
@@ -88,7 +89,7 @@ def as_response(value: object, error: Exception) -> Response:
 def with_response_headers(request: Request, response: Response) -> Response:
     """The response with what `request.response_headers` asks to add. A copy then, for a handler may return one response again and again."""
     added = request.take_response_headers()
-    if added is None:
+    if added is None or not isinstance(response.headers, MutableHeaders):  # pyright: ignore[reportUnnecessaryIsInstance]: set by a user
         return response
     response = _copy(response)
     for name, value in added.items():
@@ -98,7 +99,8 @@ def with_response_headers(request: Request, response: Response) -> Response:
 
 def _copy(response: Response) -> Response:
     if type(response) is Response:  # an eighth of what `copy` costs
-        return Response(response.body, response.status_code, response.headers.items())
+        # What cannot be sent is kept as it is: the adapter answers and logs that, and nobody would here.
+        return Response._trusted(response.status_code, list(response.headers.items()), response.body)  # pyright: ignore[reportPrivateUsage]
     twin = copy(response)
     twin.headers = MutableHeaders(response.headers)
     return twin

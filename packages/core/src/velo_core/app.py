@@ -25,6 +25,7 @@ from velo_core.installing import install_all
 from velo_core.interpret import interpreter
 from velo_core.json import JSONCodec
 from velo_core.life import Life, detached
+from velo_core.logs import REQUEST_ID
 from velo_core.markers import Dependency
 from velo_core.operations import Operation, operations
 from velo_core.options import Setting
@@ -37,12 +38,13 @@ from velo_core.protocols.rsgi import RSGI
 from velo_core.protocols.wsgi import WSGI
 from velo_core.proxies import TrustedProxies
 from velo_core.request import Adapter
+from velo_core.request_ids import RequestIDs
 from velo_core.router import Router
 from velo_core.routing import WEBSOCKET, Table
 from velo_core.running import TIMEOUT_SECONDS, close_plugins, running
 from velo_core.scope import Scope
 from velo_core.selection import Selector, table_of
-from velo_core.slots import restorer
+from velo_core.slots import Slot, restorer
 from velo_core.steps import Given, Provider
 from velo_core.threads import SHARED_POOLS, ThreadPool, pools_of
 from velo_core.urls import host_of, path_of
@@ -85,6 +87,7 @@ class Velo(ASGI, RSGI, WSGI, Router):
         pools: Threads at most, by the name of a pool: `{"cpu": 4}`, for `Depends(..., pool="cpu")` and `@app.get(..., pool="cpu")`. What
             names no pool runs in `"handlers"`, whose 40 threads all applications of the process share unless it is given here.
         plugin_timeout_seconds: What each plugin may take to start, to close and to stop; no limit if `None`.
+        request_ids: Gives each request an id, for logs and for the client: `RequestIDs()`; nothing does if `None`.
         config: What the application wants to be told, such as `Shop.load()`; every parameter of that class is given it.
 
     Raises:
@@ -117,13 +120,14 @@ class Velo(ASGI, RSGI, WSGI, Router):
         consumes: Sequence[Media] | None = None,
         pools: Mapping[str, int] | None = None,
         plugin_timeout_seconds: float | None = TIMEOUT_SECONDS,
+        request_ids: RequestIDs | None = None,
         config: Config | None = None,
     ) -> None:
         super().__init__(
             name=name,
             tags=tags,
             dependencies=dependencies,
-            middleware=middleware,
+            middleware=middleware if request_ids is None else (request_ids, *middleware),
             max_content_length=max_content_length,
             timeout_seconds=timeout_seconds,
             on_disconnect=on_disconnect,
@@ -140,6 +144,8 @@ class Velo(ASGI, RSGI, WSGI, Router):
             raise SetupError("VELO_POOL", str(error)) from error
         self.pools: Mapping[str, ThreadPool] = MappingProxyType({**SHARED_POOLS, **self._own_pools})
         """The threads for functions that may block; `app.pools["cpu"].waiting` is the number of functions that wait for one."""
+        if request_ids is not None:
+            self.own_slots[cast("Slot[object]", REQUEST_ID)] = "Velo(request_ids=...)"
         self.config = config
         """The configuration it was given; handlers take it by its class."""
         if config is not None:

@@ -16,7 +16,7 @@ from velo_core.threads import in_thread
 __all__ = ["RELEASE", "BackgroundTasks", "report"]
 
 P = ParamSpec("P")
-logger = logging.getLogger("velo")
+logger = logging.getLogger("velo.background")
 
 RELEASE: ContextVar[asyncio.Future[None] | None] = ContextVar("velo_release", default=None)
 """What is done when nothing of a request matters to the server any more."""

@@ -22,7 +22,7 @@ OVERRIDE = "VELO_IGNORE_PLUGIN_API"
 HOOKS = {"install": ("router",), "lifespan": ("app",), "closing": ("app",)}
 """What each method of a plugin can take."""
 
-logger = logging.getLogger("velo")
+logger = logging.getLogger("velo.plugin")
 
 
 def instantiate(installation: Installation) -> Ready | Problem:

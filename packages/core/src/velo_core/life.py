@@ -17,7 +17,7 @@ from velo_core.background import RELEASE, report
 __all__ = ["NO_LIFE", "Life", "detached"]
 
 T = TypeVar("T")
-logger = logging.getLogger("velo")
+logger = logging.getLogger("velo.background")
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 Handler: TypeAlias = Callable[[int, FrameType | None], object]

@@ -21,7 +21,7 @@ __all__ = ["TIMEOUT_SECONDS", "close_plugins", "running"]
 TIMEOUT_SECONDS = 30.0
 """What a plugin may take to start, and to stop: longer than a database takes that is being started beside the application."""
 
-logger = logging.getLogger("velo")
+logger = logging.getLogger("velo.plugin")
 
 
 @asynccontextmanager

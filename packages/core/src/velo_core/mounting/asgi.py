@@ -15,6 +15,7 @@ from typing import Any, Final, TypeAlias
 
 from velo_core.body import check_declared_length
 from velo_core.errors import ClientDisconnect
+from velo_core.logs import REQUEST_ID
 from velo_core.mounting.place import Place
 from velo_core.request import Request
 from velo_core.response import Response, StreamingResponse
@@ -33,7 +34,7 @@ ASGIApplication: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 NO_LIMIT: Final = 2**63
 """Bytes: how much is accepted is for the mounted application to say."""
 
-logger = logging.getLogger("velo")
+logger = logging.getLogger("velo.mount")
 
 
 def described(request: Request, place: Place, state: MutableMapping[str, Any]) -> Scope:
@@ -209,7 +210,8 @@ class _Bridge:
             return
         error = task.exception()
         if error is not None and (self._is_whole or self.gone.is_set()) and not isinstance(error, OSError):
-            logger.error("an application mounted below %r failed after its response", self.request.route.path, exc_info=error)
+            fields = {"route": self.request.route.path, "request_id": self.request.get_slot(REQUEST_ID)}
+            logger.error("an application mounted below %r failed after its response", self.request.route.path, exc_info=error, extra=fields)
 
 
 _OF_THE_CONNECTION: Final = frozenset({"connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"})

@@ -9,13 +9,14 @@ from velo_core.answers import problem
 from velo_core.errors import HTTPError, error_reporter
 from velo_core.headers import Headers
 from velo_core.life import Life
+from velo_core.logs import CURRENT_REQUEST_ID
 from velo_core.response import Response, StreamingResponse
 from velo_core.sse import EventSourceResponse, send_events
 from velo_core.streams import send_chunks
 
 __all__ = ["Counted", "declared_length", "send_content", "unsound"]
 
-logger = logging.getLogger("velo")
+logger = logging.getLogger("velo.request")
 
 
 def unsound(response: Response) -> Response:
@@ -24,7 +25,7 @@ def unsound(response: Response) -> Response:
         f"a response cannot be sent: its status is {response.status_code!r} (200 to 599), its headers are of type "
         f"{type(response.headers).__name__} (MutableHeaders), its body is of type {type(response.body).__name__} (bytes)"
     )
-    logger.error("%s", error)
+    logger.error("%s", error, extra={"status": 500, "request_id": CURRENT_REQUEST_ID.get()})
     reporter = error_reporter.get()
     if reporter is not None:
         reporter(error)
