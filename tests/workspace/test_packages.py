@@ -30,7 +30,7 @@ def test_what_is_published_is_complete(folder: Path) -> None:
     """Description, licence, versions of Python, and a changelog that has a section for this version."""
     metadata = project(folder)
 
-    assert metadata["license"] == "MIT"
+    assert metadata["license"].startswith("MIT")  # what a wheel carries of others adds theirs
     assert (folder / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
     assert metadata["requires-python"] == ">=3.11"
     assert {"Typing :: Typed", "Framework :: AsyncIO"} < set(metadata["classifiers"])
