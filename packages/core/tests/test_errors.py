@@ -521,6 +521,20 @@ def test_only_classes_of_exceptions_can_be_handled(kind: object) -> None:
     assert caught.value.code == "VELO_EXCEPTION_HANDLER"
 
 
+def test_a_handler_that_cannot_take_two_arguments_is_refused() -> None:
+    with pytest.raises(SetupError, match=r"test_errors\.py:\d+\) is no exception handler: it has to take \(request, exception\)") as caught:
+        Router().add_exception_handler(AppError, cast("Callable[[Request, Exception], object]", lambda error: None))
+    assert caught.value.code == "VELO_EXCEPTION_HANDLER"
+
+
+def test_a_decorator_for_exceptions_without_parentheses_is_refused() -> None:
+    def answer(request: Request, error: Exception) -> None: ...
+
+    with pytest.raises(SetupError, match=r"such as HTTPError: @app\.exception_handler\(HTTPError\)") as caught:
+        Router().exception_handler(cast("type[Exception]", answer))
+    assert caught.value.code == "VELO_EXCEPTION_HANDLER"
+
+
 def test_the_error_of_a_dependency_is_answered_like_that_of_the_handler(serve: Serve) -> None:
     app = Velo()
 

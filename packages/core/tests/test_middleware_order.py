@@ -1,6 +1,7 @@
 """In which order middleware stands: bands, edges, routers."""
 
 from collections.abc import Callable
+from typing import cast
 
 import pytest
 
@@ -111,6 +112,38 @@ def test_a_band_that_there_is_not_is_refused() -> None:
     with pytest.raises(SetupError, match="it has to be one of 'outermost', 'observe'") as raised:
         build(("a", {"band": "middle"}))
     assert raised.value.code == "VELO_MIDDLEWARE"
+
+
+class Classic:
+    """As other frameworks have it."""
+
+    def __init__(self, app: object) -> None: ...
+
+
+async def takes_one(request: Request) -> Response:
+    return Response(b"")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (Classic, "Classic .* is a class"),
+        (takes_one, r"takes_one .*has to take \(request, call_next\)"),
+        ("gzip", "'gzip' is no middleware"),
+    ],
+)
+def test_what_cannot_be_called_as_middleware_is_refused_where_it_is_given(given: object, message: str) -> None:
+    one = cast("Middleware", given)
+    places: list[Callable[[], object]] = [
+        lambda: Velo(middleware=[one]),
+        lambda: Velo().add_middleware(one),
+        lambda: Velo().middleware(one),
+        lambda: Velo().get("/", middleware=[one])(takes_one),
+    ]
+    for place in places:
+        with pytest.raises(SetupError, match=message) as raised:
+            place()
+        assert raised.value.code == "VELO_MIDDLEWARE"
 
 
 def test_the_order_is_explained() -> None:

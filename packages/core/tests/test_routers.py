@@ -128,7 +128,7 @@ REGISTER: dict[str, Callable[[Router], object]] = {
     "add_middleware": lambda router: router.add_middleware(passing_on),
     "middleware": lambda router: router.middleware(passing_on),
     "add_exception_handler": lambda router: router.add_exception_handler(KeyError, lambda request, error: None),
-    "exception_handler": lambda router: router.exception_handler(KeyError)(handler),
+    "exception_handler": lambda router: router.exception_handler(KeyError)(lambda request, error: None),
     "add_dependency": lambda router: router.add_dependency(Depends(handler)),
     "add_converter": lambda router: router.add_converter("late", RegexConverter("x")),
     "install": lambda router: router.install("late"),

@@ -15,7 +15,7 @@ from typing import Any, cast
 import httpx2
 import pytest
 
-from velo_core import error_reporter
+from velo_core import Request, Velo, error_reporter
 from velo_testing import AsyncTestClient, ProtocolName, TestClient
 
 Message = dict[str, Any]
@@ -453,3 +453,15 @@ def test_rsgi_has_no_root_path() -> None:
 
 def test_pytest_does_not_collect_the_client() -> None:
     assert TestClient.__test__ is False
+
+
+@on_each_protocol
+def test_a_length_of_thousands_of_digits_reaches_the_application(protocol: ProtocolName) -> None:
+    app = Velo()
+
+    @app.post("/")
+    async def read(request: Request) -> int:
+        return len(await request.body())
+
+    with TestClient(app, protocol=protocol) as client:
+        assert client.post("/", content=b"{}", headers={"content-length": "9" * 5_000}).status_code in (400, 413)

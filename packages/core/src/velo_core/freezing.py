@@ -169,7 +169,8 @@ class Freezer:
         routes.append(mounted)
         timeout_seconds = inherited.timeout_seconds if route.timeout_seconds is None else route.timeout_seconds
         on_disconnect = route.on_disconnect or inherited.on_disconnect
-        self.check_options(f"{route.name} ({where(route.handler)})", timeout_seconds, on_disconnect)
+        limit = inherited.max_content_length if route.max_content_length is None else route.max_content_length
+        self.check_options(f"{route.name} ({where(route.handler)})", limit, timeout_seconds, on_disconnect)
         declared = (*pattern.parameters, *(() if host is None else host.parameters))
         parameters = tuple(parameter.name for parameter in declared)
         self.check_parameters(parameters, pattern, host, owner)
@@ -205,7 +206,6 @@ class Freezer:
         if asked is not None and policy is not None and policy.by == "media type" and result.negotiate is not None:
             negotiate, plain = result.negotiate, policy.without_versions
             result = replace(result, negotiate=lambda accept: negotiate(plain(accept)))
-        limit = inherited.max_content_length if route.max_content_length is None else route.max_content_length
         socket = self.socket_options(route, inherited, label, timeout_seconds, on_disconnect) if route.is_websocket else None
         for method in (WEBSOCKET,) if route.is_websocket else route.methods:
             plan = Plan(
@@ -322,9 +322,12 @@ class Freezer:
             return None
         return coding
 
-    def check_options(self, place: str, timeout_seconds: float | None, on_disconnect: str) -> None:
+    def check_options(self, place: str, limit: int, timeout_seconds: float | None, on_disconnect: str) -> None:
         """Reports options of a route that have no meaning."""
-        if timeout_seconds is not None and not timeout_seconds > 0:
+        if not isinstance(limit, int) or limit < 0:  # pyright: ignore[reportUnnecessaryIsInstance]: untyped callers
+            message = f"the max_content_length of {place} is {limit!r}; it has to be a number of bytes"
+            self.problems.append(Problem("VELO_ROUTE_OPTION", message))
+        if timeout_seconds is not None and not (isinstance(timeout_seconds, int | float) and timeout_seconds > 0):  # pyright: ignore[reportUnnecessaryIsInstance]: untyped callers
             message = f"the timeout_seconds of {place} is {timeout_seconds!r}; it has to be more than 0, or None for no limit"
             self.problems.append(Problem("VELO_ROUTE_OPTION", message))
         if on_disconnect not in get_args(OnDisconnect):

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from velo_core.codecs import Media
 from velo_core.distributions import distribution_of
-from velo_core.errors import SetupError
+from velo_core.errors import SetupError, where
 from velo_core.markers import Dependency
+from velo_core.plan import Middleware
 from velo_core.routing import TrailingSlash
 from velo_core.slots import Slot
 
-__all__ = ["checked_dependency", "label_of", "locals_of_caller", "media_of", "place_of_caller", "texts_of", "trailing_slash_of"]
+__all__ = [
+    "check_middleware",
+    "check_path",
+    "check_takes",
+    "checked_dependency",
+    "checked_exception",
+    "label_of",
+    "locals_of_caller",
+    "media_of",
+    "place_of_caller",
+    "texts_of",
+    "trailing_slash_of",
+]
 
 T = TypeVar("T")
 
@@ -34,6 +48,52 @@ def media_of(given: Sequence[Media] | None, owner: str) -> tuple[Media, ...] | N
             "VELO_CODEC", f"the media types of {owner!r} are {given!r}; write a tuple with at least one: ('application/json',)"
         )
     return tuple(given)
+
+
+def check_path(path: object) -> None:
+    """Refuses what is no text: a decorator without parentheses gets the function as its path, and would register nothing."""
+    if isinstance(path, str):
+        return
+    if callable(path):
+        name = getattr(path, "__name__", path)
+        raise SetupError("VELO_ROUTE_PATTERN", f"{name!s} ({where(path)}) stands where the path belongs; write @app.get('/...')")
+    raise SetupError("VELO_ROUTE_PATTERN", f"the path {path!r} is no text; write @app.get('/...')")
+
+
+def check_takes(function: object, parts: Sequence[str], code: str, thing: str) -> None:
+    """Refuses a function that cannot be called with so many arguments by their place."""
+    name = getattr(function, "__qualname__", function)
+    if not callable(function):
+        raise SetupError(code, f"{function!r} is no {thing}; write a function ({', '.join(parts)})")
+    try:
+        taken = inspect.signature(function)
+    except (TypeError, ValueError):  # a builtin without a signature
+        return
+    try:
+        taken.bind(*parts)
+    except TypeError as error:
+        raise SetupError(code, f"{name!s} ({where(function)}) is no {thing}: it has to take ({', '.join(parts)})") from error
+
+
+def check_middleware(function: Middleware) -> Middleware:
+    """The middleware, if it can be called as such."""
+    if isinstance(function, type):
+        name, place = function.__qualname__, where(function)
+        raise SetupError("VELO_MIDDLEWARE", f"{name} ({place}) is a class; middleware is a function (request, call_next)")
+    check_takes(function, ("request", "call_next"), "VELO_MIDDLEWARE", "middleware")
+    return function
+
+
+def checked_exception(kind: object) -> type[Exception]:
+    """The class, if it is one of exceptions."""
+    if isinstance(kind, type) and issubclass(kind, Exception):
+        return kind
+    problem = f"{kind!r} is not a class of exceptions; give one that is derived from Exception, such as HTTPError"
+    if isinstance(kind, int):
+        problem += f", and look at its status_code: {kind}"
+    elif callable(kind) and not isinstance(kind, type):
+        problem += ": @app.exception_handler(HTTPError)"
+    raise SetupError("VELO_EXCEPTION_HANDLER", problem)
 
 
 def checked_dependency(value: object) -> Dependency:

@@ -221,7 +221,7 @@ def check_status(status_code: int) -> int:
     Raises:
         ValueError: it is not from 200 to 599.
     """
-    if not 200 <= status_code <= 599:
+    if not isinstance(status_code, int) or not 200 <= status_code <= 599:  # pyright: ignore[reportUnnecessaryIsInstance]: untyped callers
         raise ValueError(f"the status of a response is from 200 to 599, not {status_code!r}")
     return status_code
 

@@ -13,7 +13,7 @@ from velo_core.mounting import Mount
 from velo_core.mounting.asgi import ASGIApplication
 from velo_core.mounting.wsgi import WSGIApplication
 from velo_core.plan import Middleware
-from velo_core.registering import checked_dependency, locals_of_caller, media_of, texts_of
+from velo_core.registering import check_middleware, check_path, checked_dependency, locals_of_caller, media_of, texts_of
 from velo_core.response import Response
 from velo_core.route import Route, RouteOptions
 from velo_core.types import MISSING
@@ -103,8 +103,9 @@ class RegistersRoutes(ABC):
             deprecation: That it should not be used any more, which its responses tell.
 
         Raises:
-            SetupError: `methods` is empty, or one text; the application has already started.
+            SetupError: `path` is no text; `methods` is empty, or one text; the application has already started.
         """
+        check_path(path)
         if isinstance(methods, str):
             raise SetupError(
                 "VELO_ROUTE_METHOD", f"the methods of {path!r} are the text {methods!r}; write a tuple: methods=({methods!r},)"
@@ -128,7 +129,7 @@ class RegistersRoutes(ABC):
                     response_model=response_model,
                     response_class=response_class,
                     dependencies=tuple(checked_dependency(one) for one in dependencies),
-                    middleware=tuple(middleware),
+                    middleware=tuple(check_middleware(one) for one in middleware),
                     max_content_length=max_content_length,
                     timeout_seconds=timeout_seconds,
                     on_disconnect=on_disconnect,
@@ -215,8 +216,9 @@ class RegistersRoutes(ABC):
             include_in_schema: Whether documentation shows it.
 
         Raises:
-            SetupError: the application has already started.
+            SetupError: `path` is no text; the application has already started.
         """
+        check_path(path)
 
         def register(handler: Handler) -> Handler:
             self._open_for(f"websocket {path}")
@@ -229,7 +231,7 @@ class RegistersRoutes(ABC):
                     named=name is not None,
                     tags=tuple(tags),
                     dependencies=tuple(checked_dependency(one) for one in dependencies),
-                    middleware=tuple(middleware),
+                    middleware=tuple(check_middleware(one) for one in middleware),
                     timeout_seconds=timeout_seconds,
                     on_disconnect=on_disconnect,
                     summary=summary,
@@ -269,6 +271,7 @@ class RegistersRoutes(ABC):
         Raises:
             SetupError: this is no such application; or this application has already started.
         """
+        check_path(path)
         self._open_for(f"mount {path}")
         given = cast("object", app)
         if given is self:

@@ -20,7 +20,17 @@ from velo_core.mounting import Mount
 from velo_core.phases import OFFERED, Phase, checked
 from velo_core.plan import Middleware
 from velo_core.plugin import Installation, Plugin
-from velo_core.registering import checked_dependency, label_of, media_of, place_of_caller, texts_of, trailing_slash_of
+from velo_core.registering import (
+    check_middleware,
+    check_takes,
+    checked_dependency,
+    checked_exception,
+    label_of,
+    media_of,
+    place_of_caller,
+    texts_of,
+    trailing_slash_of,
+)
 from velo_core.request import Request
 from velo_core.route import MiddlewareOptions, Route
 from velo_core.route_registration import RegistersRoutes
@@ -107,7 +117,7 @@ class Router(RegistersRoutes, HoldsSlots):
         self.websocket_origins = None if websocket_origins is None else texts_of(websocket_origins, "websocket_origins")
         self.max_message_size = max_message_size
         self.own_routes: list[Route] = []
-        self.own_around: list[Around] = [Around.of(one) for one in middleware]
+        self.own_around: list[Around] = [Around.of(check_middleware(one)) for one in middleware]
         self.own_phases: dict[str, list[Phase]] = {kind: [] for kind in OFFERED}
         self.own_exception_handlers: dict[type[Exception], ExceptionHandler] = {}
         self.own_dependencies: list[Dependency] = [checked_dependency(one) for one in dependencies]
@@ -173,6 +183,8 @@ class Router(RegistersRoutes, HoldsSlots):
             self.add_middleware(cast("Middleware", function), **options)
             return function
 
+        if isinstance(function, str):  # as in @app.middleware("http") of other frameworks
+            raise SetupError("VELO_MIDDLEWARE", f"{function!r} is no middleware; write @app.middleware without arguments")
         return register if function is None else register(function)
 
     def add_middleware(
@@ -195,10 +207,11 @@ class Router(RegistersRoutes, HoldsSlots):
             after: Names of middleware that is to be around it, if it is there.
 
         Raises:
-            SetupError: there is no such band; or the application has already started. Edges that cannot be are reported when it starts.
+            SetupError: `function` cannot be called so; there is no such band; or the application has already started. Edges that cannot
+                be are reported when it starts.
         """
         self._open_for("middleware")
-        self.own_around.append(Around.of(function, name, band, before, after))
+        self.own_around.append(Around.of(check_middleware(function), name, band, before, after))
 
     def on_request(self, function: Handler) -> Handler:
         """Calls the decorated `(request)` before middleware, dependencies and handler; a response that it returns is the answer.
@@ -238,6 +251,7 @@ class Router(RegistersRoutes, HoldsSlots):
 
     def exception_handler(self, kind: type[Exception]) -> Callable[[HandlesError], HandlesError]:
         """Answers exceptions of class `kind`, and of those derived from it, with what the decorated `(request, exception)` returns."""
+        checked_exception(kind)
 
         def register(function: HandlesError) -> HandlesError:
             self.add_exception_handler(kind, cast("ExceptionHandler", function))
@@ -249,13 +263,12 @@ class Router(RegistersRoutes, HoldsSlots):
         """See `exception_handler`.
 
         Raises:
-            SetupError: this is no class of exceptions; this router already has a handler for exactly this class; or the application has
-                already started.
+            SetupError: this is no class of exceptions; `function` does not take two arguments; this router already has a handler for
+                exactly this class; or the application has already started.
         """
         self._open_for("exception handler")
-        if not (isinstance(kind, type) and issubclass(kind, Exception)):  # pyright: ignore[reportUnnecessaryIsInstance]: untyped callers
-            message = f"{kind!r} is not a class of exceptions; give one that is derived from Exception, such as HTTPError"
-            raise SetupError("VELO_EXCEPTION_HANDLER", message)
+        checked_exception(kind)
+        check_takes(function, ("request", "exception"), "VELO_EXCEPTION_HANDLER", "exception handler")
         known = self.own_exception_handlers.get(kind)
         if known is not None:
             name = getattr(known, "__qualname__", known)

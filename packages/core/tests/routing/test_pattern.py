@@ -118,6 +118,8 @@ def test_braces_are_doubled_next_to_a_parameter_too() -> None:
         ("/a//b", "has two slashes in a row"),
         ("/a/../b", "has a segment '..'"),
         ("/.", "has a segment '.'"),
+        ("/a/<int:b>", "has the segment '<int:b>': write {b:int} for a parameter"),
+        ("/<b>/c", "has the segment '<b>': write {b} for a parameter"),
         ("/a\0", "has a NUL"),
         ("/a\ufffd", "has a NUL, a U+FFFD"),
         ("/a\ud800", "lone surrogate"),

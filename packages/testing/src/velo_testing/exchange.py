@@ -325,6 +325,10 @@ class Exchange:
         return not self._finished and not self.has_left
 
 
+_MAX_DIGITS = 19
+"""Of a length that can be. Python refuses to read thousands of digits; what the application makes of them is its own business."""
+
+
 def _declared_length(request: RequestHead) -> int | None:
     declared = request.header(b"content-length")
-    return int(declared) if declared is not None and declared.isdigit() else None
+    return int(declared) if declared is not None and declared.isdigit() and len(declared) <= _MAX_DIGITS else None

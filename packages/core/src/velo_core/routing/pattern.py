@@ -18,6 +18,8 @@ from velo_core.routing.converters import CATCH_ALL, NO_MATCH, Converter
 __all__ = ["PCHAR", "Parameter", "PathBuildError", "Pattern", "Segment", "is_text", "join", "parse"]
 
 _TOKEN: Final = re.compile(r"(?P<brace>\{\{|\}\})|\{(?P<parameter>[^{}]*)\}|(?P<stray>[{}])|(?P<text>[^{}]+)")
+_ANGLED: Final = re.compile(r"/<(?:(?P<converter>\w+):)?(?P<name>[^\W\d]\w*)>(?=/|$)")
+"""Parameters as other frameworks write them. No URL has angle brackets (RFC 3986 section 2), so nobody means them literally."""
 _PERCENT_ENCODED: Final = re.compile(r"%[0-9A-Fa-f]{2}")
 PCHAR: Final = "!$&'()*+,;=:@"
 """What RFC 3986 section 3.3 allows in a segment besides letters, digits and `-._~`, which `quote` keeps anyway."""
@@ -241,6 +243,9 @@ def _check_text(text: str) -> None:
         raise _mistake(text, f"has a {mark[0]!r}, which ends the path of a URL: write the path alone")
     if encoded := _PERCENT_ENCODED.search(text):
         raise _mistake(text, f"has the percent-encoded text {encoded[0]!r}: write the character itself")
+    if angled := _ANGLED.search(text):
+        written = f"{{{angled['name']}:{angled['converter']}}}" if angled["converter"] else f"{{{angled['name']}}}"
+        raise _mistake(text, f"has the segment {angled[0][1:]!r}: write {written} for a parameter")
     if not is_text(text):
         raise _mistake(text, "has a NUL, a U+FFFD or a lone surrogate, and no request with one of them is matched: leave it out")
 
