@@ -3,15 +3,17 @@
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from typing import Annotated
+from typing import Annotated, ParamSpec
 
 import pytest
 
-from velo_core import BackgroundTasks, Depends, HTTPError, Request, Response, StreamingResponse, Velo
+from velo_core import BackgroundTasks, CallNext, Depends, HTTPError, Request, Response, StreamingResponse, Velo
 from velo_testing import AsyncTestClient, ProtocolName, TestClient
+
+P = ParamSpec("P")
 
 Serve = Callable[..., TestClient]
 all_protocols = pytest.mark.parametrize("protocol", ["asgi", "rsgi", "wsgi"])
@@ -113,8 +115,8 @@ def test_middleware_that_answers_anew_does_not_lose_them(way: tuple[ProtocolName
     done: list[str] = []
 
     @app.middleware
-    async def replace(request: Request, call_next: Callable[..., object]) -> Response:
-        await call_next(request)  # type: ignore[misc]
+    async def replace(request: Request, call_next: CallNext) -> Response:
+        await call_next(request)
         return Response("another")
 
     @app.get("/")
@@ -305,7 +307,7 @@ async def test_one_without_an_end_is_cancelled_at_once() -> None:
     happened: list[str] = []
 
     @asynccontextmanager
-    async def lifespan(app: Velo) -> AsyncIterator[None]:
+    async def lifespan(app: Velo) -> AsyncGenerator[None]:
         app.spawn(refresh(), wait=False)
         yield
         happened.append("lifespan left")
@@ -345,7 +347,7 @@ def test_a_plugin_may_provide_a_queue_in_its_place(serve: Serve) -> None:
     sent: list[tuple[object, tuple[object, ...]]] = []
 
     class Queue(BackgroundTasks):
-        def add(self, function: Callable[..., object], /, *arguments: object, **named: object) -> None:
+        def add(self, function: Callable[P, object], /, *arguments: P.args, **named: P.kwargs) -> None:
             sent.append((function, arguments))
 
     app = Velo()

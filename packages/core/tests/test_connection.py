@@ -2,7 +2,7 @@
 
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -76,22 +76,24 @@ def test_a_connection_that_has_ended_says_so(pair: tuple[socket.socket, socket.s
     connection.close()
 
 
+Change = Callable[[Address, Address], tuple[Address | None, Address | None]]
+CHANGES: list[Change] = [
+    lambda client, server: (client._replace(port=client.port ^ 1), server),
+    lambda client, server: (client, server._replace(port=server.port ^ 1)),
+    lambda client, server: (client._replace(host="192.0.2.1"), server),
+    lambda client, server: (client._replace(port=0), server),
+    lambda client, server: (client._replace(host="not an address"), server),
+    lambda client, server: (None, server),
+    lambda client, server: (client, None),
+]
+
+
 @pytest.mark.parametrize(
     "change",
-    [
-        lambda client, server: (client._replace(port=client.port ^ 1), server),
-        lambda client, server: (client, server._replace(port=server.port ^ 1)),
-        lambda client, server: (client._replace(host="192.0.2.1"), server),
-        lambda client, server: (client._replace(port=0), server),
-        lambda client, server: (client._replace(host="not an address"), server),
-        lambda client, server: (None, server),
-        lambda client, server: (client, None),
-    ],
+    CHANGES,
     ids=["other client port", "other server port", "other host", "port unknown", "no address", "client unknown", "server unknown"],
 )
-def test_another_connection_is_not_taken_for_it(pair: tuple[socket.socket, socket.socket], change: object) -> None:
-    assert callable(change)
-
+def test_another_connection_is_not_taken_for_it(pair: tuple[socket.socket, socket.socket], change: Change) -> None:
     assert Connection.find(*change(*ends(pair[0]))) is None
 
 

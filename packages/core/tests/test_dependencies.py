@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, MutableMapping
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -424,12 +424,12 @@ def test_a_handler_that_is_a_context_manager_is_reported() -> None:
 
     @app.get("/a")
     @asynccontextmanager
-    async def session() -> AsyncIterator[bytes]:
+    async def session() -> AsyncGenerator[bytes]:
         yield b""
 
     @app.get("/b")
     @contextmanager
-    def plain_session() -> Iterator[bytes]:
+    def plain_session() -> Generator[bytes]:
         yield b""
 
     with pytest.raises(SetupError, match="take what it opens as a dependency") as caught:

@@ -5,11 +5,12 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from email.message import Message
 from email.parser import BytesParser
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Unpack, cast
 
 import pytest
 
 from velo_core import CallNext, Depends, FileResponse, HTTPError, Request, Response, StreamingResponse, Velo
+from velo_core.route import RouteOptions
 from velo_testing import ProtocolName, TestClient
 
 Serve = Callable[..., TestClient]
@@ -25,10 +26,10 @@ def report(tmp_path: Path) -> Path:
     return path
 
 
-def app_of(make: Callable[[], Response], **options: object) -> Velo:
+def app_of(make: Callable[[], Response], **options: Unpack[RouteOptions]) -> Velo:
     app = Velo()
 
-    @app.get("/", **options)  # type: ignore[arg-type]
+    @app.get("/", **options)
     async def show() -> Response:
         return make()
 
@@ -165,11 +166,11 @@ def test_middleware_may_take_the_content_for_a_stream(serve: Serve, report: Path
     async def shout(request: Request, call_next: CallNext) -> Response:
         response = await call_next(request)
         assert isinstance(response, StreamingResponse)
-        content = response.content
+        content = cast("AsyncIterator[bytes]", response.content)
 
         async def louder() -> AsyncIterator[bytes]:
-            async for chunk in content:  # type: ignore[union-attr]
-                yield bytes(chunk) + b"!"  # type: ignore[arg-type]
+            async for chunk in content:
+                yield bytes(chunk) + b"!"
 
         return StreamingResponse(louder())
 
@@ -241,8 +242,8 @@ def parts_of(content_type: str, content: bytes) -> list[tuple[str, str, bytes]]:
     """Type, range and bytes of each part, as a parser of somebody else's sees them."""
     message = BytesParser().parsebytes(b"Content-Type: " + content_type.encode() + b"\r\n\r\n" + content)
     assert message.is_multipart()
-    parts: list[Message] = message.get_payload()  # type: ignore[assignment]
-    return [(part["content-type"], part["content-range"], part.get_payload(decode=True)) for part in parts]  # type: ignore[misc]
+    parts = cast("list[Message]", message.get_payload())
+    return [(str(part["content-type"]), str(part["content-range"]), cast("bytes", part.get_payload(decode=True))) for part in parts]
 
 
 def test_several_ranges_come_in_parts(serve: Serve, report: Path) -> None:

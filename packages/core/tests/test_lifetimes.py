@@ -1,14 +1,14 @@
 """Dependencies that live as long as the handler, and those that live as long as the application."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, MutableMapping
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Annotated
 
 import pytest
 
-from velo_core import Depends, HTTPError, Lifetime, Query, Request, Router, SetupError, StreamingResponse, Velo
+from velo_core import CallNext, Depends, HTTPError, Lifetime, Query, Request, Router, SetupError, StreamingResponse, Velo
 from velo_testing import TestClient
 
 Serve = Callable[..., TestClient]
@@ -38,8 +38,8 @@ def test_what_a_commit_raises_is_answered(serve: Serve, kind: str, around: bool)
     if around:
 
         @app.middleware
-        async def pass_on(request: Request, call_next: Callable[[Request], object]) -> object:
-            return await call_next(request)  # type: ignore[misc]  # pyright: ignore: whatever it is
+        async def pass_on(request: Request, call_next: CallNext) -> object:
+            return await call_next(request)
 
     response = serve(app).get("/")
 
@@ -140,7 +140,7 @@ def test_what_has_a_tear_down_cannot_outlive_what_it_asks_for() -> None:
 
 def test_a_lifetime_that_is_none_is_refused_where_it_is_written() -> None:
     with pytest.raises(SetupError, match="'session' is no lifetime") as caught:
-        Depends(len, lifetime="session")  # type: ignore[call-overload]  # pyright: ignore: that is the point
+        Depends(len, lifetime="session")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]: the mistake itself
     assert caught.value.code == "VELO_LIFETIME"
 
 
@@ -172,14 +172,14 @@ class Managed:
 
 
 @asynccontextmanager
-async def async_managed(page: int = 1) -> AsyncIterator[list[str]]:
+async def async_managed(page: int = 1) -> AsyncGenerator[list[str]]:
     events = [f"page {page}", "entered"]
     yield events
     events.append("left")
 
 
 @contextmanager
-def managed(page: int = 1) -> Iterator[list[str]]:
+def managed(page: int = 1) -> Generator[list[str]]:
     events = [f"page {page}", "entered"]
     yield events
     events.append("left")
@@ -187,7 +187,7 @@ def managed(page: int = 1) -> Iterator[list[str]]:
 
 class Factory:
     @asynccontextmanager
-    async def method(self, page: int = 1) -> AsyncIterator[list[str]]:
+    async def method(self, page: int = 1) -> AsyncGenerator[list[str]]:
         events = [f"page {page}", "entered"]
         yield events
         events.append("left")
@@ -217,7 +217,7 @@ def test_the_error_of_a_handler_reaches_a_context_manager(serve: Serve) -> None:
     events: list[str] = []
 
     @asynccontextmanager
-    async def session() -> AsyncIterator[None]:
+    async def session() -> AsyncGenerator[None]:
         try:
             yield
         except HTTPError as error:
@@ -260,7 +260,7 @@ def test_an_app_value_is_made_once_at_start_and_torn_down_at_the_end(serve: Serv
         events.append("engine closed")
 
     @contextmanager
-    def make_pool(engine: Annotated[Engine, Depends(make_engine, lifetime="app")]) -> Iterator[list[Engine]]:
+    def make_pool(engine: Annotated[Engine, Depends(make_engine, lifetime="app")]) -> Generator[list[Engine]]:
         events.append("pool opened")
         yield [engine]
         events.append("pool closed")
@@ -388,7 +388,7 @@ def test_the_lifespan_runs_inside_of_the_app_values(serve: Serve) -> None:
         events.append("engine closed")
 
     @asynccontextmanager
-    async def lifespan(app: Velo) -> AsyncIterator[None]:
+    async def lifespan(app: Velo) -> AsyncGenerator[None]:
         async with app.scope() as scope:
             events.append(f"started with {await scope.call(use)}")
         yield
@@ -427,7 +427,14 @@ def test_without_a_start_only_the_routes_that_need_it_fail_and_say_why() -> None
         async def send(message: MutableMapping[str, object]) -> None:
             answers.append(message.get("status"))
 
-        scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": [], "http_version": "1.1"}
+        scope: dict[str, object] = {
+            "type": "http",
+            "method": "GET",
+            "path": path,
+            "query_string": b"",
+            "headers": [],
+            "http_version": "1.1",
+        }
         await app(scope, receive, send)
 
     async def run() -> None:

@@ -81,7 +81,7 @@ def test_middleware_of_a_child_is_inside_that_of_its_parent_whatever_the_band(se
 def build(*options: tuple[str, dict[str, str]]) -> Velo:
     app = Velo()
     for name, given in options:
-        app.add_middleware(noting(name), **given)  # type: ignore[arg-type]
+        app.add_middleware(noting(name), **given)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]: bands that there are not among them
     return app
 
 

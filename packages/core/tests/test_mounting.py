@@ -1,8 +1,9 @@
 """Applications of other kinds below a path."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 from wsgiref.validate import validator
 
@@ -106,7 +107,11 @@ def test_routes_of_ones_own_come_first_where_they_are_more_specific(serve: Serve
     app = Velo()
     app.mount("/sub", echo, lifespan=False)
     app.get("/sub/own")(lambda: "own")
-    app.get("/{rest:path}")(lambda rest: rest)
+
+    @app.get("/{rest:path}")
+    def others(rest: str) -> str:
+        return rest
+
     client = serve(app)
 
     assert client.get("/sub/own").text == "own"
@@ -284,7 +289,7 @@ def test_the_lifespan_is_inside_that_of_the_application(way: tuple[ProtocolName,
     foreign = Foreign()
 
     @asynccontextmanager
-    async def lifespan(app: Velo) -> AsyncIterator[None]:
+    async def lifespan(app: Velo) -> AsyncGenerator[None]:
         foreign.diary.append("outer start")
         yield
         foreign.diary.append("outer stop")
@@ -320,7 +325,7 @@ async def test_one_that_cannot_start_keeps_the_application_from_starting(fails: 
     stopped: list[str] = []
 
     @asynccontextmanager
-    async def lifespan(app: Velo) -> AsyncIterator[None]:
+    async def lifespan(app: Velo) -> AsyncGenerator[None]:
         yield
         stopped.append("outer")
 
@@ -348,7 +353,7 @@ async def test_one_that_cannot_stop_says_so_after_the_others_have_stopped() -> N
 
 def test_a_mounted_velo_starts_with_the_outer_one(serve: Serve) -> None:
     @asynccontextmanager
-    async def lifespan(app: Velo) -> AsyncIterator[None]:
+    async def lifespan(app: Velo) -> AsyncGenerator[None]:
         diary.append("start")
         yield
 
@@ -383,13 +388,17 @@ async def test_a_mounted_application_is_told_that_the_client_has_left() -> None:
             await asyncio.wait_for(heard.wait(), 20)
 
 
+def itself(event: asyncio.Event) -> asyncio.Event:
+    return event
+
+
 async def test_the_stream_of_a_mounted_application_ends_with_its_client() -> None:
     for make in (bare, surrounded):
         closed = asyncio.Event()
         inner = Velo()
 
         @inner.get("/endless")
-        async def endless(closed: asyncio.Event = Depends(lambda closed=closed: closed)) -> StreamingResponse:  # type: ignore[assignment]  # noqa: B008
+        async def endless(closed: asyncio.Event = Depends(partial(itself, closed))) -> StreamingResponse:  # type: ignore[assignment]  # noqa: B008
             async def content() -> AsyncIterator[bytes]:
                 try:
                     while True:
@@ -546,16 +555,16 @@ def test_a_body_for_a_wsgi_application_is_limited(serve: Serve) -> None:
 def two(first: object, second: object) -> None: ...
 
 
-@pytest.mark.parametrize(
-    ("mount", "message"),
-    [
-        (lambda app: app.mount("/x", app), "cannot be mounted in itself"),
-        (lambda app: app.mount("/x", Router()), "is a Router; include it"),
-        (lambda app: app.mount("/x", "module:app"), "'module:app' cannot be mounted"),
-        (lambda app: app.mount("/x", two), "write interface='wsgi'"),
-        (lambda app: app.mount("/x", echo, interface="rsgi"), "has to be 'asgi' or 'wsgi'"),
-    ],
-)
+MISTAKES: list[tuple[Callable[[Any], None], str]] = [  # `Any`: users without a type checker
+    (lambda app: app.mount("/x", app), "cannot be mounted in itself"),
+    (lambda app: app.mount("/x", Router()), "is a Router; include it"),
+    (lambda app: app.mount("/x", "module:app"), "'module:app' cannot be mounted"),
+    (lambda app: app.mount("/x", two), "write interface='wsgi'"),
+    (lambda app: app.mount("/x", echo, interface="rsgi"), "has to be 'asgi' or 'wsgi'"),
+]
+
+
+@pytest.mark.parametrize(("mount", "message"), MISTAKES)
 def test_mistakes_are_told_at_once(mount: Callable[[Velo], None], message: str) -> None:
     with pytest.raises(SetupError, match=message) as raised:
         mount(Velo())

@@ -73,7 +73,7 @@ class Structured(Plugin):
     async def show(self) -> Settings:
         return self.settings
 """
-DEFAULTS = ["Hello", 1, "KIND", [], [], 1.0, False]
+DEFAULTS: list[object] = ["Hello", 1, "KIND", [], [], 1.0, False]
 
 
 @pytest.fixture(autouse=True)

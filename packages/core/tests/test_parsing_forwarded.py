@@ -7,23 +7,22 @@ from hypothesis import strategies as st
 from velo_core.parsing import parse_forwarded, parse_node
 from velo_core.types import Address
 
+ELEMENTS: list[tuple[list[str], list[dict[str, str]]]] = [
+    ([], []),
+    (["for=192.0.2.60;proto=http;by=203.0.113.43"], [{"for": "192.0.2.60", "proto": "http", "by": "203.0.113.43"}]),
+    (['For="[2001:db8:cafe::17]:4711"'], [{"for": "[2001:db8:cafe::17]:4711"}]),
+    (["for=192.0.2.43, for=198.51.100.17"], [{"for": "192.0.2.43"}, {"for": "198.51.100.17"}]),
+    (["for=192.0.2.43", "for=198.51.100.17;host=a"], [{"for": "192.0.2.43"}, {"for": "198.51.100.17", "host": "a"}]),
+    (['for="a,b;c=d"'], [{"for": "a,b;c=d"}]),
+    (["for=a;for=b, for=c"], [{}, {"for": "c"}]),  # given twice is malformed
+    (["nonsense, for=c"], [{}, {"for": "c"}]),
+    (['for="open, for=c'], [{}]),
+    (["for=a b"], [{}]),
+    ([",, for=c,"], [{"for": "c"}]),
+]
 
-@pytest.mark.parametrize(
-    ("values", "elements"),
-    [
-        ([], []),
-        (["for=192.0.2.60;proto=http;by=203.0.113.43"], [{"for": "192.0.2.60", "proto": "http", "by": "203.0.113.43"}]),
-        (['For="[2001:db8:cafe::17]:4711"'], [{"for": "[2001:db8:cafe::17]:4711"}]),
-        (["for=192.0.2.43, for=198.51.100.17"], [{"for": "192.0.2.43"}, {"for": "198.51.100.17"}]),
-        (["for=192.0.2.43", "for=198.51.100.17;host=a"], [{"for": "192.0.2.43"}, {"for": "198.51.100.17", "host": "a"}]),
-        (['for="a,b;c=d"'], [{"for": "a,b;c=d"}]),
-        (["for=a;for=b, for=c"], [{}, {"for": "c"}]),  # given twice is malformed
-        (["nonsense, for=c"], [{}, {"for": "c"}]),
-        (['for="open, for=c'], [{}]),
-        (["for=a b"], [{}]),
-        ([",, for=c,"], [{"for": "c"}]),
-    ],
-)
+
+@pytest.mark.parametrize(("values", "elements"), ELEMENTS)
 def test_elements_come_in_the_order_of_the_fields(values: list[str], elements: list[dict[str, str]]) -> None:
     assert [dict(element) for element in parse_forwarded(values)] == elements
 

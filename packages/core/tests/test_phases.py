@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import pytest
 
@@ -116,7 +117,9 @@ def test_a_hook_can_answer_and_can_change_the_answer(serve: Serve) -> None:
     async def stop(request: Request) -> Response | None:
         return PlainTextResponse("closed", 503) if "stop" in request.query else None
 
-    app.on_request(lambda request: later.append("later"))
+    @app.on_request
+    def note_later(request: Request) -> None:
+        later.append("later")
 
     @app.on_response
     def change(response: Response) -> Response | None:
@@ -211,14 +214,20 @@ def test_hooks_see_websockets(serve: Serve) -> None:
     assert diary == ["app request /socket", "handler", "app response 101", "app sent 101"]
 
 
-@pytest.mark.parametrize(
-    ("register", "message"),
-    [
-        (lambda app: app.on_request(lambda request, response: None), "takes response, but on_request offers request"),
-        (lambda app: app.on_sent(lambda one, two, three: None), "takes"),
-        (lambda app: app.on_error("hook"), "cannot be called"),
-    ],
-)
+def of_two(request: object, response: object) -> None: ...
+
+
+def of_three(one: object, two: object, three: object) -> None: ...
+
+
+TOO_MUCH: list[tuple[Callable[[Any], object], str]] = [  # `Any`: users without a type checker
+    (lambda app: app.on_request(of_two), "takes response, but on_request offers request"),
+    (lambda app: app.on_sent(of_three), "takes"),
+    (lambda app: app.on_error("hook"), "cannot be called"),
+]
+
+
+@pytest.mark.parametrize(("register", "message"), TOO_MUCH)
 def test_a_hook_that_wants_more_is_refused(register: Callable[[Velo], object], message: str) -> None:
     with pytest.raises(SetupError, match=message) as raised:
         register(Velo())
@@ -234,8 +243,12 @@ def test_a_hook_comes_too_late_when_the_application_runs(way: tuple[ProtocolName
 
 def test_a_plan_without_hooks_has_no_trace_of_them() -> None:
     plain, app, router = Velo(), Velo(), Router("/in")
+
+    def show(number: int) -> int:
+        return number
+
     for one in (plain, app):
-        one.get("/x/{number:int}")(lambda number: number)
+        one.get("/x/{number:int}")(show)
     for kind in ("on_request", "on_response", "on_error", "on_sent"):
         getattr(router, kind)(lambda: None)
     app.include(router)

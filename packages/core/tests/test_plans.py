@@ -576,7 +576,7 @@ def test_first_requests_from_many_threads_write_a_plan_once() -> None:
 
     table = app.bind(ADAPTER)
     (run, values), together = table.find("GET", "/at-once"), Barrier(8)
-    scope = {"type": "http", "query_string": b"page=2", "headers": [], "method": "GET", "path": "/at-once"}
+    scope: dict[str, object] = {"type": "http", "query_string": b"page=2", "headers": [], "method": "GET", "path": "/at-once"}
 
     def call(number: int) -> object:
         sent: list[dict[str, object]] = []

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Annotated
@@ -28,7 +28,7 @@ def test_functions_run_in_the_pool_that_they_name(serve: Serve, protocol: str) -
             self.thread = thread()
 
     @contextmanager
-    def open_file() -> Iterator[str]:
+    def open_file() -> Generator[str]:
         yield thread()
 
     @app.get("/", pool="files")
@@ -126,7 +126,7 @@ def test_tear_downs_do_not_wait_behind_handlers_that_wait_for_them(serve: Serve,
 
     client = serve(app)
     with ThreadPoolExecutor(6) as executor:
-        answers = list(executor.map(lambda number: client.get("/").text, range(6)))
+        answers = [response.text for response in executor.map(client.get, ["/"] * 6)]
 
     assert answers == ["shown"] * 6
 
@@ -156,8 +156,6 @@ def test_a_pool_without_threads_or_name_is_refused(pools: dict[str, int]) -> Non
 
 def test_a_pool_that_is_not_there_or_not_used_is_reported() -> None:
     app = Velo(pools={"cpu": 1})
-
-    async def coroutine() -> None: ...
 
     @app.get("/unknown", dependencies=[Depends(thread, pool="gpu")])
     async def unknown() -> None: ...

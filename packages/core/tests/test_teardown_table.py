@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, MutableMapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
@@ -33,6 +33,13 @@ CASES = (
 Kind = Literal["coroutine", "plain"]
 
 
+def no_field(name: str) -> None: ...
+
+
+def no_fields(name: str) -> list[str]:
+    return []
+
+
 class World:
     """A server and its client, as far as they are needed to see the order; both protocols tell of the same events."""
 
@@ -52,7 +59,7 @@ class World:
             self.gone.set()
 
     async def over_asgi(self, app: Velo) -> None:
-        messages = iter([{"type": "http.request", "body": b"", "more_body": False}])
+        messages = iter(list[dict[str, object]]([{"type": "http.request", "body": b"", "more_body": False}]))
 
         async def receive() -> dict[str, object]:
             for message in messages:
@@ -66,7 +73,7 @@ class World:
             elif message.get("body"):
                 self.sent(cast("bytes", message["body"]).decode())
 
-        scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": [], "http_version": "1.1"}
+        scope: dict[str, object] = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": [], "http_version": "1.1"}
         await app(scope, receive, send)
 
     async def over_rsgi(self, app: Velo) -> None:
@@ -84,7 +91,7 @@ class World:
         async def client_disconnect() -> None:
             await self.gone.wait()
 
-        headers = SimpleNamespace(get=lambda name: None, get_all=lambda name: [], items=list)
+        headers = SimpleNamespace(get=no_field, get_all=no_fields, items=list)
         ends = {"client": "127.0.0.1:1", "server": "127.0.0.1:2"}
         scope = SimpleNamespace(proto="http", http_version="1.1", method="GET", path="/", query_string="", headers=headers, **ends)
         protocol = SimpleNamespace(response_bytes=response_bytes, response_stream=response_stream, client_disconnect=client_disconnect)
@@ -98,7 +105,7 @@ class Talk:
         self.world = world
 
     async def over_asgi(self, app: Velo) -> None:
-        messages = iter([{"type": "websocket.connect"}])
+        messages = iter(list[dict[str, object]]([{"type": "websocket.connect"}]))
 
         async def receive() -> dict[str, object]:
             for message in messages:
@@ -109,7 +116,7 @@ class Talk:
         async def send(message: MutableMapping[str, object]) -> None:
             self.world.note({"websocket.accept": "accept", "websocket.close": "end"}[cast("str", message["type"])])
 
-        scope = {"type": "websocket", "path": "/", "query_string": b"", "headers": [], "http_version": "1.1"}
+        scope: dict[str, object] = {"type": "websocket", "path": "/", "query_string": b"", "headers": [], "http_version": "1.1"}
         await app(scope, receive, send)
 
     async def over_rsgi(self, app: Velo) -> None:
@@ -121,11 +128,14 @@ class Talk:
             self.world.note("accept")
             return SimpleNamespace(receive=receive)
 
-        headers = SimpleNamespace(get=lambda name: None, get_all=lambda name: [], items=list, keys=list)
+        def close(status: int) -> None:
+            self.world.note("end")
+
+        headers = SimpleNamespace(get=no_field, get_all=no_fields, items=list, keys=list)
         scope = SimpleNamespace(
             proto="ws", http_version="1.1", method="GET", path="/", query_string="", scheme="http", headers=headers, authority=None
         )
-        protocol = SimpleNamespace(accept=accept, close=lambda status: self.world.note("end"))
+        protocol = SimpleNamespace(accept=accept, close=close)
         await app.__rsgi__(scope, protocol)  # pyright: ignore[reportArgumentType]: just what is needed
 
 
@@ -159,7 +169,7 @@ def application(world: World, lifetime: Lifetime, kind: Kind, *, interpreted: bo
     """One route that does what the case says."""
 
     @asynccontextmanager
-    async def lifespan(app: Velo) -> AsyncIterator[None]:
+    async def lifespan(app: Velo) -> AsyncGenerator[None]:
         yield
         world.note("stop")
 

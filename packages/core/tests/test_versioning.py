@@ -263,7 +263,7 @@ def clash(first: str | None, second: str) -> None:
         (lambda: start(Velo(versioning=Versioning.header(default="7"))), "VELO_VERSION", "names the version '7', and no route has it"),
         (lambda: Router(version="/1"), "VELO_VERSION", "'/1' is no version"),
         (lambda: Router(version=("1", "")), "VELO_VERSION", "'' is no version"),
-        (lambda: Router(version=1), "VELO_VERSION", "1 is no version"),  # type: ignore[arg-type]
+        (lambda: Router(version=1), "VELO_VERSION", "1 is no version"),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]: the mistake itself
         (lambda: Versioning.path("v"), "VELO_VERSIONING", "begin with a slash"),
         (lambda: Versioning.path("/v"), "VELO_VERSIONING", r"have \{version\} once"),
         (lambda: Versioning.header("x version"), "VELO_VERSIONING", "is no name of a header"),

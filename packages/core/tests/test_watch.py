@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Annotated
 
 import pytest
@@ -17,7 +17,7 @@ UNTOLD = "WSGI does not tell that the client has gone"
 
 
 @contextlib.asynccontextmanager
-async def asked(app: Velo, way: Way, path: str) -> AsyncIterator[asyncio.Task[object]]:
+async def asked(app: Velo, way: Way, path: str) -> AsyncGenerator[asyncio.Task[object]]:
     """A request under way; left without an answer at the end of the block."""
     app.interpreted = way[1]
     async with AsyncTestClient(app, protocol=way[0]) as client:
@@ -194,7 +194,7 @@ def test_what_cannot_wait_has_no_trace_of_a_watch_in_its_plan() -> None:
 def test_limits_that_make_no_sense_are_found_at_start_up() -> None:
     app = Velo(timeout_seconds=0)
 
-    @app.get("/", on_disconnect="run")  # type: ignore[call-overload, arg-type, unused-ignore]  # the mistake under test
+    @app.get("/", on_disconnect="run")  # type: ignore[call-overload, arg-type, unused-ignore]  # pyright: ignore[reportArgumentType]: the mistake itself
     async def index() -> None:
         raise HTTPError(500)
 

@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, I
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import Annotated, Any, cast
 from wsgiref.util import setup_testing_defaults
 from wsgiref.validate import validator
@@ -23,7 +24,7 @@ from velo_core import Body, Depends, Header, HTTPError, Query, RedirectResponse,
 Answer = tuple[str, dict[str, str], bytes]
 
 
-def environ(path: str = "/", method: str = "GET", body: bytes | None = None, **variables: Any) -> dict[str, Any]:
+def environ(path: str = "/", method: str = "GET", body: bytes | None = None, /, **variables: Any) -> dict[str, Any]:
     """That of a request, as the standard library makes it."""
     made: dict[str, Any] = {"REQUEST_METHOD": method, "PATH_INFO": path, "SCRIPT_NAME": "", "QUERY_STRING": ""}
     if body is not None:
@@ -33,14 +34,19 @@ def environ(path: str = "/", method: str = "GET", body: bytes | None = None, **v
     return made
 
 
-def ask(app: Velo, path: str = "/", method: str = "GET", body: bytes | None = None, **variables: Any) -> Answer:
+def ask(app: Velo, path: str = "/", method: str = "GET", body: bytes | None = None, /, **variables: Any) -> Answer:
     """What the application answers, as the validator of the standard library sees it."""
     return complete(validator(cast("Any", app.wsgi)), environ(path, method, body, **variables))
 
 
 def complete(app: Any, environ: dict[str, Any]) -> Answer:
     heads: list[tuple[str, list[tuple[str, str]]]] = []
-    returned = app(environ, lambda status, headers, exc_info=None: heads.append((status, headers)) or heads.append)
+
+    def start_response(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> Callable[..., None]:
+        heads.append((status, headers))
+        return heads.append
+
+    returned = app(environ, start_response)
     try:
         body = b"".join(returned)
     finally:
@@ -52,7 +58,10 @@ def complete(app: Any, environ: dict[str, Any]) -> Answer:
 
 def begin(app: Velo, path: str = "/", method: str = "GET") -> Any:
     """What the application returns, of which nothing has been taken yet."""
-    return app.wsgi(environ(path, method), lambda status, headers: None)
+
+    def start_response(status: str, headers: list[tuple[str, str]]) -> None: ...
+
+    return app.wsgi(environ(path, method), start_response)
 
 
 @pytest.fixture(params=[False, True], ids=["generated", "interpreted"])
@@ -128,7 +137,7 @@ def test_the_callable_is_one_and_the_same(make: Make) -> None:
     app = make()
 
     with ThreadPoolExecutor(8) as threads:
-        assert len({id(one) for one in threads.map(lambda number: app.wsgi, range(64))}) == 1
+        assert len({id(one.result()) for one in [threads.submit(lambda: app.wsgi) for _ in range(64)]}) == 1
 
 
 # Threads.
@@ -242,7 +251,7 @@ def test_plain_functions_block_nobody(make: Make) -> None:
         barrier.wait(10)
 
     with ThreadPoolExecutor(4) as threads:
-        answers = list(threads.map(lambda path: ask(app, path)[0], ["/plain", "/behind"] * 2))
+        answers = [head for head, _, _ in threads.map(partial(ask, app), ["/plain", "/behind"] * 2)]
 
     assert answers == ["204 No Content"] * 4
 
@@ -269,7 +278,8 @@ def test_asynchronous_functions_run_one_at_a_time(make: Make) -> None:
     sys.setswitchinterval(1e-5)
     try:
         with ThreadPoolExecutor(8) as threads:
-            answers = list(threads.map(lambda number: ask(app, QUERY_STRING=f"wait={number % 2}")[0], range(100)))
+            asked = [threads.submit(ask, app, QUERY_STRING=f"wait={number % 2}") for number in range(100)]
+            answers = [one.result()[0] for one in asked]
     finally:
         sys.setswitchinterval(switching)
 
@@ -352,7 +362,8 @@ def test_pools_with_names_keep_their_bounds(make: Make) -> None:
         inside -= 1
 
     with ThreadPoolExecutor(6) as threads:
-        list(threads.map(lambda number: ask(app), range(30)))
+        for asked in [threads.submit(ask, app) for _ in range(30)]:
+            asked.result()
 
     assert seen == [1] * 30
 
