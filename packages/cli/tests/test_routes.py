@@ -57,7 +57,9 @@ def test_json_shows_the_same_for_programs(velo: Run, write: Write) -> None:
     assert found[1] == {
         "methods": ["GET"],
         "automatic_methods": ["HEAD", "OPTIONS"],
+        "host": None,
         "path": "/items/{item_id:int}",
+        "version": None,
         "name": "items.show",
         "handler": "shop.show",
         "tags": ["shop", "items", "public"],
@@ -88,3 +90,32 @@ def test_a_websocket_is_shown_as_such(velo: Run, write: Write) -> None:
     (row,) = json.loads(velo("routes", "talk", "--json").out)
 
     assert (row["methods"], row["automatic_methods"], row["path"]) == (["WEBSOCKET"], [], "/chat")
+
+
+SEVERAL = """
+from velo_core import Router, Velo, Versioning
+
+app = Velo(versioning=Versioning.header("api-version", default="1"))
+shops = Router(host="{shop}.example.com")
+
+@app.get("/price", version="1")
+async def price() -> int: ...
+
+@shops.get("/home")
+async def home(shop: str) -> str: ...
+
+app.include(shops)
+"""
+
+
+def test_hosts_and_versions_are_shown(velo: Run, write: Write) -> None:
+    write("several.py", SEVERAL)
+
+    lines = [line.split() for line in velo("routes", "several").out.splitlines()]
+    found = json.loads(velo("routes", "several", "--json").out)
+
+    assert lines[0] == ["methods", "path", "version", "name", "handler", "tags"]
+    assert lines[1] == ["GET", "(HEAD)", "/price", "1", "price", "several.price"]
+    assert lines[2] == ["GET", "(HEAD)", "{shop}.example.com/home", "home", "several.home"]
+    assert [(row["host"], row["version"]) for row in found] == [(None, "1"), ("{shop}.example.com", None)]
+    assert "GET /price version 1" in velo("routes", "several", "--hooks").out

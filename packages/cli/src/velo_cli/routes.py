@@ -22,7 +22,9 @@ class Row(TypedDict):
 
     methods: list[str]
     automatic_methods: list[str]
+    host: str | None
     path: str
+    version: str | None
     name: str
     handler: str
     tags: list[str]
@@ -47,8 +49,19 @@ def routes(target: str, factory: bool, hooks: bool, as_json: bool, verbose: bool
     if as_json:
         write_json(rows)
     elif rows:
-        lines = [(_methods(row), row["path"], row["name"], row["handler"], ", ".join(row["tags"])) for row in rows]
-        write_table(("methods", "path", "name", "handler", "tags"), lines)
+        versions = any(row["version"] for row in rows)
+        lines = [
+            (
+                _methods(row),
+                f"{row['host'] or ''}{row['path']}",
+                *((row["version"] or "",) if versions else ()),
+                row["name"],
+                row["handler"],
+                ", ".join(row["tags"]),
+            )
+            for row in rows
+        ]
+        write_table(("methods", "path", *(("version",) if versions else ()), "name", "handler", "tags"), lines)
     else:
         click.echo("The application has no routes.")
 
@@ -58,7 +71,8 @@ def _show_hooks(app: Velo, *, as_json: bool) -> None:
     if as_json:
         write_json([dataclasses.asdict(route) for route in found])
     for route in () if as_json else found:
-        click.echo(f"{', '.join(route.methods) or 'WEBSOCKET'} {route.host or ''}{route.path}")
+        version = f" version {route.version}" if route.version else ""
+        click.echo(f"{', '.join(route.methods) or 'WEBSOCKET'} {route.host or ''}{route.path}{version}")
         rows = [(hook.kind, hook.function, hook.reason) for hook in route.hooks]
         write_lines([*rows, ("handler", route.handler, route.place)], indent="  ")
 
@@ -69,7 +83,9 @@ def _rows(app: Velo) -> list[Row]:
         Row(
             methods=["WEBSOCKET"] if one.route.is_websocket else list(one.route.methods),
             automatic_methods=_automatic(one.route.methods, {method for path, method in taken if path == one.pattern.text}),
+            host=None if one.host is None else one.host.text,
             path=one.pattern.text,
+            version=one.version,
             name=one.name,
             handler=qualified_name(one.route.handler),
             tags=list(dict.fromkeys((*one.inherited.tags, *one.route.tags))),
