@@ -885,3 +885,34 @@ def test_many_numbers_that_do_not_are_read(serve: Serve) -> None:
 def test_codecs_can_be_used_alone() -> None:
     packed = MessagePack().encode({"a": [1, {"b": Item("oak")}]})
     assert MessagePack().decode(packed) == {"a": [1, {"b": {"itemName": "oak", "unitPrice": None, "tags": []}}]}
+
+
+def test_types_of_many_routes_that_look_alike_are_not_taken_for_each_other(serve: Serve) -> None:
+    """What is found out about a type is kept while the application freezes."""
+
+    class Thing(msgspec.Struct):
+        number: int
+
+    few, one = Annotated[list[Thing], msgspec.Meta(max_length=1)], Annotated[list[Thing], msgspec.Meta(max_length=1, description="one")]
+    types: list[Any] = [list[Thing], few, one, dict[str, Thing], list[Thing | None], list[list[Thing]], Thing, list[Thing], few]
+    app = Velo()
+    for number, kind in enumerate(types):
+
+        async def echo(body: Any) -> Any:
+            return body
+
+        echo.__annotations__ = {"body": Annotated[kind, Body()], "return": kind}
+        app.post(f"/{number}")(echo)
+    client = serve(app)
+    bodies: list[object] = [[{"number": 1}] * 2, {"a": {"number": 1}}, [None], [[{"number": 1}]], {"number": 1}]
+    taken = [[client.post(f"/{number}", json=body).status_code == 200 for body in bodies] for number in range(len(types))]
+
+    lists, bounded = [True, False, False, False, False], [False] * 5
+    assert taken[:3] == [lists, bounded, bounded]
+    assert taken[3:7] == [
+        [False, True, False, False, False],
+        [True, False, True, False, False],
+        [False, False, False, True, False],
+        [False, False, False, False, True],
+    ]
+    assert taken[7:] == [lists, bounded]

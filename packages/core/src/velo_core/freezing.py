@@ -9,7 +9,7 @@ from typing import get_args
 from velo_core.answers import AnswerError, answers
 from velo_core.binding import bind
 from velo_core.checking import check_names, check_tables, check_versions
-from velo_core.codecs import Coding
+from velo_core.codecs import Coding, remembering
 from velo_core.contributions import HealthCheck
 from velo_core.errors import HTTPError, Problem, SetupError, not_found, where
 from velo_core.frozen import Covered, Entry, Frozen, Info, Mounted, Settings, by_name
@@ -52,6 +52,10 @@ class Freezer:
 
     def freeze(self, plugins: Sequence[Ready]) -> tuple[Frozen, list[Problem]]:
         """What runs, and what is wrong. Only without problems does the first mean anything."""
+        with remembering():
+            return self._freeze(plugins)
+
+    def _freeze(self, plugins: Sequence[Ready]) -> tuple[Frozen, list[Problem]]:
         routes: list[Mounted] = []
         plans: list[Entry] = []
         fallbacks: list[Covered] = []

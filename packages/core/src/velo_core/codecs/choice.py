@@ -9,6 +9,7 @@ from velo_core.codecs.backend import Backend
 from velo_core.codecs.fields import everything_in
 from velo_core.codecs.msgspec_models import MsgspecBackend
 from velo_core.codecs.own import ModelBackend, OwnModels
+from velo_core.codecs.remembering import once_per_type
 from velo_core.hints import parts
 
 __all__ = ["backend_for", "default_backend", "has_fields", "is_model"]
@@ -45,7 +46,12 @@ def backend_for(annotation: object, own: Sequence[ModelBackend] = ()) -> Backend
 
 def is_model(annotation: object, own: Sequence[ModelBackend] = ()) -> bool:
     """Whether a value of this type has fields, or has something with fields inside, and so comes from a body rather than a query."""
-    return any(backend.is_model(part) for backend in _backends(own) for part in parts(annotation))
+    return any(backend.is_model(part) for backend in _backends(own) for part in parts(annotation)) if own else _is_known_model(annotation)
+
+
+@once_per_type
+def _is_known_model(annotation: object) -> bool:
+    return any(backend.is_model(part) for backend in _backends(()) for part in parts(annotation))
 
 
 def has_fields(annotation: object, own: Sequence[ModelBackend] = ()) -> bool:

@@ -14,6 +14,7 @@ from enum import Enum
 from typing import Any, Literal, TypeAlias, TypeVar, cast, get_args, get_origin
 
 from velo_core.codecs.fields import Field, fields_of, is_namedtuple, is_typeddict, model_class
+from velo_core.codecs.remembering import once_per_type
 from velo_core.hints import class_of, expand, is_union, parts, peel
 
 __all__ = ["Check", "Shortcut", "exactly", "shortcut"]
@@ -57,6 +58,7 @@ class Shortcut:
     items: frozenset[type[object]] | None = None
 
 
+@once_per_type
 def shortcut(annotation: object) -> Shortcut | None:
     """The part of `exactly` that a plan can do by itself, if there is one: where it is false, `exactly` may still be true."""
     looker = _Looker()

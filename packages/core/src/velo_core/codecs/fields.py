@@ -9,6 +9,7 @@ from typing import Annotated, NotRequired, Protocol, Required, TypeVar, cast, ge
 
 import msgspec
 
+from velo_core.codecs.remembering import once_per_type
 from velo_core.hints import class_of, expand, parts, substitute
 from velo_core.types import MISSING
 
@@ -156,7 +157,8 @@ def _is_qualified(hint: object) -> bool:
     return origin is Annotated or getattr(origin, "_name", "") in ("ReadOnly", "Required", "NotRequired")
 
 
-def everything_in(annotation: object) -> list[object]:
+@once_per_type
+def everything_in(annotation: object) -> Sequence[object]:
     """The annotation and all types inside of it, those of the fields of models included, each once."""
     found: list[object] = []
     waiting = [annotation]

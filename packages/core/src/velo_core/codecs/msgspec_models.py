@@ -16,6 +16,7 @@ from velo_core.codecs.fields import Field, everything_in, fields_of, is_namedtup
 from velo_core.codecs.media import MessagePack
 from velo_core.codecs.media import malformed as malformed_message_pack
 from velo_core.codecs.omitting import WriteOptions, omitting
+from velo_core.codecs.remembering import once_per_type
 from velo_core.codecs.text import text_converter
 from velo_core.constraints import constraints_of
 from velo_core.errors import HTTPError
@@ -47,9 +48,7 @@ class MsgspecBackend:
         if codec is not None:
             read, decode = self.reader(annotation), codec.decode
             return lambda body: read(decode(body))
-        check_type(annotation)
-        check_bounds(annotation)
-        return _typed_decode(msgspec.json.Decoder(cast("type[object]", annotation)).decode, annotation, _plain.decode, malformed)
+        return _json_decoder(annotation)
 
     def message_pack_decoder(self, annotation: object, codec: MessagePack) -> Decode:
         """How to read MessagePack as `annotation`."""
@@ -88,13 +87,7 @@ class MsgspecBackend:
         if options != PLAIN:
             prepare = self._prepare(annotation, options)
             return lambda value: encode_json(prepare(value))
-        check_type(annotation, (object,))
-        fits = exactly(annotation)
-
-        def encode(value: object) -> bytes:
-            return encode_json(value if fits(value) else _converted(value, annotation, fits))
-
-        return encode
+        return _json_encoder(annotation)
 
     def writer(self, annotation: object, options: WriteOptions = PLAIN, native: tuple[type, ...] = ()) -> Write:
         """See `Backend.writer`."""
@@ -145,6 +138,24 @@ class MsgspecBackend:
                 raise does_not_fit(str(error)) from error
 
         return make
+
+
+@once_per_type
+def _json_decoder(annotation: object) -> Decode:
+    check_type(annotation)
+    check_bounds(annotation)
+    return _typed_decode(msgspec.json.Decoder(cast("type[object]", annotation)).decode, annotation, _plain.decode, malformed)
+
+
+@once_per_type
+def _json_encoder(annotation: object) -> Encode:
+    check_type(annotation, (object,))
+    fits = exactly(annotation)
+
+    def encode(value: object) -> bytes:
+        return encode_json(value if fits(value) else _converted(value, annotation, fits))
+
+    return encode
 
 
 class _AttrsAttribute(Protocol):

@@ -19,6 +19,7 @@ from uuid import UUID
 import msgspec
 
 from velo_core.codecs.backend import MAX_ERRORS, Convert, DoesNotFit, does_not_fit
+from velo_core.codecs.remembering import once_per_type
 from velo_core.constraints import constraints_of, tests
 from velo_core.errors import InvalidValue
 from velo_core.hints import class_of, is_union, peel
@@ -28,6 +29,7 @@ __all__ = ["TRUTH", "integer", "integer_reader", "text_converter", "truth"]
 _COLLECTIONS: tuple[object, ...] = (list, set, frozenset, tuple)
 
 
+@once_per_type
 def text_converter(annotation: object) -> Convert:
     """How to read `annotation`: from a list of texts if it is a collection, else from one text. Bounds on the whole are not looked at.
 
