@@ -18,6 +18,7 @@ from velo_core.inheritance import Included, Inherited, inherit
 from velo_core.json import MsgspecJSON
 from velo_core.mounting import Mount
 from velo_core.mounting.mount import METHODS
+from velo_core.negotiation import Negotiate, Offer
 from velo_core.parsing import Origin
 from velo_core.phases import NO_PHASES, around, sending, watching
 from velo_core.plan import Middleware, Plan, Refusal, Served
@@ -209,7 +210,11 @@ class Freezer:
         announced = () if deprecation is None else (announcing(deprecation),)
         if asked is not None and policy is not None and policy.by == "media type" and result.negotiate is not None:
             negotiate, plain = result.negotiate, policy.without_versions
-            result = replace(result, negotiate=lambda accept: negotiate(plain(accept)))
+
+            def by_form(accept: Sequence[str], negotiate: Negotiate = negotiate) -> Offer:
+                return negotiate(plain(accept))
+
+            result = replace(result, negotiate=by_form)
         socket = self.socket_options(route, inherited, label, timeout_seconds, on_disconnect) if route.is_websocket else None
         for method in (WEBSOCKET,) if route.is_websocket else route.methods:
             plan = Plan(
