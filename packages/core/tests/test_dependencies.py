@@ -1,6 +1,7 @@
 """What runs before a handler: found, shared, ordered, overridden, and where each function runs."""
 
 import asyncio
+import re
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, MutableMapping
 from contextlib import asynccontextmanager, contextmanager
@@ -752,3 +753,25 @@ async def receive() -> Message:
 
 
 async def send(message: Message) -> None: ...
+
+
+def test_what_is_not_called_in_annotated_is_a_mistake() -> None:
+    """A guard without `Depends` would let everybody in, and its value would be read from the query."""
+
+    def current_user() -> str: ...  # type: ignore[empty-body]
+
+    async def guarded(user: Annotated[str, current_user]) -> str:
+        return user
+
+    async def named(user: Annotated[str, Depends]) -> str:
+        return user
+
+    async def marked(page: Annotated[int, Query]) -> int:
+        return page
+
+    for handler, meant in ((guarded, "Depends(current_user)"), (named, "Depends(function)"), (marked, "Query()")):
+        app = Velo()
+        app.get("/")(handler)
+        with pytest.raises(SetupError, match=f"which does nothing there; write {re.escape(meant)}") as caught:
+            app.freeze()
+        assert caught.value.code == "VELO_ANNOTATION"

@@ -15,7 +15,7 @@ from typing import Annotated, cast, get_type_hints
 from velo_core.constraints import constraints_of
 from velo_core.errors import where
 from velo_core.hints import expand, peel
-from velo_core.markers import Dependency, Marker
+from velo_core.markers import Dependency, Depends, Marker
 
 __all__ = ["Annotation", "UnresolvedAnnotation", "read_annotation", "resolve", "unwrap_callable"]
 
@@ -69,11 +69,25 @@ def resolve(
         if parameter.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD) or parameter.name in bound:
             continue  # takes whatever there is, and there is nothing; or has its value already
         unnamed = str if parameter.annotation is inspect.Parameter.empty else parameter.annotation
-        parameters.append((parameter, read_annotation(hints.get(parameter.name, unnamed))))
+        hint = hints.get(parameter.name, unnamed)
+        _refuse_uncalled(hint, parameter.name, function)
+        parameters.append((parameter, read_annotation(hint)))
     if inspect.isclass(function) or "return" not in hints:
         return parameters, None
     result = expand(hints["return"])
     return parameters, Annotation(type=result, full=result)
+
+
+def _refuse_uncalled(hint: object, name: str, function: Callable[..., object]) -> None:
+    """A function in `Annotated` without `Depends` does nothing, and a guard that does nothing lets everybody in."""
+    for item in getattr(hint, "__metadata__", ()):
+        is_marker = isinstance(item, type) and issubclass(item, Marker)
+        if not is_marker and not inspect.isroutine(item):
+            continue
+        label = getattr(item, "__name__", repr(item))
+        meant = f"{label}()" if is_marker else "Depends(function)" if item is Depends else f"Depends({label})"
+        place = f"parameter {name!r} of {getattr(function, '__qualname__', type(function).__qualname__)} ({where(function)})"
+        raise UnresolvedAnnotation(f"{place} has {label} in its Annotated, which does nothing there; write {meant}")
 
 
 def unwrap_callable(function: object) -> object:
