@@ -7,6 +7,7 @@ from velo_core.conditional import check_preconditions, conditional_requests
 from velo_core.config import Config
 from velo_core.contributions import HealthCheck, OpenAPIContribution, openapi_of
 from velo_core.description import Description, HookDescription, PluginDescription, RouteDescription
+from velo_core.early_hints import EarlyHints
 from velo_core.errors import (
     ClientDisconnect,
     HTTPError,
@@ -68,6 +69,7 @@ __all__ = [
     "Deprecation",
     "Description",
     "DoesNotFit",
+    "EarlyHints",
     "EventSourceResponse",
     "FileResponse",
     "HTMLResponse",

@@ -34,6 +34,7 @@ from velo_core.callables import Kind, identity_of, kind_of, name_of
 from velo_core.codecs import has_fields, is_model
 from velo_core.config import Config
 from velo_core.conversion import parameter_conversion
+from velo_core.early_hints import EarlyHints
 from velo_core.errors import Problem, where
 from velo_core.extractors import BUILT_IN, extracted
 from velo_core.generators import item_of, stepped
@@ -344,9 +345,10 @@ class Binder:
             return None
         if issubclass(kind, Request):
             return self.request(function, place, get_args(target))
-        if kind is BackgroundTasks:
-            known = next((read for read in self.reads if read.source == "background"), None)
-            return known if isinstance(known, Read) else self.read(Read(self.names.free("tasks"), "background", ""))
+        if kind in _OF_REQUEST:
+            source, name = _OF_REQUEST[kind]
+            known = next((read for read in self.reads if read.source == source), None)
+            return known if isinstance(known, Read) else self.read(Read(self.names.free(name), source, ""))
         marker = annotation.marker
         if marker is None:
             marker = self._guess(parameter.name, target)
@@ -555,6 +557,8 @@ class _TypedRequest:
 
 _Bound: TypeAlias = Read | ReadModel | Extract | BodyPart | Call | AppValue | _TypedRequest
 """Where the value of a parameter comes from."""
+_OF_REQUEST: dict[type, tuple[str, str]] = {BackgroundTasks: ("background", "tasks"), EarlyHints: ("hints", "hints")}
+"""What each request has one of, by type: the source, and the name in the plan."""
 _BODIES: tuple[object, ...] = (dict, list, object)
 """Plain types that come from the body."""
 _KEPT = ("query_model", "body_model")

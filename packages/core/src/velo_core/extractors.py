@@ -35,7 +35,7 @@ ExtractConvert: TypeAlias = "Callable[[object, list[InvalidValue]], object]"
 BUILT_IN: tuple[type[Marker], ...] = (Path, Query, Header, Cookie, Body)
 """The markers that Velo reads itself."""
 
-RESERVED = frozenset(("path", "query", "header", "cookie", "body", "request", "background"))
+RESERVED = frozenset(("path", "query", "header", "cookie", "body", "request", "background", "hints"))
 """Names of sources that Velo has itself."""
 
 

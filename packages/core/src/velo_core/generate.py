@@ -106,6 +106,7 @@ class _Writer:
         self.served = plan.endpoint if isinstance(plan.endpoint, Served) else None
         self.names = self.served.binding.names if self.served is not None else Names()
         self.is_socket = plan.socket is not None
+        self.has_hints = self.served is not None and self.served.binding.has_hints
         self.opens = self.is_socket or (self.served is not None and self.served.binding.opens)
         self.around = bool(plan.middleware) or plan.sent is not None
         # A light plan hands status, headers and body to the adapter as they are; all others work with Request and Response.
@@ -138,6 +139,7 @@ class _Writer:
             "read_body": adapter.read_body,
             "send_response": adapter.send_response,
             "open_request": self.plan.open_request(adapter),
+            "open_hints": adapter.open_hints,
             **({"open_socket": self.plan.open_socket(adapter)} if self.is_socket else {}),
             "answer_error": self.plan.answer_error,
             "watch": watch,
@@ -183,6 +185,8 @@ class _Writer:
     def _open_request(self) -> None:
         opened = "open_socket(scope, receive, send, values)" if self.is_socket else "open_request(scope, receive, values)"
         self.line(1, f"request = {opened}")
+        if self.has_hints:
+            self.line(1, "request.hints = open_hints(scope, send)")
 
     def _cancelled(self) -> None:
         """What is neither a response nor an answer: the request is cancelled, and what it opened is closed with it."""
@@ -192,6 +196,8 @@ class _Writer:
 
     def _send(self) -> None:
         """The end of every plan that is not light."""
+        if self.has_hints:
+            self.line(1, "request.hints.end()")
         depth, response = 1, "with_response_headers(request, response)"
         if self.plan.sent is not None:
             depth = 2
@@ -389,6 +395,8 @@ class _Writer:
     def _taken(self, read: Read) -> str:
         if read.source == "background":
             return "teardown.tasks"
+        if read.source == "hints":
+            return "request.hints"
         if read.source == "path":
             return f"values[{read.index}]"
         if read.source == "cookie":

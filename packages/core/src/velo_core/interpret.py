@@ -40,11 +40,13 @@ def interpreter(plan: Plan, adapter: Adapter) -> Run:
     async def run(scope: object, receive: object, send: object, values: tuple[object, ...]) -> None:
         request = open_request(scope, receive, values)
         request.teardown = Teardown()
+        request.hints = adapter.open_hints(scope, send)
         try:
             response = await _around(plan, plan.middleware, request)
         except BaseException as error:
             await request.teardown.finish(error)
             raise
+        request.hints.end()
         response = with_response_headers(request, response)
         try:
             await adapter.send_response(response, scope, receive, send, request.teardown)
@@ -62,11 +64,13 @@ def _socket_interpreter(plan: Plan, adapter: Adapter) -> Run:
     async def run(scope: object, receive: object, send: object, values: tuple[object, ...]) -> None:
         socket = open_socket(scope, receive, send, values)
         socket.teardown = Teardown()
+        socket.hints = adapter.open_hints(scope, send)
         try:
             response = await _around(plan, plan.middleware, socket)
         except BaseException as error:
             await abort_socket(socket, error, socket.teardown)
             raise
+        socket.hints.end()
         try:
             await finish_socket(socket, response, socket.teardown)
         finally:
@@ -163,6 +167,8 @@ class _Steps:
             return self.request
         if read.source == "background":
             return self.request.teardown.tasks
+        if read.source == "hints":
+            return self.request.hints
         taken = self.taken(read)
         if (taken is None or taken == []) and read.default is not MISSING:
             return read.default if can_share(read.default) else deepcopy(read.default)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar, cast
 from urllib.parse import quote
 
 from velo_core.body import check_declared_length, collect, too_large
+from velo_core.early_hints import EarlyHints, no_hints
 from velo_core.errors import HTTPError
 from velo_core.headers import Headers, MutableHeaders
 from velo_core.json import JSONCodec
@@ -71,6 +72,7 @@ class Adapter:
         tells_disconnect: Whether it can tell at all that the client has gone, so that a handler can be ended for it.
         expressions: Source over `scope` for what plans would call the function of that name for.
         channel: Opens a websocket, from scope, receive and send; `None` in the adapter for HTTP.
+        open_hints: Early hints of one request, from scope and send.
     """
 
     name: str
@@ -100,6 +102,7 @@ class Adapter:
     tells_disconnect: bool = True
     channel: Callable[[Any, Any, Any], Any] | None = None
     expressions: Mapping[str, str] = field(default_factory=dict[str, str])
+    open_hints: Callable[[Any, Any], EarlyHints] = no_hints
 
     def expression(self, name: str) -> str:
         """How a plan reads what one of the functions that take a scope gives."""
@@ -178,11 +181,14 @@ class Request(HoldsSlots, Generic[QueryModel_co, BodyModel_co]):
         "_taken",
         "_values",
         "route",
+        "hints",
         "teardown",
     )
 
     route: RouteInfo
     """The route that serves this request."""
+    hints: EarlyHints
+    """What is sent ahead of the response. For generated plans, and only there while something asks for it by `EarlyHints`."""
     teardown: Teardown
     """What dependencies of this request opened. For generated plans, and only there while they need it."""
 

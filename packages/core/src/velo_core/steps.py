@@ -48,7 +48,7 @@ class Read:
 
     Attributes:
         variable: Name of the value in the plan.
-        source: `"path"`, `"query"`, `"header"`, `"cookie"`, `"request"` or `"background"`.
+        source: `"path"`, `"query"`, `"header"`, `"cookie"`, `"request"`, `"background"` or `"hints"`.
         key: Name on the wire.
         index: Position among the path parameters.
         many: Whether all values of that name are wanted, as a list.
@@ -341,8 +341,8 @@ class Binding:
 
     @property
     def needs_request(self) -> bool:
-        """Whether something asks for the `Request` object."""
-        return any(read.source == "request" for read in self.reads)
+        """Whether something asks for the `Request` object, or for what it carries."""
+        return any(read.source in ("request", "hints") for read in self.reads)
 
     @property
     def can_fail(self) -> bool:
@@ -372,6 +372,11 @@ class Binding:
     def has_background(self) -> bool:
         """Whether something asks for the tasks that run after the response."""
         return any(read.source == "background" for read in self.reads)
+
+    @property
+    def has_hints(self) -> bool:
+        """Whether something asks for early hints."""
+        return any(read.source == "hints" for read in self.reads)
 
     @property
     def ends_early(self) -> bool:

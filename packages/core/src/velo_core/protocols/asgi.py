@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 import inspect
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
 from functools import partial
 from typing import Any, Final, TypeAlias
 
 from velo_core.body import check_declared_length, collect, too_large
+from velo_core.early_hints import EarlyHints
 from velo_core.errors import ClientDisconnect, SetupError
 from velo_core.files import FileContent, FileResponse, select
 from velo_core.headers import MutableHeaders
@@ -357,6 +358,20 @@ async def _send_start(response: Response, scope: Scope, send: Send, *, trailers:
     await _send(send, start)
 
 
+def _open_hints(scope: Scope, send: Send) -> EarlyHints:
+    offered = scope["type"] == "http" and "http.response.early_hint" in (scope.get("extensions") or {})
+    if not offered or _http_version(scope) == "1.0":  # which has no interim responses (RFC 9110 section 15.2)
+        return EarlyHints()
+
+    async def send_links(links: Sequence[str]) -> None:
+        try:
+            await send({"type": "http.response.early_hint", "links": [link.encode("latin-1") for link in links]})
+        except OSError as error:
+            raise ClientDisconnect("the client left before it was answered") from error
+
+    return EarlyHints(send_links)
+
+
 async def _send(send: Send, message: Message) -> None:
     try:
         await send(message)
@@ -430,6 +445,7 @@ ADAPTER = Adapter(
     send_ready=_send_ready,
     constants={"LENGTHS": LENGTHS},
     expressions={"raw_headers": 'scope["headers"]', "query_string": 'scope["query_string"].decode("utf-8", "surrogateescape")'},
+    open_hints=_open_hints,
 )
 WEBSOCKET_ADAPTER = asgi_websockets(ADAPTER)
 
