@@ -214,7 +214,8 @@ def test_no_text_brings_in_a_second_link_or_a_line(text: str, template: str) -> 
 
 def test_http_1_0_has_none() -> None:
     def offered(**scope: object) -> bool:
-        connection = {"type": "http", "http_version": "1.1", "extensions": {"http.response.early_hint": {}}} | scope
+        extensions: dict[str, dict[str, object]] = {"http.response.early_hint": {}}
+        connection: dict[str, object] = {"type": "http", "http_version": "1.1", "extensions": extensions, **scope}
         return ADAPTER.open_hints(connection, None).offered
 
     assert offered()

@@ -159,7 +159,7 @@ def test_every_response_has_an_id_of_its_own(serve: Serve) -> None:
 def test_an_id_that_is_not_sound_is_not_taken_over(serve: Serve, brought: str) -> None:
     client = serve(failing(request_ids=RequestIDs(trust_header=True)))
 
-    assert ID.fullmatch(client.get("/nowhere", headers=[(b"x-request-id", brought.encode("latin-1"))]).headers["x-request-id"])  # pyright: ignore[reportArgumentType]: pairs of bytes
+    assert ID.fullmatch(client.get("/nowhere", headers=[(b"x-request-id", brought.encode("latin-1"))]).headers["x-request-id"])
 
 
 def test_a_sound_id_is_taken_over_only_if_the_header_is_trusted(serve: Serve) -> None:
@@ -189,7 +189,7 @@ def test_middleware_and_what_runs_after_the_response_know_the_id(serve: Serve, l
         seen.append(request[REQUEST_ID])
         return await call_next(request)  # type: ignore[misc, no-any-return]  # pyright: ignore[reportGeneralTypeIssues, reportUnknownVariableType]: as any middleware
 
-    app = Velo(request_ids=RequestIDs(), middleware=[outer])  # pyright: ignore[reportArgumentType]: as any middleware
+    app = Velo(request_ids=RequestIDs(), middleware=[outer])
 
     def later() -> None:
         raise ValueError("late")

@@ -122,13 +122,17 @@ def test_a_router_cannot_contain_itself() -> None:
         assert caught.value.code == "VELO_ROUTER_CYCLE"
 
 
+def answering(request: Request, error: Exception) -> None:
+    """Answers nothing."""
+
+
 REGISTER: dict[str, Callable[[Router], object]] = {
     "route": lambda router: router.get("/late")(handler),
     "include": lambda router: router.include(Router()),
     "add_middleware": lambda router: router.add_middleware(passing_on),
     "middleware": lambda router: router.middleware(passing_on),
     "add_exception_handler": lambda router: router.add_exception_handler(KeyError, lambda request, error: None),
-    "exception_handler": lambda router: router.exception_handler(KeyError)(lambda request, error: None),
+    "exception_handler": lambda router: router.exception_handler(KeyError)(answering),
     "add_dependency": lambda router: router.add_dependency(Depends(handler)),
     "add_converter": lambda router: router.add_converter("late", RegexConverter("x")),
     "install": lambda router: router.install("late"),

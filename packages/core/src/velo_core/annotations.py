@@ -78,10 +78,15 @@ def resolve(
     return parameters, Annotation(type=result, full=result)
 
 
+def _is_marker_class(item: object) -> bool:
+    return isinstance(item, type) and issubclass(item, Marker)
+
+
 def _refuse_uncalled(hint: object, name: str, function: Callable[..., object]) -> None:
     """A function in `Annotated` without `Depends` does nothing, and a guard that does nothing lets everybody in."""
-    for item in getattr(hint, "__metadata__", ()):
-        is_marker = isinstance(item, type) and issubclass(item, Marker)
+    metadata: tuple[object, ...] = getattr(hint, "__metadata__", ())
+    for item in metadata:
+        is_marker = _is_marker_class(item)
         if not is_marker and not inspect.isroutine(item):
             continue
         label = getattr(item, "__name__", repr(item))

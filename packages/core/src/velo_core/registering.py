@@ -91,7 +91,7 @@ def checked_exception(kind: object) -> type[Exception]:
     problem = f"{kind!r} is not a class of exceptions; give one that is derived from Exception, such as HTTPError"
     if isinstance(kind, int):
         problem += f", and look at its status_code: {kind}"
-    elif callable(kind) and not isinstance(kind, type):
+    elif not isinstance(kind, type) and callable(kind):
         problem += ": @app.exception_handler(HTTPError)"
     raise SetupError("VELO_EXCEPTION_HANDLER", problem)
 
