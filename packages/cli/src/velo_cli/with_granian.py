@@ -179,13 +179,13 @@ def _wsgi_stopped() -> Generator[None]:
 
 
 def _serve_wsgi(target: Callable[..., None], *arguments: object) -> None:
-    """Granian's function of a WSGI worker, with signals that are let through when it can act on them."""
+    """Granian's function of a WSGI worker, with signals that are let through when it can act on them, and the application before it."""
     set_signals = _signals.set_sync_signals
 
     def set_signals_and_release() -> WorkerSignal:
         event: WorkerSignal = set_signals()  # type: ignore[no-untyped-call]
         _leave_interrupts_to_parent()
-        _notice_at_once(event)
+        _close_first_wsgi(event)
         release_signals()
         return event
 
@@ -194,20 +194,25 @@ def _serve_wsgi(target: Callable[..., None], *arguments: object) -> None:
         target(*arguments)
 
 
-def _notice_at_once(event: WorkerSignal) -> None:
-    """Sets `event` on SIGTERM whatever the main thread does.
+def _close_first_wsgi(event: WorkerSignal) -> None:
+    """On SIGTERM, has the application close, and then sets `event`: Granian begins to wait for the requests under way.
 
-    A signal that comes together with another one is taken by another thread, and the main thread, which waits for a lock until the end,
-    does not call the handler.
+    A thread does both, and Granian's own handler nothing. The main thread waits for a lock until the end, and does not call a handler while
+    another thread has taken the signal, as it may be when two come together.
     """
     reader, writer = socket.socketpair()
     writer.setblocking(False)
     signal.set_wakeup_fd(writer.detach(), warn_on_full_buffer=False)
+    signal.signal(signal.SIGTERM, ignore)
 
     def watch() -> None:
-        while signal.SIGTERM not in reader.recv(64):
-            pass
-        event.set()
+        while True:  # for as long as the process lives: a signal finds somebody who reads
+            if signal.SIGTERM in reader.recv(64):
+                try:
+                    for life in _STARTED:
+                        life.closing_wsgi()
+                finally:
+                    event.set()
 
     threading.Thread(target=watch, name="velo-signals", daemon=True).start()
 

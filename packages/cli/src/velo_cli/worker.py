@@ -105,6 +105,10 @@ class Life:
                 raise Ended(0) if signals else self._failed(error, "does not start") from error
         self._outbox.put(Ready(self._label))
 
+    def closing_wsgi(self) -> None:
+        """See `closing`."""
+        self._app.wsgi.closing()
+
     def stop_wsgi(self) -> None:
         """Leaves the lifespans; raises as `stop` does."""
         try:

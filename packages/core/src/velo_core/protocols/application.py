@@ -23,5 +23,9 @@ class Application(ABC):
         """Freezes the application and enters its lifespan; does nothing the second time."""
 
     @abstractmethod
+    async def closing(self) -> None:
+        """Tells the plugins that the end is near; does nothing the second time."""
+
+    @abstractmethod
     async def shutdown(self) -> None:
         """Leaves the lifespan; does nothing if it was not entered."""

@@ -292,6 +292,15 @@ class WSGICallable:
                 self._at_exit = _at_exit(self.stop)
             return self._loop
 
+    def closing(self) -> None:
+        """Tells the plugins that the application is about to stop, while it still serves; see `Velo.closing`.
+
+        For servers, when they are told to stop and before they wait for what is under way. From any thread but those of requests.
+        """
+        thread = self._thread
+        if thread is not None and self._is_owner:
+            thread.run(self._app.closing())
+
     def stop(self) -> None:
         """Leaves the lifespans and ends the thread; what is still served is cancelled. Does nothing if the application does not run.
 
