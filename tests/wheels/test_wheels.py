@@ -64,7 +64,7 @@ def test_the_wheel_can_be_uploaded_anywhere(folder: Path) -> None:
     built = Built(folder)
 
     assert built.metadata["Metadata-Version"] == "2.4"
-    assert built.metadata["License-Expression"] == "MIT"
+    assert str(built.metadata["License-Expression"]).startswith("MIT")  # what a wheel carries of others adds theirs
     assert built.information("licenses/LICENSE") == (ROOT / "LICENSE").read_text()
 
 

@@ -7,13 +7,13 @@ import asyncio
 import io
 import logging
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 from urllib.parse import unquote_to_bytes
 from uuid import UUID
 
@@ -223,7 +223,7 @@ class Answer:
 
 requests = st.builds(Asked, target, query, headers, body, st.integers(1, 3))
 
-EVERY_CHECK = list(HealthCheck.__members__.values())
+EVERY_CHECK = list(cast("Iterable[HealthCheck]", HealthCheck))  # without those that are deprecated
 
 
 def pieces_of(asked: Asked) -> list[bytes]:

@@ -399,7 +399,7 @@ def test_a_tear_down_that_fails_after_the_response_is_logged_once_and_told_to_th
     response = serve(app, raise_app_exceptions=False).get("/")
 
     assert (response.status_code, response.text) == (200, "done")
-    assert [(record.name, record.levelno) for record in caplog.records] == [("velo", logging.ERROR)]
+    assert [(record.name, record.levelno) for record in caplog.records] == [("velo.background", logging.ERROR)]
     assert "cannot commit" in caplog.text
     assert events == ["session opened", "session got ValueError", "session closed"]
     with pytest.raises(ValueError, match="cannot commit"):
