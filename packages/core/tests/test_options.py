@@ -198,7 +198,7 @@ def test_an_option_that_is_not_there_is_reported_with_the_one_that_is_meant(monk
         ("times = 'many'", "option 'times' (velo.toml, plugins[0]): Expected `int`, got `str`"),
         ("times = '3'", "option 'times' (velo.toml, plugins[0]): Expected `int`, got `str`"),
         ("times = 0", "Expected `int` >= 1"),
-        ("tone = 'shy'", "Invalid enum value"),
+        ("tone = 'shy'", "(velo.toml, plugins[0]): Invalid enum value; it is one of 'kind', "),
         ("rules = [{name = 'a'}, {limit = 3}]", "rules[1] needs 'name'".removeprefix("rules")),
         ("rules = [{name = 'a', limit = 'x'}]", "[0].limit: Expected `int | null`, got `str`"),
         ("rules = [{name = 'a', limt = 3}]", "Rule has no '[0].limt'; did you mean 'limit'?"),

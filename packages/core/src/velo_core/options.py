@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import re
 import sys
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Final, TypeVar, Union, cast, get_args, get_origin
+from typing import Any, Final, Literal, TypeVar, Union, cast, get_args, get_origin
 
 import msgspec
 
@@ -457,7 +459,19 @@ def _by_msgspec(kind: object, value: object, *, strict: bool, where: str) -> obj
     try:
         return msgspec.convert(value, cast("type[object]", kind), strict=strict, dec_hook=custom)
     except msgspec.ValidationError as error:
-        raise OptionError(f"{where}: {error}" if where else str(error)) from None
+        reason = _QUOTED.sub(r"\1", str(error)) + _choices(kind)
+        raise OptionError(f"{where}: {reason}" if where else reason) from None
     except (TypeError, NotImplementedError):
         name = getattr(kind, "__qualname__", repr(kind))
         raise _Unsupported(f"{f'{where}: ' if where else ''}{name} cannot be written as text; install the plugin in code") from None
+
+
+_QUOTED: Final = re.compile(r"^(Invalid (?:enum )?value) (?:'.*'|\\S+)(?= - `|$)", re.DOTALL)
+"""How msgspec begins when it says the value itself: where there are a few to choose from."""
+
+
+def _choices(kind: object) -> str:
+    """What can be chosen, if that is what an option is about."""
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return f"; it is one of {', '.join(repr(member.value) for member in kind)}"
+    return f"; it is one of {', '.join(map(repr, get_args(kind)))}" if get_origin(kind) is Literal else ""
