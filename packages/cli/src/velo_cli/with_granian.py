@@ -183,7 +183,7 @@ def _serve_wsgi(target: Callable[..., None], *arguments: object) -> None:
     set_signals = _signals.set_sync_signals
 
     def set_signals_and_release() -> WorkerSignal:
-        event: WorkerSignal = set_signals()  # type: ignore[no-untyped-call]
+        event: WorkerSignal = set_signals()  # type: ignore[no-untyped-call]  # it has no annotations
         _leave_interrupts_to_parent()
         _close_first_wsgi(event)
         release_signals()

@@ -100,7 +100,7 @@ def with_response_headers(request: Request, response: Response) -> Response:
 def _copy(response: Response) -> Response:
     if type(response) is Response:  # an eighth of what `copy` costs
         # What cannot be sent is kept as it is: the adapter answers and logs that, and nobody would here.
-        return Response._trusted(response.status_code, list(response.headers.items()), response.body)  # pyright: ignore[reportPrivateUsage]
+        return Response._trusted(response.status_code, list(response.headers.items()), response.body)  # pyright: ignore[reportPrivateUsage]: as `ready`
     twin = copy(response)
     twin.headers = MutableHeaders(response.headers)
     return twin

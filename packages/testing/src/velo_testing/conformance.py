@@ -360,5 +360,5 @@ def _watched(plugin: Plugin, events: list[str]) -> Plugin:
             yield
         events.append("stopped")
 
-    plugin.lifespan = lifespan  # type: ignore[method-assign]
+    plugin.lifespan = lifespan  # type: ignore[method-assign]  # of this one instance
     return plugin

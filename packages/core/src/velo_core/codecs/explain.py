@@ -112,9 +112,9 @@ def _in_list(value: list[object], kind: object, loc: Loc, depth: int) -> Iterato
 def _in_mapping(given: Mapping[str, object], key_type: object, value_type: object, loc: Loc, depth: int) -> Iterator[InvalidValue]:
     keys = list(given)
     for some in _pieces(keys):
-        if _reason(dict.fromkeys(some), dict[key_type, Any]) is not None:  # type: ignore[valid-type]
+        if _reason(dict.fromkeys(some), dict[key_type, Any]) is not None:  # type: ignore[valid-type]  # a type made at run time
             for key in some:
-                reason = _reason({key: None}, dict[key_type, Any])  # type: ignore[valid-type]
+                reason = _reason({key: None}, dict[key_type, Any])  # type: ignore[valid-type]  # a type made at run time
                 if reason is not None:
                     yield InvalidValue((*loc, key), reason, "type")
     yield from _among(keys, list(given.values()), value_type, loc, depth)
@@ -123,7 +123,7 @@ def _in_mapping(given: Mapping[str, object], key_type: object, value_type: objec
 def _among(keys: Sequence[str | int], values: list[object], annotation: object, loc: Loc, depth: int) -> Iterator[InvalidValue]:
     """What does not fit among values of one type."""
     for some, their_keys in zip(_pieces(values), _pieces(keys), strict=True):
-        if len(some) == 1 or _reason(some, list[annotation]) is not None:  # type: ignore[valid-type]
+        if len(some) == 1 or _reason(some, list[annotation]) is not None:  # type: ignore[valid-type]  # a type made at run time
             for key, value in zip(their_keys, some, strict=True):
                 yield from _misfits(value, annotation, (*loc, key), depth)
 
