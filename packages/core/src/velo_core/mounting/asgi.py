@@ -113,7 +113,8 @@ class _Bridge:
         self._body: AsyncIterator[bytes] | None = aiter(request.stream(NO_LIMIT))
         self._watcher: asyncio.Task[None] | None = None
         self._start: tuple[int, HeaderPairs] | None = None
-        self._pieces: asyncio.Queue[bytes] = asyncio.Queue(1)
+        self._pieces: asyncio.Queue[tuple[bytes, bool]] = asyncio.Queue(1)
+        """Parts of the body, and whether there are more: what is last has to wait for room like all others."""
         self._is_whole = False
 
     # The side of the application.
@@ -167,21 +168,24 @@ class _Bridge:
                 self.response.set_result(Response(body, status_code, headers))
                 return
             self.response.set_result(StreamingResponse(self._content(), status_code, headers))
-        if body:
-            await self._pieces.put(body)
+        if body or not more:
+            await self._pieces.put((body, more))
 
     # The side of the response.
 
     async def _content(self) -> AsyncIterator[bytes]:
         try:
-            while (piece := await self._next()) is not None:
-                yield piece
+            more = True
+            while more:
+                piece, more = await self._next()
+                if piece:
+                    yield piece
         finally:
             self.close()
 
-    async def _next(self) -> bytes | None:
-        """The next piece; `None` after the last."""
-        if self._pieces.empty() and not self._is_whole and not self.task.done():
+    async def _next(self) -> tuple[bytes, bool]:
+        """The next piece, and whether there are more."""
+        if self._pieces.empty() and not self.task.done():
             piece = asyncio.ensure_future(self._pieces.get())
             try:
                 await asyncio.wait({piece, self.task}, return_when=asyncio.FIRST_COMPLETED)
@@ -192,8 +196,6 @@ class _Bridge:
                 return piece.result()
         if not self._pieces.empty():
             return self._pieces.get_nowait()
-        if self._is_whole:
-            return None
         self.told = True
         self.task.result()
         raise RuntimeError("the mounted application returned before its response was complete")
