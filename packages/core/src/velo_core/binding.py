@@ -21,27 +21,26 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
 from types import NoneType
 from typing import Any, TypeAlias, TypeVar, cast, get_args, get_origin
 
 from velo_core.annotations import Annotation, UnresolvedAnnotation, read_annotation, resolve
 from velo_core.arranging import Gathered, arrange
 from velo_core.background import BackgroundTasks
+from velo_core.binding_problems import advice, check_path, check_stream, check_websocket, is_service, label_of, outlives
 from velo_core.bodies import BodyPart
 from velo_core.body_parameters import BodyConflict, BodyParameters
 from velo_core.callables import Kind, identity_of, kind_of, name_of
 from velo_core.codecs import has_fields, is_model
 from velo_core.config import Config
-from velo_core.conversion import parameter_conversion
 from velo_core.early_hints import EarlyHints
 from velo_core.errors import Problem, where
 from velo_core.extractors import BUILT_IN, extracted
 from velo_core.generators import item_of, stepped
+from velo_core.head_parameters import HeadParameters, NotInPath, field_read
 from velo_core.hints import class_of
-from velo_core.markers import Body, Cookie, Dependency, Header, Lifetime, Marker, Path, Query
+from velo_core.markers import Body, Dependency, Lifetime, Marker, Path, Query
 from velo_core.names import Names
-from velo_core.parameter_models import ModelField, is_many, key_of, parameter_model
 from velo_core.request import Request
 from velo_core.steps import AppValue, Binding, Call, Extract, Given, Read, ReadModel, Surroundings
 from velo_core.threads import HANDLERS, HANDLERS_POOL
@@ -84,10 +83,12 @@ def bind(
     for dependency in dependencies:
         binder.dependency(dependency, used=False)
     call = binder.call(Dependency(handler, inline=inline, pool=pool), handler, "result", is_handler=True)
-    binder.check_path(handler)
+    if not binder.problems:
+        binder.problems += check_path(handler, binder.head)
     if is_websocket and call is not None:
-        binder.check_websocket(call)
-    binder.check_stream(handler)
+        binder.problems += check_websocket(call, binder.body, yields=binder.yields)
+    if binder.yields:
+        binder.problems += check_stream(handler, binder.calls)
     if call is None or binder.problems:
         return None, binder.problems
     return binder.finish(call), []
@@ -115,13 +116,12 @@ class Binder:
         self.backends = surroundings.coding.backends
         self.overrides: dict[object, Callable[..., object]] = dict(surroundings.overrides.items())
         self.namespace = namespace
-        self.made = made
         self.names = Names()
         self.problems: list[Problem] = []
-        self.reads: list[Read | ReadModel] = []
         self.calls: list[Call] = []
         self.extracts: list[Extract] = []
         self.constants: dict[str, AppValue] = {}
+        self.head = HeadParameters(self.names, self.path_parameters, made, self.backends)
         self.body = BodyParameters(self.names, surroundings.coding)
         self.kept: dict[str, ReadModel | BodyPart] = {}
         self.result: object = MISSING
@@ -142,7 +142,7 @@ class Binder:
         key = (identity, dependency.inline, dependency.lifetime, dependency.pool)
         if self.for_app is not None and dependency.lifetime != "app":
             self.problem(
-                "VELO_LIFETIME", f"{_outlives(self.for_app, 'the application', function, dependency.lifetime)}; make that one of 'app'"
+                "VELO_LIFETIME", f"{outlives(self.for_app, 'the application', function, dependency.lifetime)}; make that one of 'app'"
             )
             return None
         if dependency.cached and key in self.seen:
@@ -225,11 +225,11 @@ class Binder:
         if pool not in self.surroundings.pools:
             known = ", ".join(repr(name) for name in self.surroundings.pools)
             self.problem(
-                "VELO_POOL", f"{_label(function)} wants the pool {pool!r}, but there are {known}; add it: Velo(pools={{{pool!r}: 4}})"
+                "VELO_POOL", f"{label_of(function)} wants the pool {pool!r}, but there are {known}; add it: Velo(pools={{{pool!r}: 4}})"
             )
         elif not kind.blocks:
             why = "inline=True keeps it on the event loop" if dependency.inline else f"as {kind.value} it runs on the event loop"
-            self.problem("VELO_POOL", f"{_label(function)} wants the pool {pool!r}, but {why}; leave one of the two away")
+            self.problem("VELO_POOL", f"{label_of(function)} wants the pool {pool!r}, but {why}; leave one of the two away")
         return kind
 
     def call(
@@ -282,9 +282,8 @@ class Binder:
     def stream(self, dependency: Dependency, kind: Kind, function: Callable[..., object]) -> Callable[..., object] | None:
         """What is called for a handler that yields; `None` if there is a problem."""
         if kind not in (Kind.ASYNC_GENERATOR, Kind.GENERATOR):
-            message = (
-                f"the handler {_label(function)} makes a context manager; take what it opens as a dependency: Depends({name_of(function)})"
-            )
+            message = f"the handler {label_of(function)} makes a context manager"
+            message = f"{message}; take what it opens as a dependency: Depends({name_of(function)})"
             self.problem("VELO_HANDLER", message)
             return None
         self.yields = True
@@ -298,7 +297,7 @@ class Binder:
     def shortened(self, kind: Kind, function: Callable[..., object], bound: Call) -> Lifetime:
         """The lifetime of what asks for something that ends with the handler. What has a tear-down would still use it in there."""
         if kind.opens:
-            message = _outlives(function, "the request", bound.function, "handler")
+            message = outlives(function, "the request", bound.function, "handler")
             self.problem("VELO_LIFETIME", f"{message}; give both of them the same lifetime")
         return "handler"
 
@@ -312,7 +311,7 @@ class Binder:
 
     def parameter(self, function: Callable[..., object], parameter: inspect.Parameter, annotation: Annotation) -> _Bound | None:
         """Where the value of a parameter comes from; `None` if it stays away, or if there is a problem."""
-        place = f"parameter {parameter.name!r} of {_label(function)}"
+        place = f"parameter {parameter.name!r} of {label_of(function)}"
         if isinstance(parameter.default, Dependency):
             return self.dependency(parameter.default, parameter.name)
         if isinstance(parameter.default, Marker):
@@ -329,7 +328,7 @@ class Binder:
             return self.dependency(provided, parameter.name)
         if self.no_request:
             if parameter.default is inspect.Parameter.empty or annotation.marker is not None:
-                self.problem("VELO_NO_REQUEST", f"{place} has no value, for {self.no_request}; {_advice(annotation)}")
+                self.problem("VELO_NO_REQUEST", f"{place} has no value, for {self.no_request}; {advice(annotation)}")
             return None
         default: object = MISSING if parameter.default is inspect.Parameter.empty else parameter.default
         if annotation.optional and default is MISSING:
@@ -347,8 +346,7 @@ class Binder:
             return self.request(function, place, get_args(target))
         if kind in _OF_REQUEST:
             source, name = _OF_REQUEST[kind]
-            known = next((read for read in self.reads if read.source == source), None)
-            return known if isinstance(known, Read) else self.read(Read(self.names.free(name), source, ""))
+            return self.head.of_request(source, name)
         marker = annotation.marker
         if marker is None:
             marker = self._guess(parameter.name, target)
@@ -357,24 +355,24 @@ class Binder:
                 return self.body.ask(function, parameter.name, annotation, default)
             if not isinstance(marker, BUILT_IN):
                 return self.extract(place, marker, parameter.name, annotation, default)
-            if has_fields(target, self.backends) and not isinstance(marker, Path):
-                return self.read_model(parameter.name, annotation, marker, default)
-            return self.read_parameter(place, parameter.name, annotation, marker, default)
+            return self.head.ask(parameter.name, annotation, marker, default)
+        except NotInPath as error:
+            self.problem("VELO_PATH_PARAMETER", f"{place} is a path parameter, but {error}")
+            return None
         except BodyConflict as error:
             self.problem("VELO_BODY_TWICE", f"{place} asks for {error}")
             return None
         except TypeError as error:
-            if _is_service(annotation) and not annotation.constraints:
+            if is_service(annotation) and not annotation.constraints:
                 message = f"{place} is a {cast('type', target).__qualname__}, which nobody provides here and no request can be read as"
-                self.problem("VELO_NOT_PROVIDED", f"{message}; {_advice(annotation)}")
+                self.problem("VELO_NOT_PROVIDED", f"{message}; {advice(annotation)}")
                 return None
             self.problem("VELO_TYPE", f"{place} has a type that cannot be read from a request: {error}")
             return None
 
     def request(self, function: Callable[..., object], place: str, models: tuple[object, ...]) -> _TypedRequest:
         """The request; a function that wants models in it waits for them."""
-        if not any(read.source == "request" for read in self.reads):
-            self.read(Read("request", "request", ""))
+        self.head.of_request("request")
         kept: list[ReadModel | BodyPart] = []
         for name, model in zip(_KEPT, models, strict=False):
             if model in (None, NoneType, Any, object) or isinstance(model, TypeVar):
@@ -398,7 +396,7 @@ class Binder:
             return self.body.ask(function, name, annotation, default, whole=True)
         if not has_fields(annotation.type, self.backends):
             raise TypeError(f"{annotation.type}, which has no fields; write a model of the query, or None")
-        return self.read_model(name, annotation, Query(), default)
+        return self.head.ask_model(name, annotation, Query(), default)
 
     def provided(self, name: str, annotation: Annotation) -> Dependency | None:
         """What a router provides for the type of a parameter that does not say itself where it comes from."""
@@ -421,47 +419,6 @@ class Binder:
             return Body()
         return Query()
 
-    def read_parameter(self, place: str, name: str, annotation: Annotation, marker: Marker, default: object) -> Read | None:
-        """A value from the path, the query, a header or a cookie."""
-        source = _source_of(marker)
-        key = key_of(marker, marker.alias, name)
-        index = -1
-        if isinstance(marker, Path):
-            if key not in self.path_parameters:
-                self.problem("VELO_PATH_PARAMETER", f"{place} is a path parameter, but the path has no {{{key}}}; it has {self._listed()}")
-                return None
-            index = self.path_parameters.index(key)
-            default = MISSING
-        many = is_many(annotation)
-        if many and source in ("path", "cookie"):
-            raise TypeError(f"a {source} parameter has one value, not several")
-        required = default is MISSING and source != "path"
-        for known in self.reads:  # somebody else may have asked for the same
-            if isinstance(known, Read) and (known.source, known.key, known.default, known.declared) == (source, key, default, annotation):
-                return known
-        made = self.made.get(key, str) if source == "path" else str
-        convert = parameter_conversion((source, key), annotation, required=required, made=made, backends=self.backends)
-        return self.read(Read(self.names.free(name), source, key, index, many, convert, default, annotation))
-
-    def read(self, read: Read) -> Read:
-        """Adds a value."""
-        self.reads.append(read)
-        return read
-
-    def read_model(self, name: str, annotation: Annotation, marker: Marker, default: object) -> ReadModel:
-        """A model whose fields come from the query, headers or cookies."""
-        source = _source_of(marker)
-        for known in self.reads:
-            if isinstance(known, ReadModel) and (known.source, known.default, known.declared) == (source, default, annotation):
-                return known
-        model = parameter_model(source, annotation, marker, default)
-        if model.forbids_extra and source == "header":
-            raise TypeError("it forbids fields that it does not have, and each request has headers that no model has")
-        fields = tuple(_field_read(source, one) for one in model.fields)
-        made = ReadModel(self.names.free(name), source, fields, model.convert, annotation, default, model.forbids_extra)
-        self.reads.append(made)
-        return made
-
     def extract(self, place: str, marker: Marker, name: str, annotation: Annotation, default: object) -> Extract | None:
         """A value that an extractor gives."""
         known = self.surroundings.extractors
@@ -476,7 +433,7 @@ class Binder:
             return None
         variable = self.variable_of(origin)
         made = extracted(extractor, marker, name, annotation, default)
-        fields = tuple(_field_read(extractor.name, one) for one in made.fields)
+        fields = tuple(field_read(extractor.name, one) for one in made.fields)
         for same in self.extracts:
             if (same.origin, same.default, same.declared, same.fields) == (variable, default, annotation, fields):
                 return same
@@ -497,48 +454,17 @@ class Binder:
 
     # The end.
 
-    def check_path(self, handler: Callable[..., object]) -> None:
-        """Reports names of the path that nobody takes: nearly always a spelling mistake."""
-        taken = {read.key for read in self.reads if isinstance(read, Read) and read.source == "path"}
-        asks = any(read.source == "request" for read in self.reads)
-        unused = [name for name in self.path_parameters if name not in taken]
-        if unused and not asks and not self.problems:
-            names = ", ".join(f"{{{name}}}" for name in unused)
-            self.problem(
-                "VELO_PATH_PARAMETER",
-                f"{_label(handler)} does not take {names} of its path; add a parameter of that name",
-            )
-
-    def check_websocket(self, handler: Call) -> None:
-        """Reports what no websocket can have."""
-        if handler.kind is not Kind.COROUTINE or self.yields:
-            message = f"{_label(handler.function)} serves websockets, and has to be an `async def`, for it waits for messages"
-            self.problem("VELO_WEBSOCKET_HANDLER", message)
-        if self.body.asked:
-            variable = self.body.asked[0].part.variable
-            message = f"{variable!r} of {_label(handler.function)} wants a body, which the handshake of a websocket does not have"
-            self.problem("VELO_WEBSOCKET_HANDLER", f"{message}; take a WebSocket, and await socket.receive_json(...)")
-
-    def check_stream(self, handler: Callable[..., object]) -> None:
-        """Reports what ends before a handler that yields does."""
-        ending = [call for call in self.calls if call.ends_early]
-        if self.yields and ending:
-            message = f"{_label(handler)} yields after {_label(ending[0].function)} has ended, whose lifetime is 'handler'"
-            self.problem("VELO_LIFETIME", f"{message}; make that one of 'request', which ends after the last item")
-
     def problem(self, code: str, message: str) -> None:
         """Notes a mistake."""
         self.problems.append(Problem(code, message))
-
-    def _listed(self) -> str:
-        return ", ".join(f"{{{name}}}" for name in self.path_parameters) or "no parameters"
 
     def finish(self, handler: Call) -> Binding:
         """Puts the steps in order."""
         body = self.body.step()
         kept = {name: read.variable for name, read in self.kept.items()}
-        steps = arrange(Gathered(self.reads, self.calls, self.extracts, body, kept, tuple(self.constants)), handler)
-        return Binding(steps, handler, tuple(self.reads), body, self.result, self.names, tuple(self.extracts), self.constants, self.yields)
+        steps = arrange(Gathered(self.head.reads, self.calls, self.extracts, body, kept, tuple(self.constants)), handler)
+        reads = tuple(self.head.reads)
+        return Binding(steps, handler, reads, body, self.result, self.names, tuple(self.extracts), self.constants, self.yields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -563,36 +489,3 @@ _BODIES: tuple[object, ...] = (dict, list, object)
 """Plain types that come from the body."""
 _KEPT = ("query_model", "body_model")
 """What the arguments of `Request[...]` are, in order."""
-
-
-def _field_read(source: str, field: ModelField) -> Read:
-    return Read("", source, field.key, -1, field.many, None, field.default, field.declared, not field.required)
-
-
-def _label(function: object) -> str:
-    return f"{name_of(function)} ({where(function)})"
-
-
-def _outlives(function: object, whole: str, asked: object, lifetime: Lifetime) -> str:
-    return f"{_label(function)} lives as long as {whole}, but asks for {_label(asked)}, whose lifetime is {lifetime!r}"
-
-
-def _is_service(annotation: Annotation) -> bool:
-    """Whether a parameter is of a class that somebody wrote, and does not say where it comes from."""
-    kind = annotation.type
-    return annotation.marker is None and isinstance(kind, type) and kind.__module__ != "builtins" and not issubclass(kind, Enum)
-
-
-def _advice(annotation: Annotation) -> str:
-    """What to do about a parameter that has no value."""
-    if _is_service(annotation):
-        name = cast("type", annotation.type).__name__
-        return f"provide it, router.provide({name}, ...), install the plugin that does, or write Annotated[{name}, Depends(...)]"
-    return "give it a default, or make it a dependency: Annotated[..., Depends(...)]"
-
-
-def _source_of(marker: Marker) -> str:
-    return next(source for kind, source in _SOURCES.items() if isinstance(marker, kind))
-
-
-_SOURCES: dict[type[Marker], str] = {Query: "query", Header: "header", Cookie: "cookie", Path: "path"}
