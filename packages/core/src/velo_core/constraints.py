@@ -7,9 +7,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Context, Decimal
+from functools import lru_cache
 from typing import TypeAlias, cast
 
-__all__ = ["Test", "constraints_of", "tests"]
+__all__ = ["Test", "compiled_pattern", "constraints_of", "tests"]
 
 Test: TypeAlias = "tuple[str, str, Callable[[object], bool]]"
 """Code, message, and whether a value fits."""
@@ -61,11 +62,32 @@ def tests(constraints: Mapping[str, object], kind: object = None) -> list[Test]:
 
 
 def _pattern(bound: object) -> Callable[[object], bool]:
+    search = compiled_pattern(bound).search
+    return lambda value: search(cast("str", value)) is not None
+
+
+def compiled_pattern(bound: object) -> re.Pattern[str]:
+    """A regular expression that texts of clients can be held against.
+
+    Raises:
+        TypeError: it is none, or could take very long for some text.
+    """
     try:
-        search = re.compile(cast("str", bound)).search
+        compiled = re.compile(cast("str", bound))
+        reason = _danger(compiled)
     except (re.error, TypeError) as error:
         raise TypeError(f"the pattern {bound!r} is not a regular expression: {error}") from error
-    return lambda value: search(cast("str", value)) is not None
+    if reason is None:
+        return compiled
+    anchor = "" if compiled.pattern.startswith(("^", r"\A")) else "; it may also begin anywhere in the text: write ^ before it"
+    raise TypeError(f"the pattern {compiled.pattern!r} {reason}{anchor}")
+
+
+@lru_cache(1024)  # of the application's patterns; what does not fit is held against them once more
+def _danger(compiled: re.Pattern[str]) -> str | None:
+    from velo_core.expressions import search_danger  # seldom needed
+
+    return search_danger(compiled)
 
 
 def _is_found(value: object, pattern: object) -> bool:

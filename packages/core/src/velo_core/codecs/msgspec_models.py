@@ -18,7 +18,7 @@ from velo_core.codecs.media import malformed as malformed_message_pack
 from velo_core.codecs.omitting import WriteOptions, omitting
 from velo_core.codecs.remembering import once_per_type
 from velo_core.codecs.text import text_converter
-from velo_core.constraints import constraints_of
+from velo_core.constraints import compiled_pattern, constraints_of
 from velo_core.errors import HTTPError
 from velo_core.hints import class_of, peel
 from velo_core.json import JSONCodec, MsgspecJSON, encode_json, malformed, to_builtins
@@ -271,14 +271,18 @@ def _children(info: object) -> Iterator[object]:
 
 
 def check_bounds(annotation: object) -> None:
-    """Refuses bounds inside of a type that msgspec does not look at: a bound that nobody holds is worse than none.
+    """Refuses bounds inside of a type that do no good.
+
+    One that msgspec does not look at is worse than none, and so is a pattern that could take very long.
 
     Raises:
-        TypeError: a field or an item has bounds from elsewhere than `msgspec.Meta`.
+        TypeError: a field or an item has bounds from elsewhere than `msgspec.Meta`, or such a pattern.
     """
     of_the_whole = peel(annotation).metadata
     for part in everything_in(annotation):
         for item in peel(part).metadata:
+            if isinstance(item, msgspec.Meta) and item.pattern is not None:
+                compiled_pattern(item.pattern)
             foreign = not isinstance(item, msgspec.Meta) and bool(constraints_of([item]))
             if foreign and not any(item is known for known in of_the_whole):
                 raise TypeError(f"msgspec does not look at {item!r} inside of a type; write it as msgspec.Meta(...)")
