@@ -101,6 +101,8 @@ def offer_pyenv_versions() -> None:
 
 
 offer_pyenv_versions()
+# Where it is set, as it is in most container images, each of the hundreds of processes that tests start would compile all it imports.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def sync(session: nox.Session, *selection: str) -> None:
