@@ -417,7 +417,18 @@ def test_message_pack_is_read_where_it_is_consumed(serve: Serve, model: type, me
 @pytest.mark.parametrize("annotation", [Any, Item, PydanticItem, dict[str, int], list[int]], ids=str)
 @pytest.mark.parametrize(
     "content",
-    [b"\xc1", b"\xdd\xff\xff\xff\xff", b"\x91" * 50_000, b"\x81\xa1a" * 50_000, b"\xa1\xff", b"\x01\x01", b"\x81", b"\xc6\xff\xff\xff\xff"],
+    [
+        b"\xc1",
+        b"\xdd\xff\xff\xff\xff",
+        b"\x91" * 50_000,
+        b"\x81\xa1a" * 50_000,
+        b"\xa1\xff",
+        b"\x01\x01",
+        b"\x81",
+        b"\xc6\xff\xff\xff\xff",
+        b"\xd4\x05\x00",
+        b"\x81\xa1a\xd4\x05\x00",
+    ],
 )
 def test_what_is_no_message_pack_is_refused(serve: Serve, annotation: Any, content: bytes) -> None:
     client = serve(echo(annotation, consumes=(MSGPACK,)))

@@ -94,7 +94,10 @@ def _plain(body: bytes | msgspec.Raw, depth: int) -> object:
         return {name: _plain(value, depth - 1) for name, value in _map(body).items()}
     if 0x90 <= first <= 0x9F or first in (0xDC, 0xDD):
         return [_plain(value, depth - 1) for value in _array(body)]
-    return _scalar(body)
+    value = _scalar(body)
+    if isinstance(value, msgspec.msgpack.Ext):  # it would be no plain data, and no result can have it
+        raise malformed(f"its extension type {value.code} is unknown")
+    return value
 
 
 class PlainText:
