@@ -6,9 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
 import pytest
+from click.testing import CliRunner
 
 import velo_core
+from velo_cli.application import pass_application
 
 if TYPE_CHECKING:
     from conftest import Result
@@ -29,6 +32,33 @@ def greet(name: str) -> None:
 """
 
 
+WITH_APPLICATION = """
+import click
+from velo_cli.application import pass_application
+
+@click.command()
+@click.option("--loud", is_flag=True)
+@pass_application
+@click.argument("name")
+def paths(app, name: str, loud: bool) -> None:
+    "Shows paths."
+    text = f"{name}: {', '.join(one.path for one in app.operations)}"
+    click.echo(text.upper() if loud else text)
+"""
+SHOP = """
+from velo_core import Velo
+
+def make():
+    app = Velo()
+    @app.get("/tea")
+    async def tea() -> str:
+        return "tea"
+    return app
+
+app = make()
+"""
+
+
 @pytest.fixture
 def site(write: Write, tmp_path: Path) -> Path:
     """A folder with two distributions that bring commands."""
@@ -36,10 +66,12 @@ def site(write: Write, tmp_path: Path) -> Path:
         write(f"site/{name}-1.2.dist-info/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n")
     write(
         "site/greeter-1.2.dist-info/entry_points.txt",
-        "[velo.commands]\ngreet = greeting:greet\nbroken = broken:command\nnumber = number:three\nclash = a:b\nrun = a:b\n",
+        "[velo.commands]\ngreet = greeting:greet\nbroken = broken:command\nnumber = number:three\nclash = a:b\nrun = a:b\n"
+        "paths = paths:paths\n",
     )
     write("site/rival-1.2.dist-info/entry_points.txt", "[velo.commands]\nclash = c:d\n")
     write("site/greeting.py", COMMAND)
+    write("site/paths.py", WITH_APPLICATION)
     write("site/broken.py", "import click\nimport nowhere\n")
     write("site/number.py", "three = 3\n")
     return tmp_path / "site"
@@ -60,6 +92,40 @@ def test_help_lists_the_commands_of_plugins_without_importing_them(velo: Run, si
 def test_a_command_of_a_plugin_is_imported_when_it_is_named(velo: Run, site: Path) -> None:
     assert velo("greet", "Ada", path=site).out == "imported\nHello Ada\n"
     assert "Greets somebody." in velo("greet", "--help", path=site).out
+
+
+def test_a_command_of_a_plugin_is_given_the_application_that_the_user_names(velo: Run, site: Path, write: Write) -> None:
+    """Beside its own options and arguments, which may stand above and below."""
+    write("shop.py", SHOP)
+
+    assert velo("paths", "shop", "paths", path=site).out == "paths: /tea\n"
+    assert velo("paths", "--loud", "--factory", "shop.py:make", "paths", path=site).out == "PATHS: /TEA\n"
+    usage = velo("paths", "--help", path=site).out
+    assert "TARGET NAME" in usage
+    assert "Shows paths." in usage
+
+
+def test_a_command_of_a_plugin_says_what_is_wrong_with_the_application_as_others_do(velo: Run, site: Path, write: Write) -> None:
+    write("shop.py", "from velo_core import Velo\napp = Velo()\nraise RuntimeError('closed')\n")
+
+    for more in ((), ("--verbose",)):
+        told, known = (velo(name, "shop", *rest, *more, path=site) for name, *rest in (("paths", "x"), ("routes",)))
+
+        assert (told.status, told.out) == (1, "")
+        assert told.err.splitlines()[-1] == known.err.splitlines()[-1] == "Error: shop cannot be loaded: RuntimeError: closed (shop.py:3)"
+        assert ("Traceback" in told.err) == ("Traceback" in known.err) == bool(more)
+
+
+def test_a_command_with_an_application_can_be_tested_without_velo(tmp_path: Path) -> None:
+    @click.command()
+    @pass_application
+    def nothing(app: velo_core.Velo) -> None:
+        raise AssertionError
+
+    result = CliRunner().invoke(nothing, [f"{tmp_path}/nowhere.py"])
+
+    assert result.exit_code == 1
+    assert result.output == f"Error: there is no file {tmp_path}/nowhere.py\n"
 
 
 @pytest.mark.parametrize(

@@ -251,3 +251,20 @@ def test_media_types_of_codecs_are_told_for_bodies_and_results() -> None:
     assert operation.bodies[0].media_types == ("application/msgpack",)
     assert operation.result.media_types == ("application/json", "application/msgpack")
     assert operation.result.is_partial
+
+
+def test_what_runs_before_a_handler_is_told_in_its_order() -> None:
+    app = Velo()
+
+    async def first() -> int:
+        return 1
+
+    def second(one: Annotated[int, Depends(first)]) -> int:
+        return one + 1
+
+    @app.get("/")
+    async def index(two: Annotated[int, Depends(second)]) -> int:
+        return two
+
+    assert only(app).dependencies == (first, second)
+    assert only(app).version is None

@@ -14,7 +14,7 @@ from click.shell_completion import CompletionItem
 
 from velo_cli import __version__
 from velo_cli.errors import Failure, details, reason
-from velo_cli.options import VERBOSE
+from velo_cli.options import told
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -38,9 +38,7 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except Failure as failure:
-            if ctx.meta.get(VERBOSE):
-                click.echo(failure.details, err=True, nl=False)
-            raise click.ClickException(failure.line) from failure
+            raise told(failure) from failure
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted({*OWN, *_points()})

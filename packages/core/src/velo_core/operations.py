@@ -124,6 +124,7 @@ class Operation:
         host: Pattern of the hosts it is for, without converters; all if `None`.
         name: The whole name.
         handler: The function.
+        dependencies: The functions that run before it, in their order.
         place: File and line of the handler.
         routers: That it is on, from the application inwards.
         tags: For documentation.
@@ -140,6 +141,7 @@ class Operation:
         forbids_extra: Where parameters that nobody takes are refused: `"query"`, `"cookie"`.
         max_content_length: Bytes of body accepted.
         timeout_seconds: After which there is a 503; never if `None`.
+        version: That it is for; every version, or none, if `None`.
     """
 
     methods: tuple[str, ...]
@@ -147,6 +149,7 @@ class Operation:
     host: str | None
     name: str
     handler: Callable[..., object]
+    dependencies: tuple[Callable[..., object], ...]
     place: str
     routers: tuple[Router, ...]
     tags: tuple[str, ...]
@@ -163,6 +166,7 @@ class Operation:
     forbids_extra: frozenset[str]
     max_content_length: int
     timeout_seconds: float | None
+    version: str | None
 
 
 def model_family(annotation: object) -> str:
@@ -181,13 +185,15 @@ def operations(frozen: Frozen) -> tuple[Operation, ...]:
 
 def _operation(mounted: Mounted, plan: Plan, served: Served) -> Operation:
     route, inherited, binding = mounted.route, mounted.inherited, served.binding
-    guards = (openapi_of(call.function) for call in _calls(binding))
+    dependencies = tuple(call.function for call in _calls(binding))
+    guards = (openapi_of(function) for function in dependencies)
     return Operation(
         methods=route.methods,
         path=_template(mounted.pattern),
         host=None if mounted.host is None else mounted.host.text,
         name=mounted.name,
         handler=route.handler,
+        dependencies=dependencies,
         place=where(route.handler),
         routers=cast("tuple[Router, ...]", tuple(reversed(inherited.slots.holders))),
         tags=tuple(dict.fromkeys((*inherited.tags, *route.tags))),
@@ -204,6 +210,7 @@ def _operation(mounted: Mounted, plan: Plan, served: Served) -> Operation:
         forbids_extra=frozenset(read.source for read in binding.reads if isinstance(read, ReadModel) and read.forbids_extra),
         max_content_length=plan.max_content_length,
         timeout_seconds=plan.timeout_seconds,
+        version=mounted.version,
     )
 
 

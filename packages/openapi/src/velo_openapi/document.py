@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from velo_core import Operation, Velo
@@ -30,10 +30,12 @@ class Document:
     Attributes:
         content: As plain data.
         warnings: What could not be said in it, or is better said: one sentence each.
+        places: By the id of an operation, its method and path, and the file and line of its handler.
     """
 
     content: dict[str, Any]
     warnings: tuple[str, ...]
+    places: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def build(operations: Sequence[Operation], options: DocumentOptions, *, root_path: str = "") -> Document:
@@ -92,7 +94,7 @@ class _Builder:
             content["tags"] = [self._tag(tag) for tag in self.tags.values()]
         if sockets:
             content["x-websockets"] = sockets
-        return Document(content | dict(options.extra), tuple(self.warnings))
+        return Document(content | dict(options.extra), tuple(self.warnings), self.ids)
 
     # Paths.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
@@ -108,16 +109,28 @@ class OpenAPI(Plugin):
         self._app, self._kept = app, None
         yield
 
-    def document(self, app: Velo, *, root_path: str = "") -> Document:
+    def document(self, app: Velo, *, root_path: str = "", openapi_version: Version | None = None) -> Document:
         """The document, made anew. Freezes the application.
+
+        Args:
+            app: That the plugin is installed on, itself or on one of its routers.
+            root_path: Where the application is mounted.
+            openapi_version: In place of that of the options.
 
         Raises:
             OpenAPIError: contributions do not go together, or two operations were given one id.
         """
+        options = self.options if openapi_version is None else replace(self.options, openapi_version=openapi_version)
+        return build(self.operations(app), options, root_path=root_path)
+
+    def operations(self, app: Velo) -> list[Operation]:
+        """The operations that are in the document, and those among them that `include_in_schema` hides. Freezes the application."""
         operations = [one for one in app.operations if self._router is None or self._router in one.routers]
-        if self.include is not None:
-            operations = [one for one in operations if self.include(one)]
-        return build(operations, self.options, root_path=root_path)
+        return operations if self.include is None else [one for one in operations if self.include(one)]
+
+    def served_at(self, app: Velo) -> str | None:
+        """The whole path of the document; `None` if none is served. Freezes the application."""
+        return next((one.path for one in app.operations if one.handler == self._serve), None)
 
     async def _serve(self, request: Request) -> Response:
         _, body, etag = await self._current(request)

@@ -184,4 +184,4 @@ def plain(value: object) -> object:
     Raises:
         TypeError: it has no JSON form.
     """
-    return json.loads(msgspec.json.encode(value))
+    return json.loads(msgspec.json.encode(value, order="deterministic"))  # sets have an order in each process
