@@ -119,3 +119,21 @@ def test_hosts_and_versions_are_shown(velo: Run, write: Write) -> None:
     assert lines[2] == ["GET", "(HEAD)", "{shop}.example.com/home", "home", "several.home"]
     assert [(row["host"], row["version"]) for row in found] == [(None, "1"), ("{shop}.example.com", None)]
     assert "GET /price version 1" in velo("routes", "several", "--hooks").out
+
+
+def test_a_mount_is_shown_by_what_is_mounted(velo: Run, write: Write) -> None:
+    write(
+        "shop.py",
+        "from velo_core import Velo\n"
+        "class Admin:\n    async def __call__(self, scope, receive, send): ...\n"
+        "async def old(scope, receive, send): ...\n"
+        "app = Velo()\napp.mount('/admin', Admin())\napp.mount('/old', old)\n",
+    )
+
+    shown = velo("routes", "shop").out
+    assert [(line.split()[0], line.split()[-1]) for line in shown.splitlines()[1:]] == [
+        ("ANY", "shop.Admin"),
+        ("WEBSOCKET", "shop.Admin"),
+        ("ANY", "shop.old"),
+        ("WEBSOCKET", "shop.old"),
+    ]

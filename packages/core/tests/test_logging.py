@@ -217,9 +217,24 @@ def test_a_response_that_cannot_be_sent_is_logged_with_the_id(serve: Serve, capl
         response.status_code = 99
         return response
 
-    assert serve(app, raise_app_exceptions=False).get("/").status_code == 500
+    answer = serve(app, raise_app_exceptions=False).get("/")
+    assert answer.status_code == 500
+    assert answer.headers["x-request-id"] == "mine"
     (record,) = caplog.records
     assert (record.name, vars(record)["status"], vars(record)["request_id"]) == ("velo.request", 500, "mine")
+
+
+def test_a_response_that_has_an_id_already_gets_no_second_one(serve: Serve) -> None:
+    """As the one of an application behind this one: the logs have ours."""
+    app = Velo(request_ids=RequestIDs(make=lambda: "mine"))
+    kept = Response("x", headers={"x-request-id": "theirs"})
+
+    @app.get("/")
+    async def index() -> Response:
+        return kept
+
+    client = serve(app)
+    assert [client.get("/").headers.get_list("x-request-id") for _ in range(2)] == [["mine"], ["mine"]]
 
 
 def test_a_websocket_has_an_id(serve: Serve, protocol: str) -> None:

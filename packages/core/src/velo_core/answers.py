@@ -12,7 +12,7 @@ from typing import TypeAlias, cast
 from velo_core.errors import ClientDisconnect, HTTPError, error_reporter
 from velo_core.headers import MutableHeaders
 from velo_core.json import encode_json
-from velo_core.logs import printable, request_fields
+from velo_core.logs import method_of, request_fields
 from velo_core.request import Request
 from velo_core.response import Response
 from velo_core.results import encode_any
@@ -66,7 +66,7 @@ def answers(handlers: Mapping[type[Exception], ExceptionHandler], *, debug: bool
 
 def unexpected(request: Request, error: Exception, *, debug: bool) -> Response:
     """500 for a mistake of ours. The log gets the exception, the client only if `debug` is on."""
-    logger.error("%s %r failed", printable(request.method), request.path, exc_info=error, extra=request_fields(request, 500))
+    logger.error("%s %r failed", method_of(request), request.path, exc_info=error, extra=request_fields(request, 500))
     reporter = error_reporter.get()
     if reporter is not None:
         reporter(error)

@@ -41,7 +41,7 @@ from velo_core.request import Adapter
 from velo_core.request_ids import RequestIDs
 from velo_core.router import Router
 from velo_core.routing import WEBSOCKET, Table
-from velo_core.running import TIMEOUT_SECONDS, close_plugins, running
+from velo_core.running import TIMEOUT_SECONDS, close_plugins, lifespan_of, running
 from velo_core.scope import Scope
 from velo_core.selection import Selector, table_of
 from velo_core.slots import Slot, restorer
@@ -292,7 +292,7 @@ class Velo(ASGI, RSGI, WSGI, Router):
             if frozen.container.values:
                 self._unbind()
             if self._lifespan is not None:
-                await stack.enter_async_context(self._lifespan(self))
+                await stack.enter_async_context(lifespan_of(self._lifespan, self))
             for mount, label in frozen.mounts:
                 await stack.enter_async_context(mount.running(label))
             return stack.pop_all()

@@ -27,7 +27,7 @@ from typing import Any, TypeAlias, TypeVar, cast, get_args, get_origin
 from velo_core.annotations import Annotation, UnresolvedAnnotation, read_annotation, resolve
 from velo_core.arranging import Gathered, arrange
 from velo_core.background import BackgroundTasks
-from velo_core.binding_problems import advice, check_path, check_stream, check_websocket, is_service, label_of, outlives
+from velo_core.binding_problems import advice, check_path, check_stream, check_websocket, is_service, label_of, not_a_class, outlives
 from velo_core.bodies import BodyPart
 from velo_core.body_parameters import BodyConflict, BodyParameters
 from velo_core.callables import Kind, identity_of, kind_of, name_of
@@ -78,6 +78,8 @@ def bind(
     Returns:
         The binding, and all problems found. Without problems there is a binding.
     """
+    if inspect.isclass(handler):
+        return None, [not_a_class(handler)]
     binder = Binder(surroundings or Surroundings(), path_parameters, namespace or {}, made or {})
     binder.is_websocket = is_websocket
     for dependency in dependencies:
@@ -86,7 +88,7 @@ def bind(
     if not binder.problems:
         binder.problems += check_path(handler, binder.head)
     if is_websocket and call is not None:
-        binder.problems += check_websocket(call, binder.body, yields=binder.yields)
+        binder.problems += check_websocket(call, binder.body, binder.head, yields=binder.yields, declared=binder.result)
     if binder.yields:
         binder.problems += check_stream(handler, binder.calls)
     if call is None or binder.problems:
@@ -342,7 +344,7 @@ class Binder:
             message = f"{place} is the configuration {kind.__qualname__}, which the application does not have"
             self.problem("VELO_NOT_PROVIDED", f"{message}; give it: Velo(config={kind.__name__}.load())")
             return None
-        if issubclass(kind, Request):
+        if issubclass(kind, Request) or self.head.is_request(parameter, websocket=self.is_websocket):
             return self.request(function, place, get_args(target))
         if kind in _OF_REQUEST:
             source, name = _OF_REQUEST[kind]

@@ -11,10 +11,12 @@ from velo_core.body_parameters import BodyParameters
 from velo_core.callables import Kind, name_of
 from velo_core.errors import Problem, where
 from velo_core.head_parameters import HeadParameters
+from velo_core.hints import class_of
 from velo_core.markers import Lifetime
+from velo_core.response import Response
 from velo_core.steps import Call
 
-__all__ = ["advice", "check_path", "check_stream", "check_websocket", "is_service", "label_of", "outlives"]
+__all__ = ["advice", "check_path", "check_stream", "check_websocket", "is_service", "label_of", "not_a_class", "outlives"]
 
 
 def check_path(handler: Callable[..., object], head: HeadParameters) -> Iterator[Problem]:
@@ -25,8 +27,17 @@ def check_path(handler: Callable[..., object], head: HeadParameters) -> Iterator
         yield Problem("VELO_PATH_PARAMETER", f"{label_of(handler)} does not take {names} of its path; add a parameter of that name")
 
 
-def check_websocket(handler: Call, body: BodyParameters, *, yields: bool) -> Iterator[Problem]:
-    """Reports what no websocket can have."""
+def not_a_class(handler: type) -> Problem:
+    """That a handler is a class: an object of it would be the result."""
+    message = f"the handler {label_of(handler)} is a class; give it a function, or an instance that can be called: {handler.__name__}()"
+    return Problem("VELO_HANDLER", message)
+
+
+def check_websocket(handler: Call, body: BodyParameters, head: HeadParameters, *, yields: bool, declared: object) -> Iterator[Problem]:
+    """Reports what no websocket can have, and the want of what each needs."""
+    if not head.has("request") and not issubclass(class_of(declared) or object, Response):  # which refuses the handshake
+        message = f"{label_of(handler.function)} takes no WebSocket, so it can neither accept nor talk"
+        yield Problem("VELO_WEBSOCKET_HANDLER", f"{message}; add a parameter socket: WebSocket")
     if handler.kind is not Kind.COROUTINE or yields:
         message = f"{label_of(handler.function)} serves websockets, and has to be an `async def`, for it waits for messages"
         yield Problem("VELO_WEBSOCKET_HANDLER", message)

@@ -169,7 +169,7 @@ class Freezer:
         pattern = self.pattern(inherited.prefix, route.path, inherited, owner)
         if pattern is None:
             return
-        host = self.host(route.host or inherited.host, inherited, owner)
+        host = self.host(route.host or inherited.host, inherited, owner if route.host else "a router")  # said once, for it is the same
         mounted = Mounted(route, pattern, inherited, inherited.name + route.name, host, version)
         routes.append(mounted)
         timeout_seconds = inherited.timeout_seconds if route.timeout_seconds is None else route.timeout_seconds

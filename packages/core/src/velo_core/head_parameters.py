@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from inspect import Parameter
 
 from velo_core.annotations import Annotation
 from velo_core.codecs import ModelBackend, has_fields
@@ -47,6 +48,12 @@ class HeadParameters:
     def has(self, source: str) -> bool:
         """Whether something has been asked for that comes from there."""
         return any(read.source == source for read in self.reads)
+
+    def is_request(self, parameter: Parameter, *, websocket: bool) -> bool:
+        """Whether a parameter that says nothing but its name is the request: `async def index(request)`, as other frameworks have it."""
+        names = ("request", "websocket", "socket", "ws") if websocket else ("request",)
+        says_nothing = parameter.annotation is Parameter.empty and parameter.default is Parameter.empty
+        return says_nothing and parameter.name in names and parameter.name not in self.path_parameters
 
     def ask(self, name: str, annotation: Annotation, marker: Marker, default: object) -> Read | ReadModel:
         """A parameter: one value, or a model of several.

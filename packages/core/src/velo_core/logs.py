@@ -17,7 +17,7 @@ from velo_core.slots import Slot
 if TYPE_CHECKING:
     from velo_core.request import Request
 
-__all__ = ["CURRENT_REQUEST_ID", "REQUEST_ID", "JSONFormatter", "printable", "request_fields"]
+__all__ = ["CURRENT_REQUEST_ID", "REQUEST_ID", "JSONFormatter", "method_of", "printable", "request_fields"]
 
 REQUEST_ID: Final = Slot[str]("request_id")
 """The id of a request, in an application that has `RequestIDs`."""
@@ -34,10 +34,15 @@ def printable(text: str) -> str:
     return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 
+def method_of(request: Request) -> str:
+    """What records say of how something was asked for: `WEBSOCKET`, or the method, which is that of the handshake for a websocket."""
+    return "WEBSOCKET" if request.is_websocket else printable(request.method)
+
+
 def request_fields(request: Request, status: int) -> Mapping[str, object]:
     """The `extra` of a record about a request."""
     return {
-        "method": printable(request.method),
+        "method": method_of(request),
         "path": printable(request.path),
         "route": request.route.path,
         "status": status,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Protocol, TypeVar, cast
 from urllib.parse import quote
 
 from velo_core.body import check_declared_length, collect, too_large
@@ -185,6 +185,8 @@ class Request(HoldsSlots, Generic[QueryModel_co, BodyModel_co]):
         "teardown",
     )
 
+    is_websocket: ClassVar[bool] = False
+    """Whether it asks for a websocket: true for `WebSocket` alone."""
     route: RouteInfo
     """The route that serves this request."""
     hints: EarlyHints

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from velo_core.errors import SetupError
-from velo_core.headers import is_token
+from velo_core.headers import MutableHeaders, is_token
 from velo_core.logs import CURRENT_REQUEST_ID, REQUEST_ID
 from velo_core.plan import CallNext
 from velo_core.request import Request
@@ -57,4 +57,10 @@ class RequestIDs:
         # Not reset at the end: the response is still to be sent, and background work to be done. Each request has a context of its own.
         CURRENT_REQUEST_ID.set(value)
         request.response_headers.set(self.header, value)
-        return await call_next(request)
+        response = await call_next(request)
+        if isinstance(response.headers, MutableHeaders) and self.header in response.headers:  # pyright: ignore[reportUnnecessaryIsInstance]: set by a user
+            # From an error's answer, which has it already, or its own, such as that of an application behind. Added where it is copied,
+            # for a handler may return one response again and again.
+            del response.headers[self.header]
+            request.response_headers.set(self.header, value)
+        return response

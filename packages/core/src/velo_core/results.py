@@ -14,7 +14,8 @@ from enum import Enum
 from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 from uuid import UUID
 
-from velo_core.codecs import DEFAULT, JSON_TYPE, PLAIN, Coding, PlainText, Shortcut, backend_for
+from velo_core.codecs import DEFAULT, JSON_TYPE, PLAIN, Coding, PlainText, Shortcut, backend_for, is_model
+from velo_core.codecs.backend import spelled
 from velo_core.generators import item_of, stream_maker
 from velo_core.hints import class_of, expand, is_union
 from velo_core.json import encode_json
@@ -101,6 +102,12 @@ def result_of(
         return Result(Shape.MADE, status, [], _nothing, item, make=stream_maker(item, status, response_class, coding))
     model = _without_responses(declared) if response_model is MISSING else expand(response_model)
     bare = _bare(model)
+    if response_model is MISSING and _is_body_and_status(bare, coding):
+        name = spelled(bare)
+        raise TypeError(
+            f"{name} would be a list in JSON, and no body with its status; write status_code=201 into the decorator, or return a Response; "
+            f"if it is a list that you mean, say so: response_model={name}"
+        )
     if bare is Response:
         return Result(Shape.RESPONSE, status_code or 200, [], _nothing)
     nothing = bare is None or bare is type(None)
@@ -214,6 +221,16 @@ def _without_responses(declared: object) -> object:
     if not data:
         return Response
     return declared if len(data) == len(members) else cast("object", Union[data])  # noqa: UP007 - a tuple of types cannot be written with |
+
+
+def _is_body_and_status(bare: object, coding: Coding) -> bool:
+    """Whether a type is what handlers of Flask return: a body, its status, and perhaps headers."""
+    items = cast("tuple[object, ...]", get_args(bare) if get_origin(bare) is tuple else ())
+    if len(items) not in (2, 3) or not issubclass(class_of(items[1]) or object, int):
+        return False
+    body = expand(items[0])
+    kind = class_of(body) or object
+    return issubclass(kind, (str, bytes, dict, Response)) or is_model(body, coding.backends)
 
 
 def _bare(model: object) -> object:

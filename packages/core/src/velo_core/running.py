@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Generator, Iterable
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING
+from inspect import iscoroutine
+from typing import TYPE_CHECKING, cast
 
 from velo_core.errors import SetupError, where
 from velo_core.hooks import call_hook
@@ -16,12 +17,27 @@ from velo_core.plugin import Plugin, Ready
 if TYPE_CHECKING:
     from velo_core.app import Velo
 
-__all__ = ["TIMEOUT_SECONDS", "close_plugins", "running"]
+__all__ = ["TIMEOUT_SECONDS", "close_plugins", "lifespan_of", "running"]
 
 TIMEOUT_SECONDS = 30.0
 """What a plugin may take to start, and to stop: longer than a database takes that is being started beside the application."""
 
 logger = logging.getLogger("velo.plugin")
+
+
+def lifespan_of(function: Callable[..., object], app: Velo) -> AbstractAsyncContextManager[object]:
+    """The lifespan of the application itself, called with the application if it takes that.
+
+    Raises:
+        SetupError: it is no context manager, nearly always because a decorator is missing.
+    """
+    context = call_hook(function, app=app)
+    if isinstance(context, AbstractAsyncContextManager):
+        return cast("AbstractAsyncContextManager[object]", context)
+    if iscoroutine(context):
+        context.close()
+    message = f"the lifespan of the application ({where(function)}) gives {type(context).__qualname__}, no asynchronous context manager"
+    raise SetupError("VELO_APP_LIFESPAN", f"{message}; write @asynccontextmanager before an async def that yields once")
 
 
 @asynccontextmanager

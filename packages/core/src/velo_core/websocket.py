@@ -177,6 +177,8 @@ class WebSocket(Request):
         "options",
     )
 
+    is_websocket = True
+
     def __init__(
         self,
         adapter: Adapter,

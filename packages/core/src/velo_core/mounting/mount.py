@@ -6,7 +6,7 @@ import asyncio
 import inspect
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, Final, Literal, TypeAlias, cast
+from typing import Any, Final, Literal, TypeAlias, TypeVar, cast
 
 from velo_core.errors import SetupError, not_found
 from velo_core.mounting.asgi import ASGIApplication, bridged
@@ -23,6 +23,7 @@ from velo_core.websocket import WebSocket
 __all__ = ["METHODS", "Mount"]
 
 Interface: TypeAlias = Literal["asgi", "wsgi"]
+Handler = TypeVar("Handler", bound=Callable[..., object])
 
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY", "TRACE", "CONNECT")
 """Those that are looked up for a mount; all others come to it where nothing else is found."""
@@ -76,7 +77,7 @@ class Mount:
                 return await called(cast("WSGIApplication", self.app), request, place)
             return await bridged(cast("ASGIApplication", self.app), request, place, self.state, self.tasks)
 
-        return mounted
+        return self._named(mounted)
 
     def socket_handler(self, segments: int) -> Callable[[WebSocket], Awaitable[Response | None]]:
         """What serves the websockets of an ASGI application as a route; argument as for `handler`."""
@@ -84,7 +85,13 @@ class Mount:
         async def mounted(socket: WebSocket) -> Response | None:
             return await bridged_socket(cast("ASGIApplication", self.app), socket, Place(socket, segments), self.state)
 
-        return mounted
+        return self._named(mounted)
+
+    def _named(self, handler: Handler) -> Handler:
+        """The handler, which whoever lists routes knows by what is mounted."""
+        known = self.app if hasattr(self.app, "__qualname__") else type(self.app)
+        handler.__module__, handler.__qualname__ = str(known.__module__), str(getattr(known, "__qualname__", ""))
+        return handler
 
     def direct(self, plan: Plan, segments: int) -> Callable[[Adapter], Run | None]:
         """What calls the application with what the server gave, where the server and it speak the same and nothing is between them."""

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from velo_core.answers import problem
 from velo_core.errors import HTTPError, error_reporter
-from velo_core.headers import Headers
+from velo_core.headers import Headers, MutableHeaders
 from velo_core.life import Life
 from velo_core.logs import CURRENT_REQUEST_ID
 from velo_core.response import Response, StreamingResponse
@@ -29,7 +29,15 @@ def unsound(response: Response) -> Response:
     reporter = error_reporter.get()
     if reporter is not None:
         reporter(error)
-    return problem(HTTPError(500, "The server failed to answer this request."))
+    return problem(HTTPError(500, "The server failed to answer this request.", headers=_id_in(response.headers)))
+
+
+def _id_in(headers: object) -> list[tuple[str, str]]:
+    """The field with the id of the request, under whatever name it has been put there."""
+    request_id = CURRENT_REQUEST_ID.get()
+    if request_id is None or not isinstance(headers, MutableHeaders):
+        return []
+    return [(name, value) for name, value in headers.items() if value == request_id][:1]
 
 
 def declared_length(headers: Headers) -> int | None:
