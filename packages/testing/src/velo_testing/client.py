@@ -9,6 +9,8 @@ from typing import TypeAlias
 
 import httpx2
 
+from velo_testing.contract import Contract
+from velo_testing.promising import AsyncPromisingTransport, PromisingTransport
 from velo_testing.protocols import Application, ProtocolName, server_for
 from velo_testing.transports import AsyncTransport, SyncTransport
 from velo_testing.websocket import AsyncWebSocketSession, WebSocketSession
@@ -53,9 +55,12 @@ class TestClient(httpx2.Client):
         lifespan: `False` leaves the lifespan of the application alone.
         timeout: Seconds that the application may be silent (`httpx2.ReadTimeout`) and that starting and stopping may take. `None` waits for
             ever, which is what a debugger inside the application needs.
+        contract: `True` holds each response against the OpenAPI document of the application (`Contract.of(app)`), a `Contract` against
+            that. The request extension `contract` leaves one out: `client.get("/", extensions={"contract": False})`.
 
     Raises:
         ValueError: an unknown protocol, or a root path where the protocol has none.
+        ContractViolation: from a request, if the response is not in the document.
         ProtocolViolation: from a request, if the application breaks the rules of the protocol.
         LifespanFailed: from the first use or `close`, if the application fails to start or stop without an exception of its own.
         httpx2.RemoteProtocolError: from a request, if the response breaks off and exceptions are not raised.
@@ -77,6 +82,7 @@ class TestClient(httpx2.Client):
         client: tuple[str, int] = ("127.0.0.1", 50000),
         lifespan: bool = True,
         timeout: float | httpx2.Timeout | None = _TIMEOUT_SECONDS,
+        contract: Contract | bool = False,
     ) -> None:
         transport = SyncTransport(
             server_for(protocol, app, root_path=root_path),
@@ -85,8 +91,9 @@ class TestClient(httpx2.Client):
             lifespan=lifespan,
             timeout_seconds=httpx2.Timeout(timeout).read,
         )
+        promised = _contract(app, contract)
         super().__init__(
-            transport=transport,
+            transport=transport if promised is None else PromisingTransport(transport, promised),
             base_url=base_url,
             headers=headers,
             cookies=cookies,
@@ -143,6 +150,7 @@ class AsyncTestClient(httpx2.AsyncClient):
         client: tuple[str, int] = ("127.0.0.1", 50000),
         lifespan: bool = True,
         timeout: float | httpx2.Timeout | None = _TIMEOUT_SECONDS,
+        contract: Contract | bool = False,
     ) -> None:
         transport = AsyncTransport(
             server_for(protocol, app, root_path=root_path),
@@ -151,8 +159,9 @@ class AsyncTestClient(httpx2.AsyncClient):
             lifespan=lifespan,
             timeout_seconds=httpx2.Timeout(timeout).read,
         )
+        promised = _contract(app, contract)
         super().__init__(
-            transport=transport,
+            transport=transport if promised is None else AsyncPromisingTransport(transport, promised),
             base_url=base_url,
             headers=headers,
             cookies=cookies,
@@ -170,6 +179,10 @@ class AsyncTestClient(httpx2.AsyncClient):
         return AsyncWebSocketSession(
             lambda: self._sockets.connect(request, tuple(subprotocols)), lambda response: _adopt(self.cookies, request, response)
         )
+
+
+def _contract(app: Application, contract: Contract | bool) -> Contract | None:
+    return (Contract.of(app) if contract else None) if isinstance(contract, bool) else contract
 
 
 def _handshake(headers: HeaderTypes | None, subprotocols: Sequence[str]) -> httpx2.Headers:

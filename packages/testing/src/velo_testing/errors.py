@@ -1,6 +1,7 @@
 """What a test client raises besides the exceptions of the application itself.
 
     ProtocolViolation     the application broke the rules of its protocol
+    ContractViolation     a response is not in the OpenAPI document of the application
     LifespanFailed        the application could not start or stop, and gave no exception to raise instead
     ClientDisconnected    raised inside the application: it sends to a client that has left
     WebSocketDenied       the application has refused the handshake of a websocket
@@ -16,7 +17,16 @@ from typing import Literal, TypeAlias
 
 import httpx2
 
-__all__ = ["ClientDisconnected", "LifespanFailed", "ProtocolViolation", "ViolationCode", "WebSocketClosed", "WebSocketDenied"]
+__all__ = [
+    "ClientDisconnected",
+    "ContractCode",
+    "ContractViolation",
+    "LifespanFailed",
+    "ProtocolViolation",
+    "ViolationCode",
+    "WebSocketClosed",
+    "WebSocketDenied",
+]
 
 ViolationCode: TypeAlias = Literal[
     "VELO_VIOLATION_MESSAGE",
@@ -44,6 +54,28 @@ class ProtocolViolation(Exception):
 
     def __init__(self, code: ViolationCode, message: str) -> None:
         self.code: ViolationCode = code
+        super().__init__(f"{message} [{code}]")
+
+
+ContractCode: TypeAlias = Literal[
+    "VELO_CONTRACT_OPERATION",
+    "VELO_CONTRACT_STATUS",
+    "VELO_CONTRACT_MEDIA_TYPE",
+    "VELO_CONTRACT_HEADER",
+    "VELO_CONTRACT_BODY",
+]
+"""The stable codes of `ContractViolation`."""
+
+
+class ContractViolation(AssertionError):
+    """A response that is not in the OpenAPI document of the application: one of the two is wrong.
+
+    Attributes:
+        code: Stable; the message may be reworded at any time.
+    """
+
+    def __init__(self, code: ContractCode, message: str) -> None:
+        self.code: ContractCode = code
         super().__init__(f"{message} [{code}]")
 
 

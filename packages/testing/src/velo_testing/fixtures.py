@@ -12,15 +12,18 @@ from velo_testing.protocols import Application, ProtocolName
 
 if TYPE_CHECKING:
     from velo_testing.client import TestClient
+    from velo_testing.contract import Contract
 
-__all__ = ["velo_app", "velo_client", "velo_protocol"]
+__all__ = ["velo_app", "velo_client", "velo_contract", "velo_protocol"]
 
 OPTION = "velo_app"
+CONTRACT = "velo_contract"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Adds `velo_app = module:attribute` to pytest's configuration."""
+    """Adds `velo_app = module:attribute` and `velo_contract = true` to pytest's configuration."""
     parser.addini(OPTION, "The application that the fixture velo_app gives, such as shop:app.", default="")
+    parser.addini(CONTRACT, "Hold what velo_client receives against the OpenAPI document of the application.", type="bool", default=False)
 
 
 @pytest.fixture(params=get_args(ProtocolName))
@@ -50,9 +53,24 @@ def velo_app(pytestconfig: pytest.Config) -> Application:
 
 
 @pytest.fixture
-def velo_client(velo_app: Application, velo_protocol: ProtocolName) -> Iterator[TestClient]:
+def velo_contract(velo_app: Application) -> Contract:
+    """The OpenAPI documents of `velo_app`. A test that asks for it fails if `velo_client` receives what is in none of them.
+
+    `velo_contract = true` in the configuration of pytest makes all tests ask for it. Clients of your own take it as an argument:
+    `TestClient(app, contract=velo_contract)`. Define a fixture of this name for a document from elsewhere, or for paths to leave out:
+    `Contract.of(velo_app, ignore=["/internal/{path}"])`.
+    """
+    from velo_testing.contract import Contract
+
+    return Contract.of(velo_app)
+
+
+@pytest.fixture
+def velo_client(request: pytest.FixtureRequest, velo_app: Application, velo_protocol: ProtocolName) -> Iterator[TestClient]:
     """A `TestClient` for `velo_app`, started, once for each protocol."""
     from velo_testing.client import TestClient
 
-    with TestClient(velo_app, protocol=velo_protocol) as client:
+    is_held = CONTRACT in request.fixturenames or bool(request.config.getini(CONTRACT))
+    contract = cast("Contract", request.getfixturevalue(CONTRACT)) if is_held else False
+    with TestClient(velo_app, protocol=velo_protocol, contract=contract) as client:
         yield client
