@@ -18,13 +18,12 @@ application is no step at all: it is a constant.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import NoneType
-from typing import Any, TypeAlias, TypeVar, cast, get_args, get_origin
+from typing import Any, NamedTuple, TypeAlias, TypeVar, cast, get_args, get_origin
 
-from velo_core.annotations import Annotation, UnresolvedAnnotation, read_annotation, resolve
+from velo_core.annotations import Annotation, read_annotation
 from velo_core.arranging import Gathered, arrange
 from velo_core.background import BackgroundTasks
 from velo_core.binding_problems import advice, check_path, check_stream, check_websocket, is_service, label_of, not_a_class, outlives
@@ -41,7 +40,9 @@ from velo_core.head_parameters import HeadParameters, NotInPath, field_read
 from velo_core.hints import class_of
 from velo_core.markers import Body, Dependency, Lifetime, Marker, Path, Query
 from velo_core.names import Names
+from velo_core.remembering import once_per_type
 from velo_core.request import Request
+from velo_core.signatures import Parameter, Signature, UnresolvedAnnotation, resolve
 from velo_core.steps import AppValue, Binding, Call, Extract, Given, Read, ReadModel, Surroundings
 from velo_core.threads import HANDLERS, HANDLERS_POOL
 from velo_core.types import MISSING
@@ -78,7 +79,7 @@ def bind(
     Returns:
         The binding, and all problems found. Without problems there is a binding.
     """
-    if inspect.isclass(handler):
+    if isinstance(handler, type):
         return None, [not_a_class(handler)]
     binder = Binder(surroundings or Surroundings(), path_parameters, namespace or {}, made or {})
     binder.is_websocket = is_websocket
@@ -116,7 +117,7 @@ class Binder:
         self.path_parameters = list(path_parameters or ())
         self.surroundings = surroundings
         self.backends = surroundings.coding.backends
-        self.overrides: dict[object, Callable[..., object]] = dict(surroundings.overrides.items())
+        self.overrides = cast("Mapping[object, Callable[..., object]]", surroundings.overrides)
         self.namespace = namespace
         self.names = Names()
         self.problems: list[Problem] = []
@@ -182,9 +183,9 @@ class Binder:
             if signature is None:
                 return None
             arguments = [
-                (parameter.name if parameter.kind is inspect.Parameter.KEYWORD_ONLY else None, parameter.name, bound)
-                for parameter, annotation in signature[0]
-                if isinstance(bound := self.parameter(function, parameter, annotation), AppValue)
+                (parameter.name if parameter.is_keyword else None, parameter.name, bound)
+                for parameter in signature.parameters
+                if isinstance(bound := self.parameter(function, parameter), AppValue)
             ]
         finally:
             self.for_app, self.no_request = outer
@@ -210,7 +211,7 @@ class Binder:
             self.constants[self.names.free(name or name_of(function))] = value
         return value
 
-    def signature_of(self, function: Callable[..., object]) -> tuple[list[tuple[inspect.Parameter, Annotation]], Annotation | None] | None:
+    def signature_of(self, function: Callable[..., object]) -> Signature | None:
         """Parameters and result of a function; `None` if there is a problem."""
         try:
             return resolve(function, self.namespace)
@@ -241,7 +242,7 @@ class Binder:
         signature = self.signature_of(function)
         if signature is None:
             return None
-        parameters, result = signature
+        result = signature.result
         kind = self.kind(dependency, function)
         if is_handler:
             self.result = MISSING if result is None else result.type
@@ -255,11 +256,11 @@ class Binder:
         guards: list[str] = []
         needs_body = dependency.needs_body
         lifetime = dependency.lifetime
-        for parameter, annotation in parameters:
-            bound = self.parameter(function, parameter, annotation)
+        for parameter in signature.parameters:
+            bound = self.parameter(function, parameter)
             if bound is None:
                 continue
-            keyword = parameter.name if parameter.kind is inspect.Parameter.KEYWORD_ONLY else None
+            keyword = parameter.name if parameter.is_keyword else None
             arguments.append((keyword, self.variable_of(bound)))
             if isinstance(bound, Call):
                 guards += [bound.variable] if bound.guards else []
@@ -311,9 +312,10 @@ class Binder:
 
     # What happens to one parameter.
 
-    def parameter(self, function: Callable[..., object], parameter: inspect.Parameter, annotation: Annotation) -> _Bound | None:
+    def parameter(self, function: Callable[..., object], parameter: Parameter) -> _Bound | None:
         """Where the value of a parameter comes from; `None` if it stays away, or if there is a problem."""
-        place = f"parameter {parameter.name!r} of {label_of(function)}"
+        annotation = parameter.annotation
+        place = _Place(function, parameter.name)
         if isinstance(parameter.default, Dependency):
             return self.dependency(parameter.default, parameter.name)
         if isinstance(parameter.default, Marker):
@@ -329,29 +331,17 @@ class Binder:
         if provided is not None:
             return self.dependency(provided, parameter.name)
         if self.no_request:
-            if parameter.default is inspect.Parameter.empty or annotation.marker is not None:
+            if parameter.default is MISSING or annotation.marker is not None:
                 self.problem("VELO_NO_REQUEST", f"{place} has no value, for {self.no_request}; {advice(annotation)}")
             return None
-        default: object = MISSING if parameter.default is inspect.Parameter.empty else parameter.default
+        default = parameter.default
         if annotation.optional and default is MISSING:
             default = None
-        target = annotation.type
-        kind = class_of(target) or object
-        if issubclass(kind, WebSocket) and not self.is_websocket:
-            self.problem("VELO_WEBSOCKET_HANDLER", f"{place} is a WebSocket, but the route serves HTTP; use @app.websocket(...)")
-            return None
-        if issubclass(kind, Config):  # it has fields, and could be read from the body: by whoever sends one
-            message = f"{place} is the configuration {kind.__qualname__}, which the application does not have"
-            self.problem("VELO_NOT_PROVIDED", f"{message}; give it: Velo(config={kind.__name__}.load())")
-            return None
-        if issubclass(kind, Request) or self.head.is_request(parameter, websocket=self.is_websocket):
-            return self.request(function, place, get_args(target))
-        if kind in _OF_REQUEST:
-            source, name = _OF_REQUEST[kind]
-            return self.head.of_request(source, name)
-        marker = annotation.marker
-        if marker is None:
-            marker = self._guess(parameter.name, target)
+        if not parameter.is_annotated and self.head.is_request(parameter, websocket=self.is_websocket):
+            return self.request(function, place, ())
+        if _is_special(annotation.type):
+            return self.special(function, place, annotation.type)
+        marker = annotation.marker or self._guess(parameter.name, annotation.type)
         try:
             if isinstance(marker, Body):
                 return self.body.ask(function, parameter.name, annotation, default)
@@ -366,13 +356,30 @@ class Binder:
             return None
         except TypeError as error:
             if is_service(annotation) and not annotation.constraints:
-                message = f"{place} is a {cast('type', target).__qualname__}, which nobody provides here and no request can be read as"
+                message = (
+                    f"{place} is a {cast('type', annotation.type).__qualname__}, which nobody provides here and no request can be read as"
+                )
                 self.problem("VELO_NOT_PROVIDED", f"{message}; {advice(annotation)}")
                 return None
             self.problem("VELO_TYPE", f"{place} has a type that cannot be read from a request: {error}")
             return None
 
-    def request(self, function: Callable[..., object], place: str, models: tuple[object, ...]) -> _TypedRequest:
+    def special(self, function: Callable[..., object], place: _Place, target: object) -> _Bound | None:
+        """What is known by its type alone: the request, and what each request has one of. Or a problem."""
+        kind = class_of(target) or object
+        if issubclass(kind, Request):  # a `WebSocket` among them
+            if issubclass(kind, WebSocket) and not self.is_websocket:
+                self.problem("VELO_WEBSOCKET_HANDLER", f"{place} is a WebSocket, but the route serves HTTP; use @app.websocket(...)")
+                return None
+            return self.request(function, place, get_args(target))
+        if issubclass(kind, Config):  # it has fields, and could be read from the body: by whoever sends one
+            message = f"{place} is the configuration {kind.__qualname__}, which the application does not have"
+            self.problem("VELO_NOT_PROVIDED", f"{message}; give it: Velo(config={kind.__name__}.load())")
+            return None
+        source, name = _OF_REQUEST[kind]
+        return self.head.of_request(source, name)
+
+    def request(self, function: Callable[..., object], place: _Place, models: tuple[object, ...]) -> _TypedRequest:
         """The request; a function that wants models in it waits for them."""
         self.head.of_request("request")
         kept: list[ReadModel | BodyPart] = []
@@ -402,9 +409,9 @@ class Binder:
 
     def provided(self, name: str, annotation: Annotation) -> Dependency | None:
         """What a router provides for the type of a parameter that does not say itself where it comes from."""
-        if annotation.marker is not None or name in self.path_parameters or not isinstance(annotation.type, Hashable):
+        if annotation.marker is not None or not self.surroundings.providers or name in self.path_parameters:
             return None
-        return self.provider_of(annotation.type)
+        return self.provider_of(annotation.type) if isinstance(annotation.type, Hashable) else None
 
     def provider_of(self, kind: object) -> Dependency | None:
         """What is provided for a type, or what takes its place in a test."""
@@ -416,12 +423,10 @@ class Binder:
 
     def _guess(self, name: str, target: object) -> Marker:
         if name in self.path_parameters:
-            return Path()
-        if is_model(target, self.backends) or get_origin(target) in (list, set, frozenset, dict, tuple) or target in _BODIES:
-            return Body()
-        return Query()
+            return _PATH
+        return _BODY if _is_data(target) or is_model(target, self.backends) else _QUERY
 
-    def extract(self, place: str, marker: Marker, name: str, annotation: Annotation, default: object) -> Extract | None:
+    def extract(self, place: _Place, marker: Marker, name: str, annotation: Annotation, default: object) -> Extract | None:
         """A value that an extractor gives."""
         known = self.surroundings.extractors
         extractor = next((known[kind] for kind in type(marker).__mro__ if kind in known), None)
@@ -483,6 +488,16 @@ class _TypedRequest:
     variable: str = "request"
 
 
+class _Place(NamedTuple):
+    """A parameter, for messages. Most have nothing wrong, so it is written when it is needed."""
+
+    function: Callable[..., object]
+    name: str
+
+    def __str__(self) -> str:
+        return f"parameter {self.name!r} of {label_of(self.function)}"
+
+
 _Bound: TypeAlias = Read | ReadModel | Extract | BodyPart | Call | AppValue | _TypedRequest
 """Where the value of a parameter comes from."""
 _OF_REQUEST: dict[type, tuple[str, str]] = {BackgroundTasks: ("background", "tasks"), EarlyHints: ("hints", "hints")}
@@ -491,3 +506,17 @@ _BODIES: tuple[object, ...] = (dict, list, object)
 """Plain types that come from the body."""
 _KEPT = ("query_model", "body_model")
 """What the arguments of `Request[...]` are, in order."""
+_PATH, _QUERY, _BODY = Path(), Query(), Body()
+
+
+@once_per_type
+def _is_special(hint: object) -> bool:
+    """Whether a parameter is known by its type alone, and is no value that somebody sends."""
+    kind = class_of(hint) or object
+    return issubclass(kind, (Request, Config)) or kind in _OF_REQUEST
+
+
+@once_per_type
+def _is_data(hint: object) -> bool:
+    """Whether values have others in them, and so come from the body."""
+    return get_origin(hint) in (list, set, frozenset, dict, tuple) or hint in _BODIES

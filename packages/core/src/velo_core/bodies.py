@@ -15,6 +15,7 @@ from velo_core.conversion import Bounds, bounds_of, can_share, located
 from velo_core.errors import HTTPError, InvalidValue
 from velo_core.json import MsgspecJSON, malformed
 from velo_core.parsing import parse_media_type
+from velo_core.remembering import memory_of
 from velo_core.types import INVALID, MISSING
 
 __all__ = ["BodyConvert", "BodyPart", "body_conversion", "parts_conversion"]
@@ -34,6 +35,15 @@ def body_conversion(annotation: Annotation, default: object, *, required: bool, 
     Raises:
         TypeError: the declared type cannot be read from what the route consumes.
     """
+    if default is not MISSING or not required:
+        return _conversion(annotation, default, required, coding)
+    memory, key = memory_of(body_conversion), (id(annotation), id(coding))
+    if key not in memory:
+        memory[key] = _conversion(annotation, default, required, coding), annotation, coding
+    return cast("BodyConvert | None", memory[key][0])
+
+
+def _conversion(annotation: Annotation, default: object, required: bool, coding: Coding) -> BodyConvert | None:
     loc = ("body",)
     bounds = bounds_of(loc, annotation)
     raw = annotation.type is bytes

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Generator, Hashable
 from contextlib import asynccontextmanager, contextmanager
 from enum import Enum
 from functools import partial
+from types import FunctionType
 from typing import Final, cast
 
 __all__ = ["Kind", "identity_of", "kind_of", "name_of"]
@@ -26,12 +27,16 @@ class Kind(Enum):
     @property
     def opens(self) -> bool:
         """Whether there is something to be torn down."""
-        return self not in (Kind.COROUTINE, Kind.INLINE, Kind.THREAD)
+        return self in _OPENING
 
     @property
     def blocks(self) -> bool:
         """Whether it is called in a thread, for it may block."""
-        return self in (Kind.THREAD, Kind.GENERATOR, Kind.MANAGER)
+        return self in _BLOCKING
+
+
+_OPENING: Final = (Kind.ASYNC_GENERATOR, Kind.GENERATOR, Kind.ASYNC_MANAGER, Kind.MANAGER)
+_BLOCKING: Final = (Kind.THREAD, Kind.GENERATOR, Kind.MANAGER)
 
 
 @asynccontextmanager
@@ -49,6 +54,10 @@ _ASYNC_MANAGER: Final = _async_manager.__code__
 _MANAGER: Final = _manager.__code__
 
 
+_COROUTINE: Final = inspect.CO_COROUTINE
+_GENERATORS: Final = inspect.CO_ASYNC_GENERATOR | inspect.CO_GENERATOR
+
+
 def kind_of(function: Callable[..., object], *, inline: bool = False, in_pool: bool = False) -> Kind:
     """How `function` has to be called; looks through partials and at the `__call__` of objects.
 
@@ -57,6 +66,12 @@ def kind_of(function: Callable[..., object], *, inline: bool = False, in_pool: b
         inline: Whether a plain function runs on the event loop.
         in_pool: Whether a class is called in a thread like a plain function.
     """
+    if type(function) is FunctionType and not function.__dict__:  # nothing marks it as something else
+        flags = function.__code__.co_flags
+        if flags & _COROUTINE:
+            return Kind.COROUTINE
+        if not flags & _GENERATORS:
+            return Kind.INLINE if inline else Kind.THREAD
     target: object = function
     while isinstance(target, partial):
         target = cast("object", target.func)
@@ -85,7 +100,7 @@ def kind_of(function: Callable[..., object], *, inline: bool = False, in_pool: b
 
 def identity_of(function: object) -> object:
     """What a function is known by: itself, or who it is if it has no hash, as the instance of a dataclass."""
-    return function if isinstance(function, Hashable) else id(function)
+    return function if type(function) is FunctionType or isinstance(function, Hashable) else id(function)
 
 
 def name_of(function: object) -> str:

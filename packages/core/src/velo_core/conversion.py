@@ -19,6 +19,7 @@ from velo_core.codecs.text import TRUTH, integer, integer_reader, truth
 from velo_core.constraints import Test, tests
 from velo_core.errors import InvalidValue, not_found
 from velo_core.hints import peel
+from velo_core.remembering import memory_of
 from velo_core.types import INVALID
 
 __all__ = ["Bounds", "ParameterConvert", "bounds_of", "can_share", "located", "parameter_conversion"]
@@ -47,6 +48,16 @@ def parameter_conversion(
     Raises:
         TypeError: the declared type cannot be read from text, or from what the pattern's converter makes of it.
     """
+    # Parameters of one name and declaration are read alike in all routes: `item_id: int`.
+    memory, key = memory_of(parameter_conversion), (loc, id(annotation), required, made, id(backends))
+    if key not in memory:
+        memory[key] = _conversion(loc, annotation, required, made, backends), annotation, backends
+    return cast("ParameterConvert | None", memory[key][0])
+
+
+def _conversion(
+    loc: tuple[str, str], annotation: Annotation, required: bool, made: type, backends: Sequence[ModelBackend]
+) -> ParameterConvert | None:
     bounds = bounds_of(loc, annotation)
     plain = made is object or annotation.full is Any or (isinstance(annotation.full, type) and issubclass(made, annotation.full))
     if not plain and made not in _SPELLED:

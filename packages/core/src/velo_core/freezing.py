@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from typing import get_args
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, get_args
 
 from velo_core.answers import AnswerError, answers
 from velo_core.binding import bind
 from velo_core.checking import check_names, check_tables, check_versions
-from velo_core.codecs import Coding, remembering
+from velo_core.codecs import PLAIN, Coding
 from velo_core.contributions import HealthCheck
 from velo_core.errors import HTTPError, Problem, SetupError, not_found, where
 from velo_core.frozen import Covered, Entry, Frozen, Info, Mounted, Settings, by_name
@@ -24,7 +24,9 @@ from velo_core.phases import NO_PHASES, around, sending, watching
 from velo_core.plan import Middleware, Plan, Refusal, Served
 from velo_core.plugin import Ready
 from velo_core.refusals import allowed_methods, bad_host, method_not_allowed, other_slash
-from velo_core.response import check_status
+from velo_core.remembering import remembering
+from velo_core.request import Request
+from velo_core.response import Response, check_status
 from velo_core.results import result_of
 from velo_core.route import Route
 from velo_core.router import Router
@@ -50,6 +52,7 @@ class Freezer:
         self.problems: list[Problem] = []
         self.mounts: list[tuple[Mount, str]] = []
         self.surroundings = Surroundings(overrides=dict(settings.overrides), pools=settings.pools)
+        self._commons: dict[int, _Common] = {}
 
     def freeze(self, plugins: Sequence[Ready]) -> tuple[Frozen, list[Problem]]:
         """What runs, and what is wrong. Only without problems does the first mean anything."""
@@ -117,22 +120,22 @@ class Freezer:
 
         yield from below(Included(self.root, "", ()), above)
 
-    def pattern(self, prefix: str, path: str, inherited: Inherited, owner: str) -> Pattern | None:
+    def pattern(self, prefix: str, path: str, inherited: Inherited, owner: str | Route) -> Pattern | None:
         """The pattern, or a problem."""
         try:
             return parse(join(prefix, path), inherited.converters)
         except SetupError as error:
-            self.problems += [Problem(one.code, f"{one.message} ({owner})") for one in error.problems]
+            self.problems += [Problem(one.code, f"{one.message} ({_owner(owner)})") for one in error.problems]
             return None
 
-    def host(self, text: str | None, inherited: Inherited, owner: str) -> Pattern | None:
+    def host(self, text: str | None, inherited: Inherited, owner: str | Route) -> Pattern | None:
         """The pattern of the hosts, if it is not for all of them, or a problem."""
         if text is None:
             return None
         try:
             return parse_host_pattern(text, inherited.converters)
         except SetupError as error:
-            self.problems += [Problem(one.code, f"{one.message} ({owner})") for one in error.problems]
+            self.problems += [Problem(one.code, f"{one.message} ({_owner(owner)})") for one in error.problems]
             return None
 
     def versions(self, versions: Sequence[str], inherited: Inherited, owner: str) -> Iterator[tuple[str | None, Inherited]]:
@@ -154,7 +157,11 @@ class Freezer:
 
     def route(self, route: Route, inherited: Inherited, routes: list[Mounted], plans: list[Entry]) -> None:
         """Adds a route and its plans in each of its versions, or problems."""
-        for version, placed in self.versions(route.versions or inherited.versions, inherited, f"{route.name} ({where(route.handler)})"):
+        versions = route.versions or inherited.versions
+        if not versions:
+            self.one_route(route, inherited, None, routes, plans)
+            return
+        for version, placed in self.versions(versions, inherited, _named(route)):
             self.one_route(route, placed, version, routes, plans)
 
     def one_route(self, route: Route, inherited: Inherited, version: str | None, routes: list[Mounted], plans: list[Entry]) -> None:
@@ -165,46 +172,45 @@ class Freezer:
             deprecation = policy.deprecated.get(version)
         if deprecation is not None:
             route = replace(route, deprecated=True)
-        owner = f"{route.name}, {where(route.handler)}"
-        pattern = self.pattern(inherited.prefix, route.path, inherited, owner)
+        common = self.common(inherited)
+        pattern = self.pattern(inherited.prefix, route.path, inherited, route)
         if pattern is None:
             return
-        host = self.host(route.host or inherited.host, inherited, owner if route.host else "a router")  # said once, for it is the same
+        host = self.host(route.host or inherited.host, inherited, route if route.host else "a router")  # said once, for it is the same
         mounted = Mounted(route, pattern, inherited, inherited.name + route.name, host, version)
         routes.append(mounted)
         timeout_seconds = inherited.timeout_seconds if route.timeout_seconds is None else route.timeout_seconds
         on_disconnect = route.on_disconnect or inherited.on_disconnect
         limit = inherited.max_content_length if route.max_content_length is None else route.max_content_length
-        self.check_options(f"{route.name} ({where(route.handler)})", limit, timeout_seconds, on_disconnect)
-        declared = (*pattern.parameters, *(() if host is None else host.parameters))
-        parameters = tuple(parameter.name for parameter in declared)
-        self.check_parameters(parameters, pattern, host, owner)
-        coding = self.coding(route, inherited)
-        if coding is None:
+        self.check_options(route, limit, timeout_seconds, on_disconnect)
+        declared = pattern.parameters if host is None else (*pattern.parameters, *host.parameters)
+        parameters = tuple([parameter.name for parameter in declared])
+        if host is not None:
+            self.check_parameters(parameters, pattern, host, route)
+        surroundings = self.around_route(route, common)
+        if surroundings is None:
             return
+        coding = surroundings.coding
         binding, problems = bind(
             route.handler,
             parameters,
             dependencies=(*inherited.dependencies, *route.dependencies),
-            surroundings=replace(self.surroundings, providers=inherited.providers, extractors=inherited.extractors, coding=coding),
+            surroundings=surroundings,
             namespace=route.namespace,
             inline=route.inline,
             pool=route.pool,
             made={parameter.name: parameter.converter.makes for parameter in declared},
             is_websocket=route.is_websocket,
         )
-        label = f"{', '.join(route.methods) or 'WEBSOCKET'} {mounted.place}"
-        self.problems += [Problem(one.code, f"{label}: {one.message}") for one in problems]
         if binding is None:
+            self.problems += [Problem(one.code, f"{_served(mounted)}: {one.message}") for one in problems]
             return
         try:
             if route.status_code is not None:
                 check_status(route.status_code)
             result = result_of(binding.result, route.response_model, route.status_code, route.response_class, coding, yields=binding.yields)
         except (TypeError, ValueError) as error:
-            self.problems.append(
-                Problem("VELO_RESULT", f"{label}: the result of {route.name} ({where(route.handler)}) cannot be sent: {error}")
-            )
+            self.problems.append(Problem("VELO_RESULT", f"{_served(mounted)}: the result of {_named(route)} cannot be sent: {error}"))
             return
         asked = None if policy is None or policy.by == "path" else version
         announced = () if deprecation is None else (announcing(deprecation),)
@@ -215,14 +221,14 @@ class Freezer:
                 return negotiate(plain(accept))
 
             result = replace(result, negotiate=by_form)
-        socket = self.socket_options(route, inherited, label, timeout_seconds, on_disconnect) if route.is_websocket else None
+        socket = self.socket_options(route, inherited, _served(mounted), timeout_seconds, on_disconnect) if route.is_websocket else None
         for method in (WEBSOCKET,) if route.is_websocket else route.methods:
             plan = Plan(
-                label=label if route.is_websocket else f"{method} {mounted.place}",
+                label=_served(mounted) if route.is_websocket else f"{method} {mounted.place}",
                 endpoint=Served(binding, result),
-                middleware=(*self.varying(), *announced, *self.around(inherited), *route.middleware),
-                sent=sending(inherited.phases),
-                answer_error=self.answer_error(inherited),
+                middleware=(*common.varying, *announced, *common.around, *route.middleware),
+                sent=common.sent,
+                answer_error=common.answer_error,
                 route=self.info(inherited, coding, limit, pattern.text, mounted.name, parameters, version),
                 max_content_length=limit,
                 pools=self.settings.pools,
@@ -297,11 +303,11 @@ class Freezer:
         settings = self.settings
         return Info(path, name, parameters, limit, settings.url_for, settings.host_for, coding.json or JSON, inherited.slots, version)
 
-    def check_parameters(self, names: Sequence[str], pattern: Pattern, host: Pattern | None, owner: str) -> None:
+    def check_parameters(self, names: Sequence[str], pattern: Pattern, host: Pattern, route: Route) -> None:
         """Reports a parameter of the host that the path has as well."""
-        if host is not None and len(set(names)) < len(names):
+        if len(set(names)) < len(names):
             twice = ", ".join(sorted({name for name in names if names.count(name) > 1}))
-            message = f"the host {host.text!r} and the path {pattern.text!r} both have a parameter {twice}; rename one ({owner})"
+            message = f"the host {host.text!r} and the path {pattern.text!r} both have a parameter {twice}; rename one ({_owner(route)})"
             self.problems.append(Problem("VELO_ROUTE_HOST", message))
 
     def socket_options(
@@ -319,6 +325,30 @@ class Freezer:
             origins = frozenset[Origin]()
         return SocketOptions(origins, size, timeout_seconds, on_disconnect, self.settings.sockets)
 
+    def common(self, inherited: Inherited) -> _Common:
+        """What the routes of a router have in common."""
+        common = self._commons.get(id(inherited))
+        if common is None:
+            surroundings = replace(self.surroundings, providers=inherited.providers, extractors=inherited.extractors)
+            answer_error = self.answer_error(inherited)
+            around_all = (*around(inherited.phases, answer_error), *inherited.middleware)
+            common = _Common(inherited, surroundings, self.varying(), around_all, sending(inherited.phases), answer_error)
+            self._commons[id(inherited)] = common
+        return common
+
+    def around_route(self, route: Route, common: _Common) -> Surroundings | None:
+        """What a route finds around it, and how it reads and writes; or a problem."""
+        is_plain = route.json is None and route.produces is None and route.consumes is None and route.written is PLAIN
+        if is_plain and common.plain is not None:
+            return common.plain
+        coding = self.coding(route, common.inherited)
+        if coding is None:
+            return None
+        surroundings = replace(common.surroundings, coding=coding)
+        if is_plain:
+            common.plain = surroundings
+        return surroundings
+
     def coding(self, route: Route, inherited: Inherited) -> Coding | None:
         """How a route reads and writes, or a problem."""
         coding = inherited.coding.below(route.json, route.produces, route.consumes)
@@ -327,50 +357,45 @@ class Freezer:
         try:
             coding.codecs((*(coding.produces or ()), *coding.consumes))
         except TypeError as error:
-            self.problems.append(Problem("VELO_CODEC", f"{route.name} ({where(route.handler)}): {error}"))
+            self.problems.append(Problem("VELO_CODEC", f"{_named(route)}: {error}"))
             return None
         return coding
 
-    def check_options(self, place: str, limit: int, timeout_seconds: float | None, on_disconnect: str) -> None:
+    def check_options(self, route: Route, limit: int, timeout_seconds: float | None, on_disconnect: str) -> None:
         """Reports options of a route that have no meaning."""
         if not isinstance(limit, int) or limit < 0:  # pyright: ignore[reportUnnecessaryIsInstance]: untyped callers
-            message = f"the max_content_length of {place} is {limit!r}; it has to be a number of bytes"
+            message = f"the max_content_length of {_named(route)} is {limit!r}; it has to be a number of bytes"
             self.problems.append(Problem("VELO_ROUTE_OPTION", message))
         if timeout_seconds is not None and not (isinstance(timeout_seconds, int | float) and timeout_seconds > 0):  # pyright: ignore[reportUnnecessaryIsInstance]: untyped callers
-            message = f"the timeout_seconds of {place} is {timeout_seconds!r}; it has to be more than 0, or None for no limit"
+            message = f"the timeout_seconds of {_named(route)} is {timeout_seconds!r}; it has to be more than 0, or None for no limit"
             self.problems.append(Problem("VELO_ROUTE_OPTION", message))
-        if on_disconnect not in get_args(OnDisconnect):
-            known = ", ".join(map(repr, get_args(OnDisconnect)))
-            self.problems.append(
-                Problem("VELO_ROUTE_OPTION", f"the on_disconnect of {place} is {on_disconnect!r}; it has to be one of {known}")
-            )
+        if on_disconnect not in _ON_DISCONNECT:
+            known = ", ".join(map(repr, _ON_DISCONNECT))
+            message = f"the on_disconnect of {_named(route)} is {on_disconnect!r}; it has to be one of {known}"
+            self.problems.append(Problem("VELO_ROUTE_OPTION", message))
 
     def answer_error(self, inherited: Inherited) -> AnswerError:
         """What answers exceptions below a router."""
         return watching(inherited.phases, answers(inherited.exception_handlers, debug=self.settings.debug))
 
-    def around(self, inherited: Inherited) -> tuple[Middleware, ...]:
-        """What is around everything below a router: hooks, then middleware."""
-        return (*around(inherited.phases, self.answer_error(inherited)), *inherited.middleware)
-
     def fallback(self, prefix: Pattern, inherited: Inherited) -> Fallback[Plan]:
         """What answers below a router where no route does."""
         watched = HTTPError in inherited.exception_handlers or bool(inherited.phases.error)
-        answer_error = self.answer_error(inherited)
+        common = self.common(inherited)
         info = self.info(inherited, inherited.coding, inherited.max_content_length, prefix.text)
 
         def plan(label: str, refusal: Refusal) -> Plan:
             limit = inherited.max_content_length
-            middleware, place = (*self.varying(), *self.around(inherited)), prefix.text or "/"
+            middleware, place = (*common.varying, *common.around), prefix.text or "/"
             return Plan(
                 f"{label} {place}",
                 refusal,
                 middleware,
-                answer_error,
+                common.answer_error,
                 info,
                 limit,
                 self.settings.pools,
-                sent=sending(inherited.phases),
+                sent=common.sent,
             )
 
         return Fallback(
@@ -385,8 +410,9 @@ class Freezer:
         inherited = next((inherited for _, inherited in self.routers()), Inherited())
         limit, settings = inherited.max_content_length, self.settings
         info = self.info(inherited, inherited.coding, limit, "")
-        middleware, sent = (*self.varying(), *self.around(inherited)), sending(inherited.phases)
-        return Plan(label, refusal, middleware, self.answer_error(inherited), info, limit, settings.pools, sent=sent)
+        common = self.common(inherited)
+        middleware = (*common.varying, *common.around)
+        return Plan(label, refusal, middleware, common.answer_error, info, limit, settings.pools, sent=common.sent)
 
     def check_slots(self, router: Router, inherited: Inherited) -> None:
         """Lets a router know its slots; reports values in others, and two slots of one name."""
@@ -405,3 +431,44 @@ def as_started(plan: Plan) -> Plan:
     """The plan, or one that answers that the application has not been started, if it takes what is made then."""
     missing = not_started(plan.endpoint.binding.constants) if isinstance(plan.endpoint, Served) else None
     return plan if missing is None else replace(plan, endpoint=Refusal("not_started", lambda request: missing), socket=None)
+
+
+@dataclass(slots=True)
+class _Common:
+    """What the routes of a router have in common: found out once, not for each of them.
+
+    Attributes:
+        inherited: What holds there. Kept, for it is known by its `id`.
+        surroundings: What functions find around them, but for the coding.
+        varying: The outermost middleware, for caches.
+        around: Hooks and middleware around all.
+        sent: Called when a response has been sent.
+        answer_error: Answers exceptions.
+        plain: The surroundings of routes that say nothing about codecs and how results are shaped, once there is one.
+    """
+
+    inherited: Inherited
+    surroundings: Surroundings
+    varying: tuple[Middleware, ...]
+    around: tuple[Middleware, ...]
+    sent: Callable[[Request, Response], Awaitable[None]] | None
+    answer_error: AnswerError
+    plain: Surroundings | None = None
+
+
+_ON_DISCONNECT: Final = get_args(OnDisconnect)
+
+
+def _named(route: Route) -> str:
+    """A route, for messages. Most have nothing wrong, so it is written when it is needed."""
+    return f"{route.name} ({where(route.handler)})"
+
+
+def _served(mounted: Mounted) -> str:
+    """What a route serves, for messages."""
+    return f"{', '.join(mounted.route.methods) or 'WEBSOCKET'} {mounted.place}"
+
+
+def _owner(owner: str | Route) -> str:
+    """Whose a pattern is, for messages."""
+    return owner if isinstance(owner, str) else f"{owner.name}, {where(owner.handler)}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from inspect import Parameter
 
 from velo_core.annotations import Annotation
 from velo_core.codecs import ModelBackend, has_fields
@@ -11,6 +10,7 @@ from velo_core.conversion import parameter_conversion
 from velo_core.markers import Cookie, Header, Marker, Path, Query
 from velo_core.names import Names
 from velo_core.parameter_models import ModelField, is_many, key_of, parameter_model
+from velo_core.signatures import Parameter
 from velo_core.steps import Read, ReadModel
 from velo_core.types import MISSING
 
@@ -52,7 +52,7 @@ class HeadParameters:
     def is_request(self, parameter: Parameter, *, websocket: bool) -> bool:
         """Whether a parameter that says nothing but its name is the request: `async def index(request)`, as other frameworks have it."""
         names = ("request", "websocket", "socket", "ws") if websocket else ("request",)
-        says_nothing = parameter.annotation is Parameter.empty and parameter.default is Parameter.empty
+        says_nothing = not parameter.is_annotated and parameter.default is MISSING
         return says_nothing and parameter.name in names and parameter.name not in self.path_parameters
 
     def ask(self, name: str, annotation: Annotation, marker: Marker, default: object) -> Read | ReadModel:
@@ -125,7 +125,8 @@ def field_read(source: str, field: ModelField) -> Read:
 
 
 def _source_of(marker: Marker) -> str:
-    return next(source for kind, source in _SOURCES.items() if isinstance(marker, kind))
+    known = _SOURCES.get(type(marker))
+    return known or next(source for kind, source in _SOURCES.items() if isinstance(marker, kind))
 
 
 _SOURCES: dict[type[Marker], str] = {Query: "query", Header: "header", Cookie: "cookie", Path: "path"}

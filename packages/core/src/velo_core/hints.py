@@ -40,6 +40,8 @@ class _TakesArguments(Protocol):
 
 def class_of(hint: object) -> type[object] | None:
     """The class that a hint is, or that it is a parametrised form of; `None` if it is no class."""
+    if type(hint) is type:
+        return cast("type[object]", hint)
     kind = get_origin(hint) or hint
     return cast("type[object]", kind) if isinstance(kind, type) else None
 

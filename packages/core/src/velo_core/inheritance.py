@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from velo_core.answers import ExceptionHandler
 from velo_core.codecs import DEFAULT, Coding
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from velo_core.router import Router
 
 __all__ = ["Included", "Inherited", "inherit"]
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +122,11 @@ def inherit(parent: Inherited, child: Included) -> Inherited:
         tags=tuple(dict.fromkeys((*parent.tags, *child.tags, *router.tags))),
         around=(*parent.around, *ordered(router.own_around, parent.around)),
         phases=parent.phases.below(router.own_phases),
-        exception_handlers={**parent.exception_handlers, **router.own_exception_handlers},
+        exception_handlers=_with(parent.exception_handlers, router.own_exception_handlers),
         dependencies=(*parent.dependencies, *router.own_dependencies),
-        converters={**parent.converters, **router.own_converters},
-        providers={**parent.providers, **router.own_providers},
-        extractors={**parent.extractors, **router.own_extractors},
+        converters=_with(parent.converters, router.own_converters),
+        providers=_with(parent.providers, router.own_providers),
+        extractors=_with(parent.extractors, router.own_extractors),
         coding=parent.coding.below(router.json, router.produces, router.consumes, router.own_backends),
         max_content_length=parent.max_content_length if router.max_content_length is None else router.max_content_length,
         timeout_seconds=parent.timeout_seconds if router.timeout_seconds is None else router.timeout_seconds,
@@ -137,3 +140,8 @@ def inherit(parent: Inherited, child: Included) -> Inherited:
         websocket_origins=parent.websocket_origins if router.websocket_origins is None else router.websocket_origins,
         max_message_size=parent.max_message_size if router.max_message_size is None else router.max_message_size,
     )
+
+
+def _with(above: Mapping[K, V], own: Mapping[K, V]) -> Mapping[K, V]:
+    """What a child has: the parent's itself if it adds nothing, which most do not."""
+    return {**above, **own} if own else above

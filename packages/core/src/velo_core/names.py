@@ -30,8 +30,10 @@ class Names:
 
     def free(self, wanted: str) -> str:
         """A name that nothing else in the plan has, as close to `wanted` as can be."""
-        base = re.sub(r"\W", "_", wanted, flags=re.ASCII) or "value"
-        base = f"_{base}" if base[0].isdigit() else base
+        base = wanted
+        if not (wanted.isascii() and wanted.isidentifier()):
+            base = re.sub(r"\W", "_", wanted, flags=re.ASCII) or "value"
+            base = f"_{base}" if base[0].isdigit() else base
         name, number = base, 1
         while name in self._used or name in _TAKEN:
             number += 1

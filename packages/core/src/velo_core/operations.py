@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from inspect import getdoc
 from typing import Annotated, Literal, Optional, TypeAlias, cast, get_args, get_origin
 
-from velo_core.annotations import Annotation, unwrap_callable
+from velo_core.annotations import Annotation
 from velo_core.codecs import Coding, backend_for, media_type_of
 from velo_core.contributions import OpenAPIContribution, openapi_of
 from velo_core.errors import where
@@ -25,6 +25,7 @@ from velo_core.results import Result, Shape
 from velo_core.route import Route
 from velo_core.router import Router
 from velo_core.routing import Converter, Pattern
+from velo_core.signatures import unwrap_callable
 from velo_core.sse import ServerSentEvent
 from velo_core.steps import Binding, Call, Extract, Hop, Read, ReadBody, ReadModel
 from velo_core.types import MISSING

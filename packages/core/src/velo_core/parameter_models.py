@@ -114,7 +114,8 @@ def known_names(source: str, names: Collection[str]) -> Callable[[object, list[I
 
 def is_many(annotation: Annotation) -> bool:
     """Whether a parameter has all values of its name."""
-    return (get_origin(annotation.type) or annotation.type) in _COLLECTIONS
+    kind = annotation.type
+    return (kind if type(kind) is type else get_origin(kind) or kind) in _COLLECTIONS
 
 
 def key_of(marker: Marker, alias: str | None, name: str) -> str:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from velo_core.codecs import Media
+from velo_core.codecs import PLAIN, Media, WriteOptions
 from velo_core.distributions import distribution_of
 from velo_core.errors import SetupError, where
 from velo_core.markers import Dependency
@@ -27,6 +27,7 @@ __all__ = [
     "place_of_caller",
     "texts_of",
     "trailing_slash_of",
+    "written_as",
 ]
 
 T = TypeVar("T")
@@ -48,6 +49,13 @@ def media_of(given: Sequence[Media] | None, owner: str) -> tuple[Media, ...] | N
             "VELO_CODEC", f"the media types of {owner!r} are {given!r}; write a tuple with at least one: ('application/json',)"
         )
     return tuple(given)
+
+
+def written_as(exclude_none: bool, exclude_unset: bool, exclude_defaults: bool, by_alias: bool) -> WriteOptions:
+    """How results are shaped; one object for all routes that say nothing about it."""
+    if by_alias and not (exclude_none or exclude_unset or exclude_defaults):
+        return PLAIN
+    return WriteOptions(exclude_none, exclude_unset, exclude_defaults, by_alias)
 
 
 def check_path(path: object) -> None:

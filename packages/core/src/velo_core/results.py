@@ -20,6 +20,7 @@ from velo_core.generators import item_of, stream_maker
 from velo_core.hints import class_of, expand, is_union
 from velo_core.json import encode_json
 from velo_core.negotiation import Negotiate, Offer, negotiator
+from velo_core.remembering import memory_of
 from velo_core.response import JSONResponse, Response, content_type
 from velo_core.status import has_no_body
 from velo_core.types import MISSING, HeaderPairs
@@ -96,6 +97,22 @@ def result_of(
     """
     if response_class is not None and not (isinstance(response_class, type) and issubclass(response_class, Response)):  # pyright: ignore[reportUnnecessaryIsInstance]: untyped callers
         raise TypeError(f"its response_class is {response_class!r}, which is no class of responses")
+    if response_model is not MISSING or response_class is not None or yields:
+        return _result_of(declared, response_model, status_code, response_class, coding, yields)
+    memory, key = memory_of(result_of), (id(declared), status_code, id(coding))
+    if key not in memory:
+        memory[key] = _result_of(declared, MISSING, status_code, None, coding, yields=False), declared, coding
+    return cast("Result", memory[key][0])
+
+
+def _result_of(
+    declared: object,
+    response_model: object,
+    status_code: int | None,
+    response_class: type[Response] | None,
+    coding: Coding,
+    yields: bool,
+) -> Result:
     if yields:
         item = item_of(declared if response_model is MISSING else response_model)
         status = status_code or 200

@@ -6,14 +6,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import ClassVar, Literal, TypeVar, Unpack, cast
 
-from velo_core.codecs import Media, WriteOptions
+from velo_core.codecs import Media
 from velo_core.errors import SetupError
 from velo_core.json import JSONCodec
 from velo_core.mounting import Mount
 from velo_core.mounting.asgi import ASGIApplication
 from velo_core.mounting.wsgi import WSGIApplication
 from velo_core.plan import Middleware
-from velo_core.registering import check_middleware, check_path, checked_dependency, locals_of_caller, media_of, texts_of
+from velo_core.registering import check_middleware, check_path, checked_dependency, locals_of_caller, media_of, texts_of, written_as
 from velo_core.response import Response
 from velo_core.route import Route, RouteOptions
 from velo_core.types import MISSING
@@ -138,7 +138,7 @@ class RegistersRoutes(ABC):
                     json=json,
                     produces=media_of(produces, path),
                     consumes=media_of(consumes, path),
-                    written=WriteOptions(exclude_none, exclude_unset, exclude_defaults, by_alias),
+                    written=written_as(exclude_none, exclude_unset, exclude_defaults, by_alias),
                     summary=summary,
                     description=description,
                     deprecated=deprecated,

@@ -12,7 +12,6 @@ from velo_core.codecs.json_codecs import OrjsonJSON, StdlibJSON
 from velo_core.codecs.media import Codec, MessagePack, PlainText
 from velo_core.codecs.omitting import WriteOptions
 from velo_core.codecs.own import ModelBackend
-from velo_core.codecs.remembering import remembering
 
 __all__ = [
     "DEFAULT",
@@ -39,5 +38,4 @@ __all__ = [
     "has_fields",
     "is_model",
     "media_type_of",
-    "remembering",
 ]

@@ -9,8 +9,8 @@ from velo_core.codecs.backend import Backend
 from velo_core.codecs.fields import everything_in
 from velo_core.codecs.msgspec_models import MsgspecBackend
 from velo_core.codecs.own import ModelBackend, OwnModels
-from velo_core.codecs.remembering import once_per_type
 from velo_core.hints import parts
+from velo_core.remembering import once_per_type
 
 __all__ = ["backend_for", "default_backend", "has_fields", "is_model"]
 
@@ -56,4 +56,9 @@ def _is_known_model(annotation: object) -> bool:
 
 def has_fields(annotation: object, own: Sequence[ModelBackend] = ()) -> bool:
     """Whether a value of this type itself has fields, and so can be read from several parameters."""
-    return any(backend.is_model(annotation) for backend in _backends(own))
+    return any(backend.is_model(annotation) for backend in _backends(own)) if own else _has_known_fields(annotation)
+
+
+@once_per_type
+def _has_known_fields(annotation: object) -> bool:
+    return any(backend.is_model(annotation) for backend in _backends(()))

@@ -14,8 +14,8 @@ from enum import Enum
 from typing import Any, Literal, TypeAlias, TypeVar, cast, get_args, get_origin
 
 from velo_core.codecs.fields import Field, fields_of, is_namedtuple, is_typeddict, model_class
-from velo_core.codecs.remembering import once_per_type
 from velo_core.hints import class_of, expand, is_union, parts, peel
+from velo_core.remembering import once_per_type
 
 __all__ = ["Check", "Shortcut", "exactly", "shortcut"]
 

@@ -9,8 +9,8 @@ from typing import Annotated, NotRequired, Protocol, Required, TypeVar, cast, ge
 
 import msgspec
 
-from velo_core.codecs.remembering import once_per_type
 from velo_core.hints import class_of, expand, parts, substitute
+from velo_core.remembering import once_per_type
 from velo_core.types import MISSING
 
 __all__ = ["Field", "everything_in", "fields_of", "is_namedtuple", "is_typeddict", "model_class"]

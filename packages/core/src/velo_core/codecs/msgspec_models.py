@@ -16,12 +16,12 @@ from velo_core.codecs.fields import Field, everything_in, fields_of, is_namedtup
 from velo_core.codecs.media import MessagePack
 from velo_core.codecs.media import malformed as malformed_message_pack
 from velo_core.codecs.omitting import WriteOptions, omitting
-from velo_core.codecs.remembering import once_per_type
 from velo_core.codecs.text import text_converter
 from velo_core.constraints import compiled_pattern, constraints_of
 from velo_core.errors import HTTPError
 from velo_core.hints import class_of, peel
 from velo_core.json import JSONCodec, MsgspecJSON, encode_json, malformed, to_builtins
+from velo_core.remembering import once_per_type
 
 __all__ = ["MsgspecBackend"]
 

@@ -19,10 +19,10 @@ from uuid import UUID
 import msgspec
 
 from velo_core.codecs.backend import MAX_ERRORS, Convert, DoesNotFit, does_not_fit
-from velo_core.codecs.remembering import once_per_type
 from velo_core.constraints import constraints_of, tests
 from velo_core.errors import InvalidValue
 from velo_core.hints import class_of, is_union, peel
+from velo_core.remembering import once_per_type
 
 __all__ = ["TRUTH", "integer", "integer_reader", "text_converter", "truth"]
 

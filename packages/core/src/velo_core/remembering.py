@@ -1,4 +1,4 @@
-"""What has been found out about a type, for as long as an application is made ready: its routes use the same few types again and again.
+"""What has been found out while an application is made ready: its routes use the same few types and dependencies again and again.
 
 Outside of that nothing is kept. A type belongs to whoever defined it, and a memory that outlives the start would keep it alive for ever.
 """
@@ -9,13 +9,13 @@ from collections.abc import Callable, Generator, Hashable
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
-from typing import TypeVar, cast, get_args, get_origin
+from typing import Any, TypeVar, get_args, get_origin
 
-__all__ = ["once_per_type", "remembering"]
+__all__ = ["memory_of", "once_per_type", "remembering"]
 
 T = TypeVar("T")
 
-_known: ContextVar[dict[Hashable, tuple[object, object]] | None] = ContextVar("known", default=None)
+_known: ContextVar[dict[object, dict[Any, Any]] | None] = ContextVar("known", default=None)
 
 
 @contextmanager
@@ -28,6 +28,20 @@ def remembering() -> Generator[None]:
         _known.reset(token)
 
 
+def memory_of(owner: object) -> dict[Any, Any]:
+    """What `owner` has put into it since the start began; empty, and kept by nobody, while there is no `remembering`.
+
+    Where an `id` is the key, what it belongs to has to be kept with the value, or another object may get the same.
+    """
+    known = _known.get()
+    if known is None:
+        return {}
+    memory = known.get(owner)
+    if memory is None:
+        memory = known[owner] = {}
+    return memory
+
+
 def once_per_type(function: Callable[[object], T]) -> Callable[[object], T]:
     """The function, which is called once for each type while there is `remembering`. What it raises is not kept.
 
@@ -38,18 +52,24 @@ def once_per_type(function: Callable[[object], T]) -> Callable[[object], T]:
     @wraps(function)
     def remembered(hint: object) -> T:
         known = _known.get()
-        form = None if known is None else _form(hint)
-        if known is None or form is None:
+        if known is None:
             return function(hint)
-        key = function, form
-        if key not in known:
-            known[key] = hint, function(hint)  # the hint as well, so that its id is not given to another one
-        return cast("T", known[key][1])
+        memory = known.get(function)
+        if memory is None:
+            memory = known[function] = {}
+        found = memory.get(id(hint))
+        if found is None:  # `dict[str, int]` is a new object wherever it is written
+            form = form_of(hint)
+            result: T = memory[form][1] if form in memory else function(hint)
+            found = memory[id(hint)] = hint, result
+            if form is not None:
+                memory[form] = found
+        return found[1]
 
     return remembered
 
 
-def _form(hint: object) -> Hashable:
+def form_of(hint: object) -> Hashable:
     """What two hints have in common only if they mean the same: classes and the order that they stand in; `None` if there is more to it.
 
     Hints themselves will not do for keys: `int | str` equals `str | int`, and what is in `Annotated` may equal anything, or have no hash.
@@ -59,5 +79,5 @@ def _form(hint: object) -> Hashable:
     origin = get_origin(hint)
     if origin is None:
         return None
-    forms = tuple(_form(argument) for argument in get_args(hint))
+    forms = tuple(form_of(argument) for argument in get_args(hint))
     return None if None in forms or not forms else (id(origin), *forms)
