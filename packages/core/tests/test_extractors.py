@@ -1,6 +1,5 @@
 """Markers of one's own: a function gives the source, parameters are taken from it, converted and reported like any other."""
 
-import dataclasses
 from collections.abc import AsyncIterator, Mapping
 from typing import Annotated, Any, Protocol
 
@@ -27,8 +26,7 @@ class Claim(Marker):
     """A claim of a token that everybody can make, for tests."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Part(Marker):
+class Part(Marker, frozen=True, kw_only=True):
     """A part of the path of the query, to see options of a marker used."""
 
     separator: str = ","

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, cast
@@ -127,7 +126,7 @@ def _described(point: EntryPoint) -> dict[str, object]:
         }
         for option in options_of(factory).values()
     ]
-    said = {} if manifest is None else dataclasses.asdict(manifest)
+    said = {} if manifest is None else _fields(manifest)
     return {
         "name": said.pop("name", point.name),
         "distribution": f"{point.dist.name} {point.dist.version}" if point.dist else "",
@@ -159,6 +158,10 @@ def _loaded(point: EntryPoint) -> tuple[Callable[..., object], Manifest | None]:
 
 def _type_name(kind: object) -> str:
     return kind.__name__ if isinstance(kind, type) else str(kind).replace("typing.", "") if "object object" not in str(kind) else ""
+
+
+def _fields(manifest: Manifest) -> dict[str, object]:
+    return {name: getattr(manifest, name) for name in manifest.__struct_fields__}
 
 
 def _first_line(thing: object) -> str:
@@ -209,7 +212,7 @@ def _show_used(app: Velo, *, as_json: bool) -> None:
     if as_json:
         write_json(
             [
-                dataclasses.asdict(one.manifest)
+                _fields(one.manifest)
                 | {
                     "plugin": qualified_name(one.plugin),
                     "distribution": one.distribution,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
+
+from msgspec import Struct
 
 from velo_core.constraints import constraints_of
 from velo_core.hints import expand, peel
@@ -13,8 +14,7 @@ from velo_core.remembering import once_per_type
 __all__ = ["Annotation", "read_annotation"]
 
 
-@dataclass(frozen=True, slots=True)
-class Annotation:
+class Annotation(Struct, frozen=True):
     """One annotation, taken apart. Aliases and `NewType`s in it are replaced by what they stand for.
 
     Attributes:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Literal, Self, TypeAlias, TypeVar, cast
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from velo_core.body import DEFAULT_LIMIT
 from velo_core.codecs import Media
@@ -450,8 +452,7 @@ async def _not_over_http(scope: object, receive: object, send: object, values: t
     raise AssertionError("a request over HTTP cannot have the method of a websocket")
 
 
-@dataclass(frozen=True, slots=True)
-class PlanView:
+class PlanView(Struct, frozen=True):
     """A plan, for reading.
 
     Attributes:

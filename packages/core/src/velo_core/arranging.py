@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import cast
+
+from msgspec import Struct
 
 from velo_core.callables import Kind
 from velo_core.parameter_models import known_names
@@ -13,8 +14,7 @@ from velo_core.steps import Call, Check, Extract, Hop, Keep, KnownNames, Read, R
 __all__ = ["Gathered", "arrange"]
 
 
-@dataclass(frozen=True, slots=True)
-class Gathered:
+class Gathered(Struct, frozen=True):
     """What a route needs, before it is in order.
 
     Attributes:

@@ -19,9 +19,11 @@ application is no step at all: it is a constant.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from types import NoneType
 from typing import Any, NamedTuple, TypeAlias, TypeVar, cast, get_args, get_origin
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from velo_core.annotations import Annotation, read_annotation
 from velo_core.arranging import Gathered, arrange
@@ -474,8 +476,7 @@ class Binder:
         return Binding(steps, handler, reads, body, self.result, self.names, tuple(self.extracts), self.constants, self.yields)
 
 
-@dataclass(frozen=True, slots=True)
-class _TypedRequest:
+class _TypedRequest(Struct, frozen=True):
     """The request, for a function that may want models in it.
 
     Attributes:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
 from typing import Generic, Optional, TypeAlias, TypeVar, cast
 
 import msgspec
+from msgspec import Struct
 
 from velo_core.annotations import Annotation
 from velo_core.codecs import DEFAULT, JSON_TYPE, Codec, Coding, DoesNotFit, backend_for, media_type_of
@@ -109,8 +109,7 @@ class _Accepted(Generic[T]):
         raise HTTPError(415, f"The request body has to be {self.listed}; the request has {sent}.", headers={"accept": self.listed})
 
 
-@dataclass(frozen=True, slots=True)
-class BodyPart:
+class BodyPart(Struct, frozen=True):
     """A parameter that is a member of the object in the body.
 
     Attributes:

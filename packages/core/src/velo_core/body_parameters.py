@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from velo_core.annotations import Annotation
 from velo_core.bodies import BodyConvert, BodyPart, body_conversion, parts_conversion
@@ -20,8 +21,7 @@ class BodyConflict(Exception):
     """Two parameters want the body, and it cannot be both."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(Struct, frozen=True):
     """A parameter that comes from the body.
 
     Attributes:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
+
+from msgspec import Struct
 
 from velo_core.errors import Problem, SetupError
 from velo_core.options import Setting, Source, read_options
@@ -22,8 +23,7 @@ TABLES = ("app", "plugins", "config")
 KEYS = ("name", "on", "options")
 
 
-@dataclass(frozen=True, slots=True)
-class Configured:
+class Configured(Struct, frozen=True):
     """A plugin in the file.
 
     Attributes:
@@ -39,8 +39,7 @@ class Configured:
     place: str
 
 
-@dataclass(frozen=True, slots=True)
-class Configuration:
+class Configuration(Struct, frozen=True):
     """What the file says.
 
     Attributes:

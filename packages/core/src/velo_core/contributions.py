@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TypeAlias
+
+from msgspec import Struct, field
 
 __all__ = ["Check", "HealthCheck", "OpenAPIContribution", "openapi_of"]
 
@@ -13,8 +14,7 @@ def _nothing() -> dict[str, object]:
     return {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenAPIContribution:
+class OpenAPIContribution(Struct, frozen=True, kw_only=True):
     """What a plugin or a guard adds to the OpenAPI document; everything is in the words of OpenAPI 3.1.
 
     Given to `Router.add_openapi`, it holds for the operations of that router and of those below. As the attribute `openapi` of a function
@@ -47,8 +47,7 @@ def openapi_of(dependency: object) -> OpenAPIContribution | None:
 Check: TypeAlias = Callable[[], Awaitable[object]]
 
 
-@dataclass(frozen=True, slots=True)
-class HealthCheck:
+class HealthCheck(Struct, frozen=True):
     """A question whether something works that the application needs.
 
     Attributes:

@@ -7,11 +7,11 @@ The functions made here are what a plan calls. None of them raises for a value t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, cast, get_args, get_origin
 from uuid import UUID
 
-from msgspec import MsgspecError
+from msgspec import MsgspecError, Struct
+from msgspec.structs import replace
 
 from velo_core.annotations import Annotation
 from velo_core.codecs import MAX_ERRORS, Convert, DoesNotFit, ModelBackend, backend_for, is_model
@@ -121,8 +121,7 @@ def can_share(default: object) -> bool:
     return not (isinstance(default, list | dict | set | bytearray) or is_model(type(default)))
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(Struct, frozen=True):
     """What a value has to keep to.
 
     Attributes:

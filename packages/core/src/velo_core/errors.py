@@ -18,7 +18,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from velo_core.status import phrase
 
@@ -51,8 +52,7 @@ class VeloError(Exception):
     code = "VELO_ERROR"
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """One mistake found at start-up.
 
     Attributes:
@@ -137,8 +137,7 @@ class HTTPError(VeloError):
         return members | self.extensions
 
 
-@dataclass(frozen=True, slots=True)
-class InvalidValue:
+class InvalidValue(Struct, frozen=True):
     """One value of a request that did not fit.
 
     Attributes:

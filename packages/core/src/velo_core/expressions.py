@@ -17,10 +17,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from itertools import chain, permutations, product
 from typing import Final, TypeAlias, TypeVar, cast
+
+from msgspec import Struct
 
 __all__ = ["danger", "search_danger"]
 
@@ -57,8 +58,7 @@ class _DangerError(Exception):
     """The reason, as the end of a sentence that begins with the expression."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
+class _Piece(Struct, frozen=True):
     """Part of an expression: the states in which its texts can begin and end, and whether it has the empty text."""
 
     first: tuple[int, ...] = ()

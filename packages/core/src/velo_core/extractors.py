@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias, cast, get_args
 
 import msgspec
+from msgspec import Struct
 
 from velo_core.annotations import Annotation
 from velo_core.codecs import has_fields
@@ -44,8 +44,7 @@ class _Values(Protocol):
     def get_all(self, name: str, /) -> list[object]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Extractor:
+class Extractor(Struct, frozen=True):
     """How the parameters with one marker are read.
 
     Attributes:
@@ -63,8 +62,7 @@ class Extractor:
     media_types: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Extracted:
+class Extracted(Struct, frozen=True):
     """How one parameter is taken from what an extractor gives.
 
     Attributes:

@@ -7,11 +7,12 @@ import stat
 import time
 from collections.abc import AsyncIterator
 from copy import copy
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, partial
 from io import FileIO
 from typing import Final, TypeAlias
+
+from msgspec import Struct
 
 from velo_core.errors import HTTPError
 from velo_core.headers import MutableHeaders
@@ -90,8 +91,7 @@ class FileResponse(StreamingResponse):
             fields.setdefault("content-disposition", content_disposition(filename, inline=inline))
 
 
-@dataclass(frozen=True, slots=True)
-class FileContent:
+class FileContent(Struct, frozen=True):
     """What is sent of a file: an asynchronous iterable of bytes, which reads in a pool of threads of its own.
 
     Attributes:

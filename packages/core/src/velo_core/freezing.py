@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import Final, get_args
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from velo_core.answers import AnswerError, answers
 from velo_core.binding import bind
@@ -433,8 +435,7 @@ def as_started(plan: Plan) -> Plan:
     return plan if missing is None else replace(plan, endpoint=Refusal("not_started", lambda request: missing), socket=None)
 
 
-@dataclass(slots=True)
-class _Common:
+class _Common(Struct):
     """What the routes of a router have in common: found out once, not for each of them.
 
     Attributes:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from velo_core.contributions import HealthCheck
 from velo_core.inheritance import Inherited
@@ -22,8 +23,7 @@ from velo_core.websocket import OpenSockets
 __all__ = ["Covered", "Entry", "Frozen", "Info", "Mounted", "Settings", "by_name"]
 
 
-@dataclass(frozen=True, slots=True)
-class Mounted:
+class Mounted(Struct, frozen=True):
     """A route in its place.
 
     Attributes:
@@ -48,8 +48,7 @@ class Mounted:
         return self.pattern.text if self.host is None else self.host.text + self.pattern.text
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A plan in its place.
 
     Attributes:
@@ -69,8 +68,7 @@ class Entry:
     version: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Covered:
+class Covered(Struct, frozen=True):
     """What answers below the prefix of a router where no route does.
 
     Attributes:
@@ -84,8 +82,7 @@ class Covered:
     host: Pattern | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Info:
+class Info(Struct, frozen=True):
     """What requests tell of their route; see `RouteInfo`."""
 
     path: str
@@ -99,8 +96,7 @@ class Info:
     version: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Frozen:
+class Frozen(Struct, frozen=True):
     """What is left of the registration when the application starts.
 
     Attributes:
@@ -132,8 +128,7 @@ class Frozen:
     health_checks: tuple[HealthCheck, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """What the application says about all of its routes.
 
     Attributes:

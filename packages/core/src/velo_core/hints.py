@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NewType, Protocol, TypeVar, Union, cast, get_args, get_origin
+
+from msgspec import Struct
 
 __all__ = ["Peeled", "class_of", "expand", "is_union", "parts", "peel", "substitute"]
 
 
-@dataclass(frozen=True, slots=True)
-class Peeled:
+class Peeled(Struct, frozen=True):
     """A hint without its wrappers.
 
     Attributes:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from typing import Final, Generic, TypeVar
+
+from msgspec.structs import replace
 
 from velo_core.errors import SetupError
 from velo_core.parsing import parse_host

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
+
+from msgspec import Struct, field
 
 from velo_core.answers import ExceptionHandler
 from velo_core.codecs import DEFAULT, Coding
@@ -30,8 +31,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-@dataclass(frozen=True, slots=True)
-class Inherited:
+class Inherited(Struct, frozen=True):
     """What lies above a route: the sum of its routers, outermost first.
 
     Attributes:
@@ -88,8 +88,7 @@ class Inherited:
         return tuple(one.function for one in self.around)
 
 
-@dataclass(frozen=True, slots=True)
-class Included:
+class Included(Struct, frozen=True):
     """A router in another one."""
 
     router: Router

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, cast
+
+from msgspec import Struct
 
 from velo_core.errors import SetupError
 
@@ -18,8 +19,7 @@ NAME: Final = re.compile(r"[a-z0-9]+([-._][a-z0-9]+)*")
 LEVEL: Final = re.compile(r"(?P<numbers>\d+(\.\d+)*)(?P<prerelease>\.?(a|b|rc|dev)\d*)?")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Manifest:
+class Manifest(Struct, frozen=True, kw_only=True):
     """What a plugin says of itself; readable without running it. Its version is that of the distribution it comes from.
 
     Names are the names of plugins, or capabilities that plugins provide. What matters to a plugin is what is on its own router or above,

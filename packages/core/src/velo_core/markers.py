@@ -14,8 +14,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from dataclasses import dataclass
 from typing import Literal, TypeAlias, TypedDict, TypeVar, Unpack, cast, get_args, overload
+
+from msgspec import Struct
 
 from velo_core.errors import SetupError
 
@@ -39,9 +40,10 @@ Lifetime: TypeAlias = Literal["request", "handler", "app"]
 """When a dependency is torn down: after the last byte, before the first one, or when the application stops."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Marker:
+class Marker(Struct, frozen=True, kw_only=True):
     """What all markers can say.
+
+    One of your own derives from it, and so do its options: `class Part(Marker, frozen=True, kw_only=True): separator: str = ","`.
 
     Attributes:
         alias: Name on the wire, if it is not the parameter's.
@@ -76,8 +78,7 @@ class Marker:
     pattern: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Query(Marker):
+class Query(Marker, frozen=True, kw_only=True):
     """A query parameter. Of one that is repeated, the last counts; a list gets all. For a model, each of its fields is one.
 
     Attributes:
@@ -87,13 +88,11 @@ class Query(Marker):
     extra: Literal["ignore", "forbid"] | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Header(Marker):
+class Header(Marker, frozen=True, kw_only=True):
     """A header field, or one for each field of a model. Underscores in names are hyphens on the wire; case does not matter."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Cookie(Marker):
+class Cookie(Marker, frozen=True, kw_only=True):
     """A cookie. For a model, each of its fields is one.
 
     Attributes:
@@ -103,13 +102,11 @@ class Cookie(Marker):
     extra: Literal["ignore", "forbid"] | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Path(Marker):
+class Path(Marker, frozen=True, kw_only=True):
     """A parameter of the path."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Body(Marker):
+class Body(Marker, frozen=True, kw_only=True):
     """The request body: JSON, or as it came for a parameter of type `bytes`.
 
     Several parameters share one JSON object, in which each has a member of its name.
@@ -122,8 +119,7 @@ class Body(Marker):
     embed: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Dependency:
+class Dependency(Struct, frozen=True):
     """What `Depends` makes. Equal dependencies run once in a request, unless `cached` is off.
 
     Attributes:

@@ -14,8 +14,9 @@ Between routers there is nothing to order: middleware of a child is inside that 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, get_args
+
+from msgspec import Struct
 
 from velo_core.errors import Problem, SetupError, where
 from velo_core.plan import Middleware
@@ -28,8 +29,7 @@ Band: TypeAlias = Literal["outermost", "observe", "shed", "security", "session",
 BANDS: Final[tuple[str, ...]] = get_args(Band)
 
 
-@dataclass(frozen=True, slots=True)
-class Around:
+class Around(Struct, frozen=True):
     """Middleware as it was registered.
 
     Attributes:

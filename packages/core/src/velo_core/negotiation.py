@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from velo_core.errors import HTTPError
 from velo_core.parsing import best_match
@@ -12,8 +13,7 @@ from velo_core.types import HeaderPairs
 __all__ = ["Negotiate", "Offer", "negotiator"]
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(Struct, frozen=True):
     """One form that a result can have.
 
     Attributes:

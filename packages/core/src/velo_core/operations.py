@@ -7,9 +7,10 @@ they were declared, and `model_family` tells whose they are.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from inspect import getdoc
 from typing import Annotated, Literal, Optional, TypeAlias, cast, get_args, get_origin
+
+from msgspec import Struct
 
 from velo_core.annotations import Annotation
 from velo_core.codecs import Coding, backend_for, media_type_of
@@ -36,8 +37,7 @@ ParameterLocation: TypeAlias = Literal["path", "host", "query", "header", "cooki
 ResponseClass: TypeAlias = type[Response]
 
 
-@dataclass(frozen=True, slots=True)
-class OperationParameter:
+class OperationParameter(Struct, frozen=True):
     """One value that a client sends.
 
     Attributes:
@@ -69,8 +69,7 @@ class OperationParameter:
     converter: Converter | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class OperationBody:
+class OperationBody(Struct, frozen=True):
     """One form that the body of a request can have.
 
     Attributes:
@@ -92,8 +91,7 @@ class OperationBody:
     marker: Marker | None
 
 
-@dataclass(frozen=True, slots=True)
-class OperationResult:
+class OperationResult(Struct, frozen=True):
     """What a handler answers when all is well.
 
     Attributes:
@@ -115,8 +113,7 @@ class OperationResult:
     response_classes: tuple[ResponseClass, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(Struct, frozen=True):
     """A route in its place, as clients see it.
 
     Attributes:

@@ -13,13 +13,13 @@ import re
 import sys
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Final, Literal, TypeVar, Union, cast, get_args, get_origin
 
 import msgspec
+from msgspec import Struct
 
 from velo_core.secret import Secret
 from velo_core.types import MISSING
@@ -40,8 +40,7 @@ class OptionError(Exception):
     """A value does not fit; the message says where in it and why, never the value itself, which may be a secret."""
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(Struct, frozen=True):
     """A parameter of a constructor.
 
     Attributes:
@@ -60,8 +59,7 @@ class Option:
         return self.default is MISSING
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Struct, frozen=True):
     """The value of an option.
 
     Attributes:
@@ -73,8 +71,7 @@ class Setting:
     origin: str
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """Values from one place.
 
     Attributes:

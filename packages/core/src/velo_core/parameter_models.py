@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, replace
 from typing import TypeAlias, cast, get_origin
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from velo_core.annotations import Annotation, read_annotation
 from velo_core.codecs import MAX_ERRORS, DoesNotFit, Make, backend_for, is_model
@@ -23,8 +25,7 @@ Conversion: TypeAlias = Callable[["tuple[str, str]", Annotation], "ParameterConv
 _COLLECTIONS = (list, set, frozenset, tuple)
 
 
-@dataclass(frozen=True, slots=True)
-class ModelField:
+class ModelField(Struct, frozen=True):
     """One field, as a parameter.
 
     Attributes:
@@ -44,8 +45,7 @@ class ModelField:
     required: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ParameterModel:
+class ParameterModel(Struct, frozen=True):
     """How a model is read from parameters.
 
     Attributes:

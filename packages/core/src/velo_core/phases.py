@@ -12,10 +12,11 @@ has no trace of them.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from functools import wraps
 from inspect import isawaitable
 from typing import Any, Final, TypeAlias, cast
+
+from msgspec import Struct
 
 from velo_core.answers import AnswerError
 from velo_core.background import report
@@ -38,8 +39,7 @@ OFFERED: Final[dict[str, tuple[str, ...]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Phases:
+class Phases(Struct, frozen=True):
     """The hooks that hold for a route, in the order in which they run.
 
     Attributes:

@@ -8,8 +8,9 @@ definition of the same meaning, which the tests hold against it.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, TypeAlias
+
+from msgspec import Struct
 
 from velo_core.answers import AnswerError
 from velo_core.errors import HTTPError
@@ -32,8 +33,7 @@ Run: TypeAlias = Callable[[Any, Any, Any, tuple[object, ...]], Coroutine[Any, An
 """(scope, receive, send, path values): serves one request, to the last byte and the last tear-down."""
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
+class Served(Struct, frozen=True):
     """A handler with all that is around its call.
 
     Attributes:
@@ -45,8 +45,7 @@ class Served:
     result: Result
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """What answers when no route does: 404, 405, the automatic OPTIONS, a redirect to the other slash.
 
     Attributes:
@@ -63,8 +62,7 @@ class Refusal:
 Endpoint: TypeAlias = Served | Refusal
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """What runs for one route, or where there is none.
 
     Attributes:
@@ -88,7 +86,7 @@ class Plan:
     answer_error: AnswerError
     route: RouteInfo
     max_content_length: int
-    pools: Mapping[str, ThreadPool] = field(default_factory=lambda: SHARED_POOLS)
+    pools: Mapping[str, ThreadPool] = SHARED_POOLS
     timeout_seconds: float | None = None
     on_disconnect: OnDisconnect = "cancel"
     socket: SocketOptions | None = None

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
+
+from msgspec import Struct, field
 
 from velo_core.distributions import distribution_of
 from velo_core.manifest import Manifest
@@ -55,8 +56,7 @@ class Plugin:
         """The application is about to stop, and still serves: end what would keep it from that, such as open streams. In reverse order."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Installation:
+class Installation(Struct, frozen=True, eq=False):
     """One call of `install`.
 
     Attributes:
@@ -83,8 +83,7 @@ class Installation:
         return labelled(name, distribution_of(type(self.given).__module__), self.place)
 
 
-@dataclass(slots=True)
-class Times:
+class Times(Struct):
     """How long a plugin took.
 
     Attributes:
@@ -96,8 +95,7 @@ class Times:
     start_seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Ready:
+class Ready(Struct, frozen=True, eq=False):
     """An installation whose plugin exists.
 
     Attributes:
@@ -115,10 +113,11 @@ class Ready:
     reasons: tuple[str, ...] = ()
     times: Times = field(default_factory=Times)
     settings: Mapping[str, Setting] = field(default_factory=dict[str, Setting])
-    names: frozenset[str] = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "names", frozenset({self.manifest.name, *self.manifest.provides}))
+    @property
+    def names(self) -> frozenset[str]:
+        """What others can ask for: its name, and what it provides."""
+        return frozenset({self.manifest.name, *self.manifest.provides})
 
     @property
     def distribution(self) -> str | None:

@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from velo_core.errors import SetupError
 from velo_core.parsing import parse_forwarded, parse_node
@@ -32,8 +34,7 @@ _DEFAULT_FIELDS: Final[Mapping[str, tuple[Field, ...]]] = {"x-forwarded": ("for"
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9\-._~!$&'()*+,;=:@]+)+").fullmatch
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """What trusted proxies say of a request; `None` where they say nothing.
 
     Attributes:

@@ -7,9 +7,10 @@ business and comes as a `Adapter`, the same table of functions that generated pl
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Protocol, TypeVar, cast
 from urllib.parse import quote
+
+from msgspec import Struct, field
 
 from velo_core.body import check_declared_length, collect, too_large
 from velo_core.early_hints import EarlyHints, no_hints
@@ -35,8 +36,7 @@ else:
 __all__ = ["Adapter", "Request", "RouteInfo", "checked_host"]
 
 
-@dataclass(frozen=True, slots=True)
-class Adapter:
+class Adapter(Struct, frozen=True):
     """How one protocol is read and written.
 
     `scope`, `receive`, `send` and raw headers are the protocol's own objects, of types that only its adapter knows (hence `Any`); everybody

@@ -7,12 +7,13 @@ JSON written as that type, so that what the type does not have cannot get out.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 from uuid import UUID
+
+from msgspec import Struct
 
 from velo_core.codecs import DEFAULT, JSON_TYPE, PLAIN, Coding, PlainText, Shortcut, backend_for, is_model
 from velo_core.codecs.backend import spelled
@@ -46,8 +47,7 @@ class Shape(Enum):
     OFFERED = "data in one of several forms"
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(Struct, frozen=True):
     """How results are written.
 
     Attributes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TypedDict
+
+from msgspec import Struct, field
 
 from velo_core.codecs import PLAIN, Media, WriteOptions
 from velo_core.json import JSONCodec
@@ -59,8 +60,7 @@ class MiddlewareOptions(TypedDict, total=False):
     after: str | Sequence[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Struct, frozen=True):
     """What the user declared. Nothing in it has been looked at yet.
 
     Attributes:
@@ -127,4 +127,8 @@ class Route:
     is_websocket: bool = False
     origins: tuple[str, ...] | None = None
     max_message_size: int | None = None
-    namespace: Mapping[str, object] = field(default_factory=dict[str, object], repr=False)
+    namespace: Mapping[str, object] = field(default_factory=dict[str, object])
+
+    def __repr__(self) -> str:
+        # What was local where the handler was registered is for nobody to read.
+        return f"Route(path={self.path!r}, methods={self.methods!r}, handler={self.handler!r}, name={self.name!r})"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from typing import ClassVar, Literal, TypeVar, Unpack, cast, get_origin, overload
+
+from msgspec.structs import replace
 
 from velo_core.answers import ExceptionHandler
 from velo_core.codecs import Media, ModelBackend

@@ -9,8 +9,9 @@ application without such routes never meets one.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
+
+from msgspec import Struct
 
 from velo_core.frozen import Covered, Entry, Frozen
 from velo_core.hosts import Hosts, by_host
@@ -30,8 +31,7 @@ _MISSES = ("redirect", "other method", "not found", _ELSEWHERE)
 """What it means that a table has found no route, the best news first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(Struct, frozen=True):
     """The routes of one host, or those of all hosts.
 
     Attributes:

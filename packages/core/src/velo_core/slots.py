@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final, Generic, TypeVar, cast, overload
+
+from msgspec import Struct
 
 from velo_core.errors import SetupError, SlotEmpty
 from velo_core.types import MISSING, Missing
@@ -60,8 +61,7 @@ class Slot(Generic[T]):
         return f"the slot {self.name!r} ({self.place})"
 
 
-@dataclass(frozen=True, slots=True)
-class SlotScope:
+class SlotScope(Struct, frozen=True):
     """Which slots can be used in one place, and who has what is not there itself.
 
     Attributes:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from velo_core.json import encode_json
 from velo_core.response import HeadersLike, StreamingResponse
@@ -23,8 +24,7 @@ _PING: Final = b": ping\n\n"
 _OPEN: Final = b":\n\n"
 
 
-@dataclass(frozen=True, slots=True)
-class ServerSentEvent:
+class ServerSentEvent(Struct, frozen=True):
     """One event.
 
     Args:

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, TypeAlias
+
+from msgspec import Struct, field
 
 from velo_core.annotations import Annotation
 from velo_core.bodies import BodyConvert, BodyPart
@@ -42,8 +43,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(Struct, frozen=True):
     """Takes one value from the head of the request.
 
     Attributes:
@@ -74,8 +74,7 @@ class Read:
         return self.convert is not None
 
 
-@dataclass(frozen=True, slots=True)
-class ReadModel:
+class ReadModel(Struct, frozen=True):
     """Makes a model of several values from the head of the request, one for each of its fields.
 
     Attributes:
@@ -102,8 +101,7 @@ class ReadModel:
         return True
 
 
-@dataclass(frozen=True, slots=True)
-class KnownNames:
+class KnownNames(Struct, frozen=True):
     """Refuses parameters that nobody takes.
 
     Attributes:
@@ -115,8 +113,7 @@ class KnownNames:
     check: Callable[[object, list[InvalidValue]], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Extract:
+class Extract(Struct, frozen=True):
     """Takes a value from what an extractor gave.
 
     Attributes:
@@ -144,8 +141,7 @@ class Extract:
     forbids_extra: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Keep:
+class Keep(Struct, frozen=True):
     """Keeps a model in the request, for `Request.query_model` and `Request.body_model`.
 
     Attributes:
@@ -157,8 +153,7 @@ class Keep:
     variable: str
 
 
-@dataclass(frozen=True, slots=True)
-class ReadBody:
+class ReadBody(Struct, frozen=True):
     """Reads the body and makes a value of it, or several.
 
     Attributes:
@@ -177,8 +172,7 @@ class ReadBody:
     parts: tuple[BodyPart, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """Calls a dependency, or at the end the handler.
 
     Attributes:
@@ -211,8 +205,7 @@ class Call:
         return self.kind.opens and self.lifetime == "handler"
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Given:
+class Given(Struct, frozen=True, eq=False):
     """What gives a value that is there already, before the application starts.
 
     Attributes:
@@ -226,8 +219,7 @@ class Given:
         return self.value
 
 
-@dataclass(eq=False, slots=True)
-class AppValue:
+class AppValue(Struct, eq=False):
     """What a dependency gives that lives as long as the application. There is one for all who ask for the same.
 
     Attributes:
@@ -246,8 +238,7 @@ class AppValue:
         return f"{name_of(self.call.function)} ({where(self.call.function)})"
 
 
-@dataclass(frozen=True, slots=True)
-class Provider:
+class Provider(Struct, frozen=True):
     """What a router provides for a type.
 
     Attributes:
@@ -259,8 +250,7 @@ class Provider:
     place: str
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(Struct, frozen=True):
     """What a function finds around it.
 
     Attributes:
@@ -278,17 +268,15 @@ class Surroundings:
     providers: Mapping[object, Provider] = field(default_factory=dict[object, Provider])
     extractors: Mapping[type[Marker], Extractor] = field(default_factory=dict[type[Marker], Extractor])
     coding: Coding = DEFAULT
-    pools: Mapping[str, ThreadPool] = field(default_factory=lambda: SHARED_POOLS)
+    pools: Mapping[str, ThreadPool] = SHARED_POOLS
     app_values: dict[object, AppValue] = field(default_factory=dict[object, AppValue])
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Struct, frozen=True):
     """Answers 422 with all that did not fit so far."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hop:
+class Hop(Struct, frozen=True):
     """Plain functions that run one after another in one visit to a thread pool.
 
     Attributes:
@@ -308,8 +296,7 @@ class Hop:
 Step: TypeAlias = Read | ReadModel | KnownNames | Extract | Keep | ReadBody | Call | Check | Hop
 
 
-@dataclass(frozen=True, slots=True)
-class Binding:
+class Binding(Struct, frozen=True):
     """How a handler is called.
 
     Attributes:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from typing import Final, Literal
+
+from msgspec import Struct, field
 
 from velo_core.errors import HTTPError, SetupError
 from velo_core.headers import is_token
@@ -26,8 +27,7 @@ _VERSION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._\-]*[A-Za-z0-9])?").fullmatch
 _LINK = re.compile(r"[!#$%&'()*+,\-./0-9:;=?@A-Z\[\]_a-z~]+").fullmatch
 
 
-@dataclass(frozen=True, slots=True)
-class Deprecation:
+class Deprecation(Struct, frozen=True):
     """That something should not be used any more, and when it will go. Every response of it says so.
 
     Attributes:
@@ -71,8 +71,7 @@ def _moment(value: datetime | date) -> datetime:
     return value.astimezone(UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class Versioning:
+class Versioning(Struct, frozen=True):
     """Where requests name the version that they want. For `Velo(versioning=...)`; made by `path`, `header` and `media_type`.
 
     Attributes:

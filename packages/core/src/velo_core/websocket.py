@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Final, Protocol, TypeVar, cast, overload
+
+from msgspec import Struct, field
 
 from velo_core.body import DEFAULT_LIMIT
 from velo_core.codecs import Decode, DoesNotFit, backend_for
@@ -111,8 +112,7 @@ class OpenSockets:
             self.are_closing = False
 
 
-@dataclass(frozen=True, slots=True)
-class SocketOptions:
+class SocketOptions(Struct, frozen=True):
     """What holds for the websockets of one route.
 
     Attributes:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import cast
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from velo_core.codecs.backend import PLAIN, Decode, Encode
 from velo_core.codecs.choice import backend_for, default_backend
@@ -20,8 +22,7 @@ Media = str | Codec
 """A media type that Velo has a codec for, or a codec."""
 
 
-@dataclass(frozen=True, slots=True)
-class Coding:
+class Coding(Struct, frozen=True):
     """How bodies are read and results are written.
 
     Attributes:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Literal, TypeAlias, TypeVar, cast, get_args, get_origin
+
+from msgspec import Struct
 
 from velo_core.codecs.fields import Field, fields_of, is_namedtuple, is_typeddict, model_class
 from velo_core.hints import class_of, expand, is_union, parts, peel
@@ -45,8 +46,7 @@ def exactly(annotation: object) -> Check:
     return fit
 
 
-@dataclass(frozen=True, slots=True)
-class Shortcut:
+class Shortcut(Struct, frozen=True):
     """What a plan can look at by itself: the commonest results, for which the whole test would cost more than writing them does.
 
     Attributes:

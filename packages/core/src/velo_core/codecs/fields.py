@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, NotRequired, Protocol, Required, TypeVar, cast, get_args, get_origin, get_type_hints
 
 import msgspec
+from msgspec import Struct
 
 from velo_core.hints import class_of, expand, parts, substitute
 from velo_core.remembering import once_per_type
@@ -16,8 +17,7 @@ from velo_core.types import MISSING
 __all__ = ["Field", "everything_in", "fields_of", "is_namedtuple", "is_typeddict", "model_class"]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     """One field of a model.
 
     Attributes:

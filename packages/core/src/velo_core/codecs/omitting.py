@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, cast, get_args
 
 import msgspec
+from msgspec import Struct
 
 from velo_core.codecs.fields import Field, fields_of, is_typeddict, model_class
 from velo_core.hints import class_of, expand, is_union, peel
@@ -20,8 +20,7 @@ from velo_core.types import MISSING
 __all__ = ["WriteOptions", "omitting"]
 
 
-@dataclass(frozen=True, slots=True)
-class WriteOptions:
+class WriteOptions(Struct, frozen=True):
     """How results are written.
 
     Attributes:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, cast, get_args
 
 import msgspec
+from msgspec.structs import replace
 
 from velo_core.codecs.backend import PLAIN, Convert, Decode, DoesNotFit, Encode, Make, Read, Write, does_not_fit, spelled
 from velo_core.codecs.collisions import collision_guard

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Protocol, TypeVar, cast, get_args, get_origin
 
 import pydantic
+from msgspec.structs import replace
 from pydantic_core import PydanticSerializationError, PydanticUndefined
 
 from velo_core.codecs.backend import MAX_ERRORS, PLAIN, Convert, Decode, DoesNotFit, Encode, Make, Read, Write, spelled

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -17,6 +16,7 @@ from typing import Annotated, Any, Literal, cast, get_args, get_origin
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 
 from velo_core.codecs.backend import MAX_ERRORS, Convert, DoesNotFit, does_not_fit
 from velo_core.constraints import constraints_of, tests

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from types import MappingProxyType
 from typing import Final
+
+from msgspec import Struct
 
 from velo_core.parsing.grammar import split_list
 from velo_core.parsing.media import MediaType, parse_media_type
@@ -24,8 +25,7 @@ _LONGEST_CACHED: Final = 1024
 _QUALITY = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?").fullmatch
 
 
-@dataclass(frozen=True, slots=True)
-class AcceptItem:
+class AcceptItem(Struct, frozen=True):
     """One media range and how much it is wanted.
 
     Attributes:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from velo_core.parsing.grammar import OWS, skip_white_space
 
@@ -14,8 +15,7 @@ _TAG = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*+)"').match
 _OPAQUE = re.compile(r"[\x21\x23-\x7e\x80-\xff]*").fullmatch
 
 
-@dataclass(frozen=True, slots=True)
-class Etags:
+class Etags(Struct, frozen=True):
     """What a precondition asks for.
 
     Attributes:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
+
+from msgspec import Struct
 
 from velo_core.headers import is_token
 from velo_core.parsing.grammar import OWS, read_parameters
@@ -17,8 +18,7 @@ _MAX_LENGTH: Final = 1024
 """Arbitrary, and generous: names have at most 127 characters each (RFC 6838 section 4.2), a boundary at most 70 (RFC 2046)."""
 
 
-@dataclass(frozen=True, slots=True)
-class MediaType:
+class MediaType(Struct, frozen=True):
     """One media type.
 
     Attributes:

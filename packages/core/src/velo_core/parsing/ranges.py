@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from velo_core.parsing.grammar import OWS
 
@@ -16,8 +17,7 @@ _MAX_LENGTH: Final = 1024
 """More than 16 ranges of 64-bit positions need, and few enough digits for `int` to be quick."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unsatisfiable:
+class Unsatisfiable(Struct, frozen=True):
     """No range lies in the representation: answer 416.
 
     Attributes:

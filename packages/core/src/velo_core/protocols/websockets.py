@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from velo_core.errors import WebSocketDisconnect
 from velo_core.life import NO_LIFE, Life

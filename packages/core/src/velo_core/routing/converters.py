@@ -7,13 +7,14 @@ also take `1_000`, ` 7 ` and `٤٢`, and take quadratic time for thousands of di
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from datetime import date
 from math import isfinite
 from types import MappingProxyType
 from typing import Final, Protocol
 from uuid import UUID
+
+from msgspec import Struct
 
 from velo_core.errors import SetupError
 
@@ -93,8 +94,7 @@ class Converter(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class IntConverter:
+class IntConverter(Struct, frozen=True):
     """`{id:int}`: ASCII digits, perhaps after a `-`; one spelling for one number, so no leading zeros and no `-0`."""
 
     name = "int"
@@ -120,8 +120,7 @@ class IntConverter:
         return format(value, "d")
 
 
-@dataclass(frozen=True, slots=True)
-class FloatConverter:
+class FloatConverter(Struct, frozen=True):
     """`{price:float}`: digits, perhaps with a `-` before and a fraction after a point; no exponent, no `inf`, no `nan`."""
 
     name = "float"
@@ -143,8 +142,7 @@ class FloatConverter:
         return text if "e" not in text else _without_exponent(text)
 
 
-@dataclass(frozen=True, slots=True)
-class StrConverter:
+class StrConverter(Struct, frozen=True):
     """`{name}`: one segment as it is. A `/` in the value came as `%2F` and is written as `%2F`."""
 
     name = "str"
@@ -167,8 +165,7 @@ class StrConverter:
         return str(value)
 
 
-@dataclass(frozen=True, slots=True)
-class PathConverter:
+class PathConverter(Struct, frozen=True):
     """`{rest:path}`: the rest of the path, slashes included, exactly as sent (`a//b/` stays `a//b/`)."""
 
     name = "path"
@@ -186,8 +183,7 @@ class PathConverter:
         return str.__str__(value)
 
 
-@dataclass(frozen=True, slots=True)
-class UUIDConverter:
+class UUIDConverter(Struct, frozen=True):
     """`{id:uuid}`: the 36 characters of RFC 9562 section 4, in either case; no braces, no `urn:`, no bare digits."""
 
     name = "uuid"
@@ -211,7 +207,6 @@ CONVERTERS: Final[Mapping[str, Converter]] = MappingProxyType(
 """The converters that every application knows, by the name that patterns use."""
 
 
-@dataclass(frozen=True, slots=True)
 class RegexConverter:
     """A parameter whose whole text matches a regular expression; the value is the text.
 
@@ -225,25 +220,35 @@ class RegexConverter:
         SetupError: `VELO_ROUTE_REGEX`: the expression is malformed, or could take very long for some text.
     """
 
-    pattern: str
-    name: str = "regex"
-    rank: int = TYPED
-    max_length: int = 255
-    makes = str
-    _fits: Callable[[str], object] = field(init=False, repr=False, compare=False)
+    __slots__ = ("_fits", "max_length", "name", "pattern", "rank")
 
-    def __post_init__(self) -> None:
+    makes = str
+
+    def __init__(self, pattern: str, name: str = "regex", rank: int = TYPED, max_length: int = 255) -> None:
+        self.pattern, self.name, self.rank, self.max_length = pattern, name, rank, max_length
         try:
-            compiled = re.compile(self.pattern)
+            compiled = re.compile(pattern)
         except re.error as error:
-            raise SetupError("VELO_ROUTE_REGEX", f"{self.pattern!r} is not a regular expression: {error}") from error
+            raise SetupError("VELO_ROUTE_REGEX", f"{pattern!r} is not a regular expression: {error}") from error
         from velo_core.expressions import danger  # seldom needed
 
-        reason = danger(self.pattern)
+        reason = danger(pattern)
         if reason is not None:
-            raise SetupError("VELO_ROUTE_REGEX", f"the regular expression {self.pattern!r} {reason}")
+            raise SetupError("VELO_ROUTE_REGEX", f"the regular expression {pattern!r} {reason}")
         # fullmatch, because `$` also matches before a last line feed.
-        object.__setattr__(self, "_fits", compiled.fullmatch)
+        self._fits = compiled.fullmatch
+
+    def _key(self) -> tuple[object, ...]:
+        return type(self), self.pattern, self.name, self.rank, self.max_length
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RegexConverter) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(pattern={self.pattern!r}, name={self.name!r}, rank={self.rank}, max_length={self.max_length})"
 
     def parse(self, text: str, /) -> object:
         """The text itself if all of it matches."""

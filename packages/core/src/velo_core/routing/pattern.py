@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
+
+from msgspec import Struct
 
 from velo_core.errors import SetupError, VeloError
 from velo_core.routing.converters import CATCH_ALL, NO_MATCH, Converter
@@ -38,8 +39,7 @@ class PathBuildError(VeloError, ValueError):
     code = "VELO_PATH_BUILD"
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(Struct, frozen=True):
     """One `{name:converter_name}` of a pattern."""
 
     name: str
@@ -47,8 +47,7 @@ class Parameter:
     converter: Converter
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(Struct, frozen=True):
     """What is between two slashes.
 
     Attributes:
@@ -134,8 +133,7 @@ class Segment:
         return quote(text, safe=PCHAR + "/" if self.is_catch_all else PCHAR)
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
+class Pattern(Struct, frozen=True):
     """What `parse` makes of a text.
 
     Attributes:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final, Generic, TypeVar
 from urllib.parse import quote, unquote_to_bytes
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from velo_core.errors import SetupError
 from velo_core.routing.converters import NO_MATCH
@@ -40,8 +42,7 @@ class TrailingSlash(Enum):
     """It is another path, but a client whose request nothing serves there is sent to the one that serves it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fallback(Generic[T]):
+class Fallback(Struct, Generic[T], frozen=True):
     """What answers below a prefix when no route does.
 
     Attributes:
@@ -58,8 +59,7 @@ class Fallback(Generic[T]):
     redirect: T
 
 
-@dataclass(frozen=True, slots=True)
-class Row(Generic[T]):
+class Row(Struct, Generic[T], frozen=True):
     """What was added with one call of `Table.add`."""
 
     method: str

@@ -27,10 +27,11 @@ and 0.40, which is a few per cent of the shortest request, for a second implemen
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import combinations, groupby, product, zip_longest
 from types import MappingProxyType
 from typing import Final, Generic, NamedTuple, TypeAlias, TypeVar
+
+from msgspec import Struct
 
 from velo_core.routing.converters import NO_MATCH, StrConverter
 from velo_core.routing.pattern import Pattern, Segment
@@ -55,8 +56,7 @@ _JUMP: Final = 4
 _NO_TARGETS: Final[Mapping[tuple[str, str], None]] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Clash(Generic[T]):
+class Clash(Struct, Generic[T], frozen=True):
     """Two patterns of one method that cannot both be served.
 
     Attributes:
@@ -341,8 +341,7 @@ class _Node(Generic[T]):
             waiting += (child.node for alike in node._others.values() for child in alike)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Step(Generic[T]):
+class _Step(Struct, Generic[T], frozen=True, eq=False):
     """One alternative at a node, or a jump to those of many compound segments that are worth trying.
 
     One class for all kinds: the interpreter remembers where the attributes of a class are, and in the loop of `find` it has to remember
@@ -366,8 +365,7 @@ class _Step(Generic[T]):
     parse: Callable[[str], object]
     before: int = 0
     after: int = 0
-    # A factory only because Python 3.11 takes what has no hash for something that can be changed.
-    targets: Mapping[tuple[str, str], _Step[T] | None] = field(default_factory=lambda: _NO_TARGETS)
+    targets: Mapping[tuple[str, str], _Step[T] | None] = _NO_TARGETS
 
     def target(self, text: str) -> _Step[T] | None:
         """For a jump: the step to go on with."""
