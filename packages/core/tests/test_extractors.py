@@ -26,7 +26,7 @@ class Claim(Marker):
     """A claim of a token that everybody can make, for tests."""
 
 
-class Part(Marker, frozen=True, kw_only=True):
+class Part(Marker):
     """A part of the path of the query, to see options of a marker used."""
 
     separator: str = ","

@@ -14,9 +14,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from typing import Literal, TypeAlias, TypedDict, TypeVar, Unpack, cast, get_args, overload
+from typing import Any, Literal, TypeAlias, TypedDict, TypeVar, Unpack, cast, dataclass_transform, get_args, overload
 
-from msgspec import Struct
+from msgspec import Struct, StructMeta
 
 from velo_core.errors import SetupError
 
@@ -40,10 +40,18 @@ Lifetime: TypeAlias = Literal["request", "handler", "app"]
 """When a dependency is torn down: after the last byte, before the first one, or when the application stops."""
 
 
-class Marker(Struct, frozen=True, kw_only=True):
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+class _Markers(StructMeta):
+    """Makes what derives from `Marker` frozen, with arguments by name, without each class having to say so."""
+
+    def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any) -> _Markers:
+        return super().__new__(cls, name, bases, namespace, **{"frozen": True, "kw_only": True, **options})
+
+
+class Marker(Struct, metaclass=_Markers, kw_only=True):
     """What all markers can say.
 
-    One of your own derives from it, and so do its options: `class Part(Marker, frozen=True, kw_only=True): separator: str = ","`.
+    One of your own derives from it, and so do its options: `class Part(Marker, kw_only=True): separator: str = ","`.
 
     Attributes:
         alias: Name on the wire, if it is not the parameter's.
@@ -78,7 +86,7 @@ class Marker(Struct, frozen=True, kw_only=True):
     pattern: str | None = None
 
 
-class Query(Marker, frozen=True, kw_only=True):
+class Query(Marker, kw_only=True):
     """A query parameter. Of one that is repeated, the last counts; a list gets all. For a model, each of its fields is one.
 
     Attributes:
@@ -88,11 +96,11 @@ class Query(Marker, frozen=True, kw_only=True):
     extra: Literal["ignore", "forbid"] | None = None
 
 
-class Header(Marker, frozen=True, kw_only=True):
+class Header(Marker, kw_only=True):
     """A header field, or one for each field of a model. Underscores in names are hyphens on the wire; case does not matter."""
 
 
-class Cookie(Marker, frozen=True, kw_only=True):
+class Cookie(Marker, kw_only=True):
     """A cookie. For a model, each of its fields is one.
 
     Attributes:
@@ -102,11 +110,11 @@ class Cookie(Marker, frozen=True, kw_only=True):
     extra: Literal["ignore", "forbid"] | None = None
 
 
-class Path(Marker, frozen=True, kw_only=True):
+class Path(Marker, kw_only=True):
     """A parameter of the path."""
 
 
-class Body(Marker, frozen=True, kw_only=True):
+class Body(Marker, kw_only=True):
     """The request body: JSON, or as it came for a parameter of type `bytes`.
 
     Several parameters share one JSON object, in which each has a member of its name.
