@@ -44,8 +44,10 @@ Lifetime: TypeAlias = Literal["request", "handler", "app"]
 class _Markers(StructMeta):
     """Makes what derives from `Marker` frozen, with arguments by name, without each class having to say so."""
 
-    def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any) -> _Markers:
-        return super().__new__(cls, name, bases, namespace, **{"frozen": True, "kw_only": True, **options})
+    def __new__(
+        cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], *, frozen: bool = True, kw_only: bool = True, **options: Any
+    ) -> _Markers:
+        return super().__new__(cls, name, bases, namespace, frozen=frozen, kw_only=kw_only, **options)
 
 
 class Marker(Struct, metaclass=_Markers, kw_only=True):
