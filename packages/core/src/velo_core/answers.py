@@ -14,7 +14,7 @@ from velo_core.headers import MutableHeaders
 from velo_core.json import encode_json
 from velo_core.logs import method_of, request_fields
 from velo_core.request import Request
-from velo_core.response import Response
+from velo_core.response import ReadyResponse, Response, ready
 from velo_core.results import encode_any
 
 __all__ = ["AnswerError", "ExceptionHandler", "answers", "as_response", "problem", "with_response_headers"]
@@ -98,9 +98,9 @@ def with_response_headers(request: Request, response: Response) -> Response:
 
 
 def _copy(response: Response) -> Response:
-    if type(response) is Response:  # an eighth of what `copy` costs
+    if type(response) in (Response, ReadyResponse):  # an eighth of what `copy` costs
         # What cannot be sent is kept as it is: the adapter answers and logs that, and nobody would here.
-        return Response._trusted(response.status_code, list(response.headers.items()), response.body)  # pyright: ignore[reportPrivateUsage]: as `ready`
+        return ready(response.status_code, MutableHeaders._trusted(response.headers.items()), response.body)  # pyright: ignore[reportPrivateUsage]: checked
     twin = copy(response)
     twin.headers = MutableHeaders(response.headers)
     return twin

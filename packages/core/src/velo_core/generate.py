@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import builtins
 import linecache
+import re
 from collections.abc import Callable
 from copy import deepcopy
 from functools import partial
@@ -26,13 +27,13 @@ from velo_core.calls import manager_of
 from velo_core.conversation import Conversation, abort_socket, answer_socket, conversed, finish_socket
 from velo_core.conversion import can_share
 from velo_core.errors import ValidationError
+from velo_core.generate_results import ResultWriter, check_result
 from velo_core.json import encode_json
-from velo_core.names import Names
 from velo_core.parsing import last_values, parse_cookies, parse_query
-from velo_core.plan import Middleware, Plan, Refusal, Run, Served, check_response, ready
-from velo_core.request import Adapter
-from velo_core.response import Response
-from velo_core.results import Result, Shape, any_encoder, encode_any
+from velo_core.plan import Middleware, Plan, Refusal, Run, Served, check_response
+from velo_core.request import Adapter, Request
+from velo_core.response import NO_HEADERS, ReadyHeaders, ReadyResponse, Response, ready
+from velo_core.results import Result, encode_any
 from velo_core.steps import Binding, Call, Check, Extract, Hop, Keep, KnownNames, Read, ReadBody, ReadModel, Step
 from velo_core.teardown import Teardown
 from velo_core.threads import HANDLERS
@@ -93,24 +94,11 @@ def _code(label: str, source: str) -> CodeType:
     return compile(source, filename, "exec")
 
 
-class _Writer:
+class _Writer(ResultWriter):
     """Writes the source of one plan, and collects the objects that it names."""
 
     def __init__(self, plan: Plan, adapter: Adapter) -> None:
-        self.plan = plan
-        self.adapter = adapter
-        self.constants: dict[str, object] = {}
-        self.content_types: dict[str, tuple[str, str]] = {}
-        self.header_keys: dict[str, str] = {}
-        self.lines: list[str] = []
-        self.served = plan.endpoint if isinstance(plan.endpoint, Served) else None
-        self.names = self.served.binding.names if self.served is not None else Names()
-        self.is_socket = plan.socket is not None
-        self.has_hints = self.served is not None and self.served.binding.has_hints
-        self.opens = self.is_socket or (self.served is not None and self.served.binding.opens)
-        self.around = bool(plan.middleware) or plan.sent is not None
-        # A light plan hands status, headers and body to the adapter as they are; all others work with Request and Response.
-        self.light = not self.around and not self.opens and (self.served is None or not self.served.binding.needs_request)
+        super().__init__(plan, adapter)
         self._write()
 
     @property
@@ -121,9 +109,8 @@ class _Writer:
     def namespace(self) -> dict[str, object]:
         """The objects behind the names."""
         adapter = self.adapter
-        content_types: dict[str, object] = {name: [pair] for name, pair in self.content_types.items()}
-        if self.light:
-            content_types = {name: adapter.native_header(pair) for name, pair in self.content_types.items()}
+        content_types = {name: adapter.native_header(pair) for name, pair in self.content_types.items()}
+        fields = {f"{name}_FIELDS": ReadyHeaders([pair]) for name, pair in self.content_types.items()}
         keys = {name: adapter.header_key(header) for name, header in self.header_keys.items()}
 
         def watch(scope: object, receive: object) -> Watch:
@@ -139,6 +126,8 @@ class _Writer:
             "read_body": adapter.read_body,
             "send_response": adapter.send_response,
             "open_request": self.plan.open_request(adapter),
+            "adapter": adapter,
+            "route": self.plan.route,
             "open_hints": adapter.open_hints,
             **({"open_socket": self.plan.open_socket(adapter)} if self.is_socket else {}),
             "answer_error": self.plan.answer_error,
@@ -146,12 +135,9 @@ class _Writer:
             **self.constants,
             **self._app_values(),
             **content_types,
+            **fields,
             **keys,
         }
-
-    def line(self, depth: int, text: str) -> None:
-        """Adds one line."""
-        self.lines.append("    " * depth + text)
 
     # The functions of a plan.
 
@@ -159,15 +145,13 @@ class _Writer:
         if not self.around:
             self.line(0, "async def plan(scope, receive, send, values):")
             self._docstring()
-            if not self.light:
+            if self.asks_request or not self.light:
                 self._open_request()
             self._centre()
             return
-        self.line(0, "async def endpoint(request):")
-        self.line(1, "scope, receive, values = request.parts")
-        self._centre()
+        self._endpoint()
         inner = "endpoint"
-        for number, middleware in reversed(list(enumerate(self.plan.middleware, 1))):
+        for number, middleware in reversed(list(enumerate(self.plan.middleware[1:], 2))):
             inner = self._call_middleware(number, middleware, inner)
         for text in ("", "", "async def plan(scope, receive, send, values):"):
             self.line(0, text)
@@ -176,15 +160,45 @@ class _Writer:
         if self.opens:
             self.line(1, "request.teardown = teardown = Teardown()")
             self.line(1, "try:")
-            self.line(2, f"response = await {inner}(request)")
+            self._outermost(2, inner)
             self._cancelled()
         else:
-            self.line(1, f"response = await {inner}(request)")
+            self._outermost(1, inner)
         self._send()
 
+    def _endpoint(self) -> None:
+        """The centre as the innermost `call_next`. It takes from the request what its lines read, and no more."""
+        self.line(0, "async def endpoint(request):")
+        start = len(self.lines)
+        self._centre()
+        text = "\n".join(self.lines[start:])
+        read = [name for name in ("scope", "receive", "values") if re.search(rf"(?<![.\w]){name}\b", text)]
+        self.lines[start:start] = [f"    {name} = request._{name}" for name in read]
+
+    def _outermost(self, depth: int, inner: str) -> None:
+        """The outermost middleware stands in the plan itself: a coroutine less than for the others, which are called by `call_next`."""
+        if not self.plan.middleware:
+            self.line(depth, f"response = await {inner}(request)")
+            return
+        function = self._middleware_name(self.plan.middleware[0])
+        self.line(depth, "try:")
+        self.line(depth + 1, f"response = await {function}(request, {inner})")
+        self.line(depth + 1, "if not isinstance(response, Response):")
+        self.line(depth + 2, f"check_response(response, {function})")
+        self.line(depth, "except Exception as error:")
+        self.line(depth + 1, "response = await answer_error(request, error)")
+
     def _open_request(self) -> None:
-        opened = "open_socket(scope, receive, send, values)" if self.is_socket else "open_request(scope, receive, values)"
-        self.line(1, f"request = {opened}")
+        if self.is_socket:
+            self.line(1, "request = open_socket(scope, receive, send, values)")
+        else:  # as `Request.fill` does it, without its frame
+            self.line(1, "request = Request()")
+            self.line(1, "request._adapter, request.route = adapter, route")
+            self.line(1, "request._scope, request._receive, request._values = scope, receive, values")
+            self.line(
+                1,
+                "request._headers = request._query = request._cookies = request._body = request._taken = request._response_headers = None",
+            )
         if self.has_hints:
             self.line(1, "request.hints = open_hints(scope, send)")
 
@@ -198,6 +212,7 @@ class _Writer:
         """The end of every plan that is not light."""
         if self.has_hints:
             self.line(1, "request.hints.end()")
+        self.send_untouched()
         depth, response = 1, "with_response_headers(request, response)"
         if self.plan.sent is not None:
             depth = 2
@@ -225,20 +240,20 @@ class _Writer:
     def _call_middleware(self, number: int, middleware: Middleware, inner: str) -> str:
         """Writes the call of one middleware. What it raises becomes a response here, so that those outside of it see one."""
         name = self.names.name_of(f"call_{number}", self.names)
-        function = self.constant(getattr(middleware, "__name__", type(middleware).__name__), middleware)
+        function = self._middleware_name(middleware)
         for text in ("", "", f"async def {name}(request):"):
             self.line(0, text)
         self.line(1, "try:")
-        self.line(2, f"return check_response(await {function}(request, {inner}), {function})")
+        self.line(2, f"response = await {function}(request, {inner})")
+        self.line(2, "if not isinstance(response, Response):")
+        self.line(3, f"check_response(response, {function})")
+        self.line(2, "return response")
         self.line(1, "except Exception as error:")
         self.line(2, "return await answer_error(request, error)")
         return name
 
-    def constant(self, wanted: str, value: object) -> str:
-        """A name for an object in the source."""
-        name = self.names.name_of(wanted, value)
-        self.constants[name] = value
-        return name
+    def _middleware_name(self, middleware: Middleware) -> str:
+        return self.constant(getattr(middleware, "__name__", type(middleware).__name__), middleware)
 
     # The centre: a handler, or a refusal.
 
@@ -250,7 +265,7 @@ class _Writer:
         binding = endpoint.binding
         if self.opens:
             self.line(1, "teardown = request.teardown" if self.around else "teardown = Teardown()")
-        if self.light and binding.body is not None:
+        if self._reads_body_itself and binding.body is not None:
             self.line(1, "body = None")
         self.line(1, "try:")
         if binding.can_fail:
@@ -268,12 +283,12 @@ class _Writer:
                 self.line(depth, "with watch(scope, receive):")
                 depth += 1
             self._step(depth, step)
-        self._result(endpoint.result, binding.handler.variable)
+        self.result(endpoint.result, binding.handler.variable)
         if binding.ends_early:
             self.line(2, "await teardown.end_early()")
         self.line(1, "except Exception as error:")
         if self.light:
-            self._end(endpoint)
+            self.end(endpoint)
             return
         if self.is_socket:
             self.line(2, "response = await answer_socket(request, await teardown.fail(error), answer_error)")
@@ -286,39 +301,17 @@ class _Writer:
             self._cancelled()
         self._send()
 
-    def _end(self, served: Served) -> None:
-        """The end of a light plan. Sending is outside of the `try`: what fails there cannot be answered any more."""
-        variable = served.binding.handler.variable
-        # What answers the error may look at the body, which comes only once; `INVALID` stands for one that failed to come.
-        body = "" if served.binding.body is None else ", error if body is INVALID else body"
-        request = f"open_request(scope, receive, values{body})"
-        self.line(2, f"{variable} = await answer_error({request}, error)")
-        if served.result.shape is not Shape.DATA:
-            self.line(1, f"await send_response({variable}, scope, receive, send, None)")
-            return
-        self.lines[-1:] = [f"        {variable}, content = await answer_error({request}, error), None"]
-        self.line(1, "if content is None:")
-        self.line(2, f"await send_response({variable}, scope, receive, send, None)")
-        self.line(2, "return")
-        self._send_ready(served.result.status_code, self._content_type(served.result))
-
-    def _send_ready(self, status_code: int, content_type: str) -> None:
-        for text in self.adapter.send_ready(status_code, content_type, "content", self.plan.label.startswith(("GET ", "404 "))):
-            self.line(1, text)
-
-    def _content_type(self, result: Result) -> str:
-        """The name of the constant with the Content-Type of a result."""
-        (pair,) = result.headers
-        name = {"application/json": "JSON", "text/plain; charset=utf-8": "TEXT"}.get(pair[1], "CONTENT_TYPE")
-        self.content_types[name] = pair
-        return name
+    @property
+    def _reads_body_itself(self) -> bool:
+        """The body comes once: where there is a request, middleware or a dependency may have read it, and the request keeps it."""
+        return self.light and not self.asks_request
 
     def _refusal(self, refusal: Refusal) -> None:
         if refusal.constant is not None and self.light:
             answer = problem(refusal.constant)
             (self.content_types["PROBLEM"],) = answer.headers.items()
             self.constants["content"] = answer.body
-            self._send_ready(answer.status_code, "PROBLEM")
+            self.send_ready(answer.status_code, "PROBLEM")
             return
         if self.light:
             self.line(1, "request = open_request(scope, receive, values)")
@@ -425,12 +418,12 @@ class _Writer:
         return self.constant(f"{read.variable}_default", default)
 
     def _read_body(self, depth: int, step: ReadBody) -> None:
-        # The body comes once: where there is a request, middleware or a dependency may have read it, and the request keeps it.
-        read = f"await read_body(scope, receive, headers, {self.plan.max_content_length})" if self.light else "await request.body()"
-        if self.light:
+        itself = self._reads_body_itself
+        read = f"await read_body(scope, receive, headers, {self.plan.max_content_length})" if itself else "await request.body()"
+        if itself:
             self.line(depth, "body = INVALID")
         if step.convert is None:
-            self.line(depth, f"{step.variable} = body = {read}" if self.light else f"{step.variable} = {read}")
+            self.line(depth, f"{step.variable} = body = {read}" if itself else f"{step.variable} = {read}")
             return
         convert = self.constant(f"to_{step.variable or 'parts'}", step.convert)
         content_type = self._header_key("content-type")
@@ -484,77 +477,19 @@ class _Writer:
         """The values that live as long as the application."""
         return {} if self.served is None else {name: one.value for name, one in self.served.binding.constants.items()}
 
-    def _result(self, result: Result, variable: str) -> None:
-        """From the handler's result to a response or, in a light plan, to content if that is all there is to it."""
-        if self.is_socket:
-            self.line(2, f"response = conversed(request, {variable})")
-            return
-        if result.shape is Shape.RESPONSE:
-            self.line(2, f"{variable if self.light else 'response'} = check_result({variable})")
-            return
-        if result.shape is Shape.DATA:
-            encode = self.constant("encode", result.encode)
-            content_type = self._content_type(result)
-            if self.light:
-                depth = self._shortcut(result, variable)
-                self.line(depth, f"content = None if isinstance({variable}, Response) else {encode}({variable})")
-                return
-            made = f"ready({result.status_code}, {content_type}, {encode}({variable}))"
-        elif result.make is not None:
-            made = f"{self.constant('make', result.make)}({variable})"
-        elif result.shape is Shape.NOTHING:
-            made = f"ready({result.status_code}, (), b'')"
-        elif result.shape is Shape.OFFERED:
-            made = f"ready({result.status_code}, offer.headers, offer.encode({variable}))"
-        else:
-            self.constants["encode_any"] = any_encoder(result)
-            made = f"ready({result.status_code}, *encode_any({variable}))"
-        self.line(2, f"{variable if self.light else 'response'} = {variable} if isinstance({variable}, Response) else {made}")
-
-    def _shortcut(self, result: Result, variable: str) -> int:
-        """Writes down what needs no call of ours, for a frame costs as much as small JSON. Returns the depth of the line for all else."""
-        if result.shortcut is None:
-            return 2
-        types, items = result.shortcut.types, result.shortcut.items
-        if len(types) == 1:
-            (kind,) = types
-            test = f"type({variable}) is {kind.__name__ if kind in _BUILTIN else self.constant(kind.__name__, kind)}"
-        else:
-            test = f"type({variable}) in {self.constant('types', types)}"
-        if items is not None:
-            each = f"{variable}.values()" if dict in types else variable
-            test += f" and {self.constant('are_types', items.issuperset)}(map(type, {each}))"
-        written = f"{variable}.encode()" if result.model is str else variable if result.model is bytes else f"to_json({variable})"
-        self.line(2, f"if {test}:")
-        self.line(3, f"content = {written}")
-        self.line(2, "else:")
-        return 3
-
-
-_BUILTIN = frozenset((bool, bytes, dict, float, int, list, str))
-"""Types whose names stand for themselves in a plan."""
-
 
 def _quoted(text: str) -> str:
     """A literal for `text`, as formatters write it where that is simple."""
     return f'"{text}"' if text.isprintable() and text.isascii() and not {'"', "\\"} & set(text) else repr(text)
 
 
-def check_result(result: object) -> Response:
-    """The response that a handler promised.
-
-    Raises:
-        TypeError: it returned something else.
-    """
-    if isinstance(result, Response):
-        return result
-    raise TypeError(f"a handler that is annotated to return a Response returned {type(result).__name__}")
-
-
 _SHARED: dict[str, object] = {
     "Conversation": Conversation,
     "Deadline": Deadline,
     "INVALID": INVALID,
+    "NO_HEADERS": NO_HEADERS,
+    "Request": Request,
+    "ReadyResponse": ReadyResponse,
     "Response": Response,
     "Teardown": Teardown,
     "ValidationError": ValidationError,

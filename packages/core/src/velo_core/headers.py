@@ -76,6 +76,9 @@ def _check_name(name: str) -> str:
     raise ValueError(f"{name[:100]!r} is not a header name: only letters, digits and !#$%&'*+-.^_`|~ may be in it, and at least one")
 
 
+_new = object.__new__
+
+
 class Headers:  # noqa: PLW1641 - not hashable, since a subclass is mutable
     """Immutable header fields: names in lower case, in the order received, duplicates kept.
 
@@ -103,7 +106,7 @@ class Headers:  # noqa: PLW1641 - not hashable, since a subclass is mutable
         Args:
             pairs: Names in lower case. Kept, not copied: nobody may change the list afterwards.
         """
-        headers = cls.__new__(cls)
+        headers = _new(cls)
         headers._pairs = pairs
         headers._first = None
         headers._lookups = 0
@@ -188,7 +191,11 @@ class MutableHeaders(Headers):
     @classmethod
     def _trusted(cls, pairs: Iterable[tuple[str, str]]) -> Self:
         """As in `Headers`, but of a copy: `pairs` may be a constant that many responses start from."""
-        return super()._trusted(list(pairs))
+        headers = _new(cls)  # not by way of `super()`, which is as much again: each response that middleware touches passes
+        headers._pairs = [*pairs]
+        headers._first = None
+        headers._lookups = 0
+        return headers
 
     def _forget_index(self) -> None:
         self._first = None
@@ -201,9 +208,10 @@ class MutableHeaders(Headers):
 
     def set(self, name: str, value: str) -> None:
         """Puts one field in the place of all of that name."""
-        pair = check_header(name, value)
-        self._drop({pair[0]})
+        pair = key, _ = check_header(name, value)
+        self._pairs = [one for one in self._pairs if one[0] != key]
         self._pairs.append(pair)
+        self._forget_index()
 
     def setdefault(self, name: str, value: str) -> str:
         """The first value of `name`; `value`, once it is added, if there was none."""

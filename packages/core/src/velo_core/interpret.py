@@ -18,9 +18,9 @@ from velo_core.conversation import Conversation, abort_socket, answer_socket, co
 from velo_core.conversion import can_share
 from velo_core.errors import InvalidValue, ValidationError
 from velo_core.negotiation import Offer
-from velo_core.plan import Middleware, Plan, Refusal, Run, Served, check_response, ready
+from velo_core.plan import Middleware, Plan, Refusal, Run, Served, check_response
 from velo_core.request import Adapter, Request
-from velo_core.response import Response
+from velo_core.response import Response, ready
 from velo_core.results import Result, Shape, any_encoder
 from velo_core.steps import Call, Check, Extract, Hop, Keep, KnownNames, Read, ReadBody, ReadModel, Step
 from velo_core.teardown import Teardown

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from velo_core.errors import HTTPError
 from velo_core.parsing import best_match
-from velo_core.types import HeaderPairs
+from velo_core.response import ReadyHeaders
 
 __all__ = ["Negotiate", "Offer", "negotiator"]
 
@@ -23,7 +23,7 @@ class Offer(Struct, frozen=True):
     """
 
     media_type: str
-    headers: HeaderPairs
+    headers: ReadyHeaders
     encode: Callable[[object], bytes]
 
 

@@ -99,27 +99,26 @@ def around(phases: Phases, answer_error: AnswerError) -> tuple[Middleware, ...]:
     if not phases.request and not phases.response:
         return ()
 
+    # One frame for all hooks together, and none but their own for those that are plain functions.
     async def phase_hooks(request: Request, call_next: CallNext) -> Response:
+        response: Response | None = None
         try:
-            response = await _first(phases.request, request)
+            for hook in phases.request:
+                answered = hook(request)
+                if answered is not None and (answered := await _awaited(answered)) is not None:
+                    response = _response(answered, hook)
+                    break
         except Exception as error:
             response = await answer_error(request, error)
         if response is None:
             response = await call_next(request)
         for hook in phases.response:
-            changed = await _called(hook, request, response)
-            response = response if changed is None else _response(changed, hook)
+            changed = hook(request, response)
+            if changed is not None and (changed := await _awaited(changed)) is not None:
+                response = _response(changed, hook)
         return response
 
     return (phase_hooks,)
-
-
-async def _first(hooks: tuple[Phase, ...], request: Request) -> Response | None:
-    for hook in hooks:
-        answered = await _called(hook, request)
-        if answered is not None:
-            return _response(answered, hook)
-    return None
 
 
 def watching(phases: Phases, answer_error: AnswerError) -> AnswerError:
@@ -154,7 +153,10 @@ def sending(phases: Phases) -> Callable[[Request, Response], Awaitable[None]] | 
 
 
 async def _called(hook: Phase, *arguments: object) -> object:
-    result = hook(*arguments)
+    return await _awaited(hook(*arguments))
+
+
+async def _awaited(result: object) -> object:
     return await cast("Awaitable[object]", result) if isawaitable(result) else result
 
 

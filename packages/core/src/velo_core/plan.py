@@ -7,7 +7,7 @@ definition of the same meaning, which the tests hold against it.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, TypeAlias
 
 from msgspec import Struct
@@ -105,7 +105,7 @@ class Plan(Struct, frozen=True):
         route = self.route
 
         def open_request(scope: object, receive: object, values: tuple[object, ...], body: bytes | Exception | None = None) -> Request:
-            return Request(adapter, route, scope, receive, values, body)
+            return Request().fill(adapter, route, scope, receive, values, body)
 
         return open_request
 
@@ -119,11 +119,6 @@ class Plan(Struct, frozen=True):
             return WebSocket(adapter, route, scope, receive, values, channel(scope, receive, send), options)
 
         return open_socket
-
-
-def ready(status_code: int, headers: Sequence[tuple[str, str]], body: bytes) -> Response:
-    """A `Response` from the parts that a plan has at hand; the headers were checked at start-up."""
-    return Response._trusted(status_code, headers, body)  # pyright: ignore[reportPrivateUsage]: the fast path inside the package
 
 
 def check_response(response: object, middleware: Middleware) -> Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import ClassVar, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias, cast
 from urllib.parse import quote
 
 from velo_core.errors import HTTPError
@@ -18,6 +18,18 @@ __all__ = ["HTMLResponse", "HeadersLike", "JSONResponse", "PlainTextResponse", "
 
 Content: TypeAlias = bytes | bytearray | memoryview | str
 HeadersLike: TypeAlias = "Mapping[str, str] | Sequence[tuple[str, str]] | None"
+
+
+class ReadyHeaders(list[tuple[str, str]]):
+    """Fields that a plan gives to each of its responses: checked at start-up, names in lower case, and nobody changes them.
+
+    As long as nobody has asked a response for its `headers`, it has these very ones, and who sends it can tell.
+    """
+
+    __slots__ = ()
+
+
+NO_HEADERS: Final = ReadyHeaders()
 
 
 class Response:
@@ -36,12 +48,13 @@ class Response:
 
     media_type: ClassVar[str | None] = None
 
-    __slots__ = ("body", "headers", "status_code")
+    __slots__ = ("_headers", "body", "status_code")
 
+    status_code: int
+    """From 200 to 599."""
     body: bytes
     """Bytes to send. Empty for a streaming response."""
-    headers: MutableHeaders
-    """Fields to send. Content-Length is added when the response is sent."""
+    _headers: MutableHeaders | ReadyHeaders
 
     def __init__(self, content: Content = b"", status_code: int = 200, headers: HeadersLike = None, media_type: str | None = None) -> None:
         self.status_code = check_status(status_code)
@@ -50,6 +63,18 @@ class Response:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.status_code}>"
+
+    @property
+    def headers(self) -> MutableHeaders:
+        """Fields to send. Content-Length is added when the response is sent."""
+        headers = self._headers
+        if type(headers) is ReadyHeaders:
+            headers = self._headers = MutableHeaders._trusted(headers)  # pyright: ignore[reportPrivateUsage]: checked at start-up
+        return cast("MutableHeaders", headers)
+
+    @headers.setter
+    def headers(self, headers: MutableHeaders) -> None:
+        self._headers = headers
 
     def set_cookie(
         self,
@@ -109,14 +134,21 @@ class Response:
         same_site: SameSite = "none" if partitioned else "lax"
         self.set_cookie(name, "", max_age=0, path=path, domain=domain, secure=secure, same_site=same_site, partitioned=partitioned)
 
-    @classmethod
-    def _trusted(cls, status_code: int, headers: Sequence[tuple[str, str]], body: bytes) -> Response:
-        """A plain response from parts that were checked at start-up."""
-        response = Response.__new__(Response)
-        response.status_code = status_code
-        response.headers = MutableHeaders._trusted(headers)  # pyright: ignore[reportPrivateUsage]: the internal fast path of the same package
-        response.body = body
-        return response
+
+class ReadyResponse(Response):
+    """What a plan makes of data, part by part: nothing of it has to be looked at again, and `__init__` costs more than the rest of it."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        def __init__(self) -> None: ...
+
+    else:
+        __init__ = object.__init__
+
+    def __repr__(self) -> str:
+        return f"<Response {self.status_code}>"
 
 
 class JSONResponse(Response):
@@ -203,6 +235,15 @@ class StreamingResponse(Response):
     async def close(self) -> None:
         """Closes the content, of which nothing is sent."""
         await close_content(self.content)
+
+
+def ready(status_code: int, headers: MutableHeaders | ReadyHeaders, body: bytes) -> Response:
+    """A plain response from the parts that a plan has at hand, which were checked at start-up."""
+    response = ReadyResponse()
+    response.status_code = status_code
+    response._headers = headers  # pyright: ignore[reportPrivateUsage]: the fast path of the same module
+    response.body = body
+    return response
 
 
 def _octets(content: object) -> bytes:

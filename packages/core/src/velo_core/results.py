@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, Union, cast, get_args, get_origin
 from uuid import UUID
 
 from msgspec import Struct
@@ -22,15 +22,15 @@ from velo_core.hints import class_of, expand, is_union
 from velo_core.json import encode_json
 from velo_core.negotiation import Negotiate, Offer, negotiator
 from velo_core.remembering import memory_of
-from velo_core.response import JSONResponse, Response, content_type
+from velo_core.response import NO_HEADERS, JSONResponse, ReadyHeaders, Response, content_type
 from velo_core.status import has_no_body
 from velo_core.types import MISSING, HeaderPairs
 
 __all__ = ["Result", "Shape", "any_encoder", "encode_any", "result_of"]
 
-JSON: HeaderPairs = [("content-type", "application/json")]
-TEXT: HeaderPairs = [("content-type", content_type("text/plain"))]
-BYTES: HeaderPairs = [("content-type", "application/octet-stream")]
+JSON: Final = ReadyHeaders([("content-type", "application/json")])
+TEXT: Final = ReadyHeaders([("content-type", content_type("text/plain"))])
+BYTES: Final = ReadyHeaders([("content-type", "application/octet-stream")])
 
 
 _TEXT, _BYTES = Shortcut(frozenset((str,))), Shortcut(frozenset((bytes,)))
@@ -64,7 +64,7 @@ class Result(Struct, frozen=True):
 
     shape: Shape
     status_code: int
-    headers: HeaderPairs
+    headers: ReadyHeaders
     encode: Callable[[object], bytes]
     model: object = MISSING
     shortcut: Shortcut | None = None
@@ -116,7 +116,7 @@ def _result_of(
     if yields:
         item = item_of(declared if response_model is MISSING else response_model)
         status = status_code or 200
-        return Result(Shape.MADE, status, [], _nothing, item, make=stream_maker(item, status, response_class, coding))
+        return Result(Shape.MADE, status, NO_HEADERS, _nothing, item, make=stream_maker(item, status, response_class, coding))
     model = _without_responses(declared) if response_model is MISSING else expand(response_model)
     bare = _bare(model)
     if response_model is MISSING and _is_body_and_status(bare, coding):
@@ -126,11 +126,11 @@ def _result_of(
             f"if it is a list that you mean, say so: response_model={name}"
         )
     if bare is Response:
-        return Result(Shape.RESPONSE, status_code or 200, [], _nothing)
+        return Result(Shape.RESPONSE, status_code or 200, NO_HEADERS, _nothing)
     nothing = bare is None or bare is type(None)
     status = status_code or (204 if nothing else 200)
     if nothing or has_no_body(status):
-        return Result(Shape.NOTHING, status, [], _nothing)
+        return Result(Shape.NOTHING, status, NO_HEADERS, _nothing)
     if response_class is not None and response_class is not Response:
         return _of_class(response_class, model, bare, status, coding)
     undeclared = bare is MISSING or bare is object or bare is Any
@@ -138,14 +138,16 @@ def _result_of(
         raise TypeError("there is no declared type whose fields could be left out; annotate the result, or give a response_model")
     if coding.produces is not None and (coding.produces_all or bare not in (str, bytes)):
         offers = _offers(object if undeclared else model, bare, coding)
-        return Result(Shape.OFFERED, status, [], _nothing, MISSING if undeclared else model, offers=offers, negotiate=negotiator(offers))
+        return Result(
+            Shape.OFFERED, status, NO_HEADERS, _nothing, MISSING if undeclared else model, offers=offers, negotiate=negotiator(offers)
+        )
     if bare is str:
         return Result(Shape.DATA, status, TEXT, cast("Callable[[object], bytes]", str.encode), str, _TEXT)
     if bare is bytes:
         return Result(Shape.DATA, status, BYTES, _octets, bytes, _BYTES)
     if undeclared:
         encode = _nothing if coding.json is None else coding.encoder(object, coding.json)
-        return Result(Shape.ANY, status, [], encode)
+        return Result(Shape.ANY, status, NO_HEADERS, encode)
     return Result(Shape.DATA, status, JSON, coding.encoder(model, coding.json), model, _shortcut(model, coding))
 
 
@@ -170,7 +172,7 @@ def _offers(model: object, bare: object, coding: Coding) -> tuple[Offer, ...]:
                 raise TypeError("text/plain is for text, numbers and other single values; leave it away, or give a codec of your own")
             continue
         media_type = JSON_TYPE if codec is None else codec.media_type
-        offers.append(Offer(media_type, [("content-type", media_type), *vary], coding.encoder(model, codec)))
+        offers.append(Offer(media_type, ReadyHeaders([("content-type", media_type), *vary]), coding.encoder(model, codec)))
     if not offers:
         raise TypeError("nothing that is produced here fits it; add application/json to `produces`")
     return tuple(offers)
@@ -185,7 +187,7 @@ def _is_single(bare: object) -> bool:
 _SINGLE = (str, int, float, Decimal, UUID, date, time, timedelta, Enum, type(None))
 
 
-def any_encoder(result: Result) -> Callable[[object], tuple[HeaderPairs, bytes]]:
+def any_encoder(result: Result) -> Callable[[object], tuple[ReadyHeaders, bytes]]:
     """`encode_any`, with the JSON codec of the route."""
     if result.encode is _nothing:
         return encode_any
@@ -198,7 +200,7 @@ def _of_class(response_class: type[Response], model: object, bare: object, statu
     """Of a class that only names another media type, the parts will do; any other one is called with the result."""
     plain = response_class.__init__ in (Response.__init__, JSONResponse.__init__) and response_class.media_type is not None
     if plain and bare not in (MISSING, object, Any):
-        headers = [("content-type", content_type(cast("str", response_class.media_type)))]
+        headers = ReadyHeaders([("content-type", content_type(cast("str", response_class.media_type)))])
         if bare is str and not issubclass(response_class, JSONResponse):
             return Result(Shape.DATA, status, headers, cast("Callable[[object], bytes]", str.encode), str, _TEXT)
         if bare is bytes:
@@ -207,10 +209,10 @@ def _of_class(response_class: type[Response], model: object, bare: object, statu
             Shape.DATA, status, headers, coding.encoder(model, coding.json), model, None if bare is str else _shortcut(model, coding)
         )
     make = cast("Callable[..., Response]", response_class)
-    return Result(Shape.MADE, status, [], _nothing, model, make=lambda value: make(value, status_code=status))
+    return Result(Shape.MADE, status, NO_HEADERS, _nothing, model, make=lambda value: make(value, status_code=status))
 
 
-def encode_any(value: object) -> tuple[HeaderPairs, bytes]:
+def encode_any(value: object) -> tuple[ReadyHeaders, bytes]:
     """Headers and body for a result of undeclared type."""
     if isinstance(value, str):
         return TEXT, value.encode()

@@ -189,7 +189,7 @@ class WebSocket(Request):
         channel: Channel,
         options: SocketOptions,
     ) -> None:
-        super().__init__(adapter, route, scope, receive, values)
+        self.fill(adapter, route, scope, receive, values)
         self._channel = channel
         self.options = options
         self.accepted_subprotocol: str | None = None

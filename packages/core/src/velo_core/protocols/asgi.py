@@ -268,7 +268,13 @@ async def _send_response(life: Life, response: Response, scope: Scope, receive: 
         if not (200 <= response.status_code <= 599 and response.headers.__class__ is MutableHeaders and response.body.__class__ is bytes):
             response = unsound(response)
         if not isinstance(response, StreamingResponse):
-            await _send_whole(response, scope, send)
+            start, end = _whole(response, scope["method"])
+            try:  # here, not in a coroutine of its own: nearly every response passes
+                await send(start)
+                await send(end)
+            except OSError as error:  # how a server says it, from HTTP specification 2.4 on
+                failure = ClientGone()
+                failure.__cause__ = error
         elif isinstance(response, FileResponse):
             await _send_file(response, scope, receive, send, teardown, life)
         else:
@@ -284,17 +290,32 @@ async def _send_response(life: Life, response: Response, scope: Scope, receive: 
 
 
 async def _send_whole(response: Response, scope: Scope, send: Send) -> None:
-    headers = [_native_header(header) for header in response.headers.items()]
+    start, end = _whole(response, scope["method"])
+    try:
+        await send(start)
+        await send(end)
+    except OSError as error:
+        raise ClientGone from error
+
+
+def _whole(response: Response, method: str) -> tuple[Message, Message]:
+    """The messages of a response that is complete."""
+    headers: RawHeaders = []
+    length: str | None = None
+    for name, value in response.headers.items():
+        if name == "content-length":
+            length = value
+        else:
+            headers.append((name.encode("latin-1"), value.encode("latin-1")))
     body = response.body
-    if has_no_body(response.status_code):
+    if has_no_body(response.status_code) or (length is not None and not body and method == "HEAD"):
         body = b""
-    elif "content-length" not in response.headers:
+        if length is not None:
+            headers.append((b"content-length", length.encode("latin-1")))
+    else:  # what was set may be wrong by now, and a wrong one splits the response
         headers.append(LENGTHS[len(body)])
-    elif body or scope["method"] != "HEAD":  # what was set may be wrong by now, and a wrong one splits the response
-        headers = [header for header in headers if header[0] != b"content-length"]
-        headers.append(LENGTHS[len(body)])
-    await _send(send, {"type": "http.response.start", "status": response.status_code, "headers": headers})
-    await _send(send, {"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+    start = {"type": "http.response.start", "status": response.status_code, "headers": headers}
+    return start, {"type": "http.response.body", "body": b"" if method == "HEAD" else body}
 
 
 async def _send_file(response: FileResponse, scope: Scope, receive: Receive, send: Send, teardown: Teardown | None, life: Life) -> None:

@@ -10,9 +10,8 @@ from msgspec.structs import replace
 
 from velo_core.errors import WebSocketDisconnect
 from velo_core.life import NO_LIFE, Life
-from velo_core.plan import ready
 from velo_core.request import Adapter
-from velo_core.response import Response
+from velo_core.response import ReadyHeaders, Response, ready
 from velo_core.teardown import Teardown
 from velo_core.websocket import Channel
 
@@ -49,7 +48,7 @@ def websocket_adapter(
                 await teardown.finish(failure)
 
     async def deny_ready(scope: object, receive: object, send: object, status_code: int, header: tuple[str, str], content: bytes) -> None:
-        await send_response(ready(status_code, [header], content), scope, receive, send, None)
+        await send_response(ready(status_code, ReadyHeaders([header]), content), scope, receive, send, None)
 
     def send_ready(status_code: int, content_type: str, content: str, may_be_head: bool) -> list[str]:
         return [f"await deny_ready(scope, receive, send, {status_code}, {content_type}, {content})"]
