@@ -1,60 +1,20 @@
-"""What was measured, as a Markdown table and as a plot."""
+"""What was measured, as a Markdown page and as a plot."""
 
 from __future__ import annotations
 
 import math
 import platform
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import escape
 
-__all__ = ["Report", "Table"]
+from benchmarks.bar import bar_markdown, verdicts
+from benchmarks.tables import Table
+
+__all__ = ["Report"]
 
 COLOURS = ("#888888", "#d62728", "#1f77b4", "#17becf", "#2ca02c", "#9467bd", "#8c564b", "#e377c2", "#bcbd22", "#ff7f0e")
-
-
-@dataclass(slots=True)
-class Table:
-    """One kind of measurement.
-
-    Attributes:
-        title: What it is.
-        unit: Of the numbers.
-        rows: By scenario, then by contender: a number, or why there is none.
-        names: The contenders, the one that others are compared with first.
-        more_is_better: Whether a larger number is better; ratios are written so that less than 1 is better than the first contender.
-    """
-
-    title: str
-    unit: str
-    names: Sequence[str]
-    rows: dict[str, Mapping[str, float | str]] = field(default_factory=dict[str, Mapping[str, float | str]])
-    more_is_better: bool = False
-
-    def ratio(self, row: Mapping[str, float | str], name: str) -> float | None:
-        """The number of a contender by that of the first one."""
-        first, value = row.get(self.names[0]), row.get(name)
-        return value / first if isinstance(first, float) and isinstance(value, float) and first else None
-
-    def markdown(self) -> str:
-        """Each number with its ratio to the first contender; `-` where a contender cannot do that."""
-        lines = [f"## {self.title}", "", f"In {self.unit}; in brackets the ratio to {self.names[0]}.", ""]
-        lines += ["| |" + "|".join(self.names) + "|", "|---|" + "---:|" * len(self.names)]
-        for scenario, row in self.rows.items():
-            lines.append(f"| {scenario} |" + "|".join(self._cell(row, name) for name in self.names) + "|")
-        notes = [
-            f"- {name}, {scenario}: {value}" for scenario, row in self.rows.items() for name, value in row.items() if isinstance(value, str)
-        ]
-        return "\n".join([*lines, *(["", "Not measured:", "", *notes] if notes else []), ""])
-
-    def _cell(self, row: Mapping[str, float | str], name: str) -> str:
-        value = row.get(name)
-        if not isinstance(value, float):
-            return " - "
-        ratio = self.ratio(row, name)
-        digits = 2 if value < 100 else 0
-        return f" {value:,.{digits}f} " + (f"({ratio:.2f}) " if ratio is not None and name != self.names[0] else "")
 
 
 @dataclass(slots=True)
@@ -63,11 +23,13 @@ class Report:
 
     tables: list[Table] = field(default_factory=list[Table])
     versions: Mapping[str, str] = field(default_factory=dict[str, str])
+    missing: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def markdown(self) -> str:
         """The report as a page."""
         where = f"{platform.python_implementation()} {platform.python_version()} on {platform.system()} {platform.machine()}"
         packages = ", ".join(f"{name} {version}" for name, version in self.versions.items())
+        missing = [f"- {name} could not be imported here: {reason}" for name, reason in self.missing.items()]
         head = [
             "# Benchmarks",
             "",
@@ -78,17 +40,21 @@ class Report:
             "",
             "![Ratios, on a logarithmic scale](results.svg)",
             "",
+            *([*missing, ""] if missing else []),
         ]
-        return "\n".join([*head, *(table.markdown() for table in self.tables)])
+        return "\n".join([*head, bar_markdown(verdicts(self.tables)), *(table.markdown() for table in self.tables)])
 
     def svg(self) -> str:
         """The ratios of all tables: a line for each scenario, a dot for each contender, on a logarithmic scale."""
         names = list(dict.fromkeys(name for table in self.tables for name in table.names))
         colours = dict(zip(names, (COLOURS * 3)[: len(names)], strict=True))
         points = [
-            (f"{scenario}, {table.title.lower()}", [(name, ratio) for name in table.names if (ratio := table.ratio(row, name)) is not None])
+            (
+                f"{scenario}, {table.title.lower()}",
+                [(name, ratio) for name in table.names if (ratio := table.ratio(scenario, name)) is not None],
+            )
             for table in self.tables
-            for scenario, row in table.rows.items()
+            for scenario in table.rows
         ]
         ratios = [ratio for _, found in points for _, ratio in found] or [1.0]
         low, high = math.floor(math.log10(min(ratios)) * 4) / 4, math.ceil(math.log10(max(ratios)) * 4) / 4 or 0.25

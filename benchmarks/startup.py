@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
+from collections.abc import Mapping
 
-__all__ = ["IMPORTS", "import_milliseconds", "routes_to_first_request"]
+__all__ = ["IMPORTS", "ROUTES", "importing", "serving", "taking_turns"]
 
 IMPORTS = {
     "raw": "asyncio",
@@ -112,11 +112,13 @@ import sys, time
 began = time.process_time()
 PROGRAM
 import asyncio
-from benchmarks.in_process import Lifespan, ask
+from benchmarks.answers import check
+from benchmarks.asgi import Lifespan, ask
 from benchmarks.scenarios import routed
 async def serve():
     async with Lifespan(app):
-        await ask(app, routed(ROUTES - 1)(0))
+        exchange = routed(ROUTES - 1)(0)
+        check(exchange, await ask(app, exchange))
         milliseconds = (time.process_time() - began) * 1000
         pages = int(open("/proc/self/statm").read().split()[1])
         print(milliseconds, pages * 4096 / 2**20)
@@ -124,26 +126,25 @@ asyncio.run(serve())
 """
 
 
-def import_milliseconds(name: str, rounds: int) -> tuple[float, float]:
-    """Processor time of the import at its best, and the number of modules that are there then."""
-    milliseconds, modules = _best(TIMED.format(IMPORTS[name]), rounds)
-    return milliseconds, modules
+def importing(name: str) -> str:
+    """The program that prints the milliseconds of the import, and the number of modules that are there then."""
+    return TIMED.format(IMPORTS[name])
 
 
-def routes_to_first_request(name: str, routes: int, rounds: int) -> tuple[float, float]:
-    """Milliseconds from before the import until the last route has answered, and mebibytes of resident memory then."""
-    program = ASK.replace("PROGRAM", ROUTES[name]).replace("ROUTES", str(routes))
-    milliseconds, mebibytes = _best(program, rounds)
-    return milliseconds, mebibytes
+def serving(name: str, routes: int) -> str:
+    """The program that prints the milliseconds from before the import until the last route has answered, and mebibytes of memory then."""
+    return ASK.replace("PROGRAM", ROUTES[name]).replace("ROUTES", str(routes))
 
 
-def _best(program: str, rounds: int) -> list[float]:
-    """What the program prints, of the round with the smallest first number. The first round may have to compile what it imports."""
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    results: list[list[float]] = []
-    with tempfile.TemporaryDirectory() as folder:
-        environment["PYTHONPYCACHEPREFIX"] = folder
-        for _ in range(rounds + 1):
+def taking_turns(programs: Mapping[str, str], rounds: int) -> Mapping[str, tuple[float, float]]:
+    """What the programs print in their best round. One round before these writes the bytecode, as it is there for every user."""
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX"))
+    }
+    results: dict[str, list[tuple[float, float]]] = {name: [] for name in programs}
+    for _ in range(rounds + 1):
+        for name, program in programs.items():
             done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)
-            results.append([float(word) for word in done.stdout.split()])
-    return min(results[1:])
+            first, second = done.stdout.split()
+            results[name].append((float(first), float(second)))
+    return {name: min(found[1:]) for name, found in results.items()}

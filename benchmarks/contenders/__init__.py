@@ -5,23 +5,34 @@ package, is simply not there. `MOST_ROUTES` is where starting takes more than te
 """
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from types import ModuleType
 from typing import Any
 
-__all__ = ["NAMES", "application", "load"]
+__all__ = ["NAMES", "application", "missing"]
 
-NAMES: Sequence[str] = ("raw", "velo", "starlette", "fastapi", "falcon", "litestar", "blacksheep", "velocipy")
+NAMES: Sequence[str] = ("raw", "velo", "starlette", "fastapi", "falcon", "litestar", "blacksheep", "velocipy", "robyn", "flask")
 """The hand-written one first: the others are compared with it."""
 
 
-def load(name: str) -> Mapping[str, Callable[[int], Any]]:
-    """What a contender can do."""
-    return importlib.import_module(f"benchmarks.contenders.{name}_app").APPLICATIONS
+def module(name: str) -> ModuleType:
+    return importlib.import_module(f"benchmarks.contenders.{name}_app")
+
+
+def missing(names: Sequence[str]) -> Mapping[str, str]:
+    """Those that cannot be imported here, and why."""
+    found: dict[str, str] = {}
+    for name in names:
+        try:
+            module(name)
+        except ImportError as error:
+            found[name] = f"{type(error).__name__}: {error}"
+    return found
 
 
 def application(name: str, kind: str, size: int) -> Any:
     """The application of a contender, or `None` if it cannot do that."""
-    module = importlib.import_module(f"benchmarks.contenders.{name}_app")
-    if kind not in module.APPLICATIONS or (kind == "routes" and size > module.MOST_ROUTES):
+    contender = module(name)
+    if kind not in contender.APPLICATIONS or (kind == "routes" and size > contender.MOST_ROUTES):
         return None
-    return module.APPLICATIONS[kind](size)
+    return contender.APPLICATIONS[kind](size)

@@ -1,22 +1,18 @@
-"""BlackSheep, in its compiled build."""
+"""BlackSheep, in its compiled build. It validates pydantic models; with structs of msgspec the handler does it."""
 
 import logging
-from dataclasses import dataclass, field
 
-from blacksheep import Application, FromJSON, Response, json, text
+import msgspec
+from blacksheep import Application, Content, FromJSON, Response, WebSocket, WebSocketDisconnectError, json, text
+from blacksheep.exceptions import HTTPException
+from blacksheep.server.sse import ServerSentEvent, ServerSentEventsResponse
 
-from benchmarks.contenders.models import CHUNK, CHUNKS, HEADERS
+from benchmarks.contenders.models import CHUNK, CHUNKS, EVENTS, HEADERS, Item, PydanticItem
+from benchmarks.contenders.sessions import MAX_AGE, SECRET
 
 logging.disable(logging.CRITICAL)
 
 MOST_ROUTES = 1000
-
-
-@dataclass
-class Item:
-    name: str
-    price: float
-    tags: list[str] = field(default_factory=list)
 
 
 async def plaintext():
@@ -31,8 +27,19 @@ async def user(user_id: int, verbose: bool = False, page: int = 2):
     return json({"user_id": user_id, "verbose": verbose, "page": page})
 
 
-async def add(item: FromJSON[Item]):
-    return json(item.value, 201)
+decode_item = msgspec.json.Decoder(Item).decode
+
+
+async def add(request):
+    try:
+        item = decode_item(await request.read())
+    except msgspec.DecodeError as error:
+        raise HTTPException(422, str(error)) from error
+    return Response(201, content=Content(b"application/json", msgspec.json.encode(item)))
+
+
+async def add_pydantic(item: FromJSON[PydanticItem]):
+    return json(item.value.model_dump(), 201)
 
 
 async def headers(request):
@@ -57,6 +64,28 @@ async def stream():
     return Response(200, content=StreamedContent(b"application/octet-stream", chunks))
 
 
+async def events():
+    async def provider():
+        for number in range(EVENTS):
+            yield ServerSentEvent({"number": number}, id=str(number))
+
+    return ServerSentEventsResponse(provider)
+
+
+async def echo(socket: WebSocket):
+    await socket.accept()
+    try:
+        while True:
+            await socket.send_text(await socket.receive_text())
+    except WebSocketDisconnectError:
+        pass
+
+
+async def visits(request):
+    request.session["visits"] = request.session.get("visits", 0) + 1
+    return json({"visits": request.session["visits"]})
+
+
 async def item(item_id: int):
     return json({"item_id": item_id})
 
@@ -76,9 +105,12 @@ def basic(size):
         "/headers": headers,
         "/cookies": cookies,
         "/stream": stream,
+        "/events": events,
     }.items():
         app.router.add_get(path, handler)
     app.router.add_post("/items", add)
+    app.router.add_post("/pydantic", add_pydantic)
+    app.router.ws("/echo")(echo)
     app.router.add_post("/documents", documents)
     return app
 
@@ -101,6 +133,13 @@ def middleware(size):
     return app
 
 
-APPLICATIONS = {"basic": basic, "routes": routes, "middleware": middleware}
+def session(size):
+    app = application()
+    app.use_sessions(SECRET, session_max_age=MAX_AGE)
+    app.router.add_get("/session", visits)
+    return app
+
+
+APPLICATIONS = {"basic": basic, "routes": routes, "middleware": middleware, "session": session}
 
 app = basic(0)

@@ -4,8 +4,11 @@ import falcon
 import falcon.asgi
 import falcon.media
 import msgspec
+import pydantic
+from falcon.asgi import SSEvent
 
-from benchmarks.contenders.models import CHUNK, CHUNKS, HEADERS, Item, PydanticItem, items
+from benchmarks.contenders.models import CHUNK, CHUNKS, EVENTS, HEADERS, Item, PydanticItem, items, pydantic_items
+from benchmarks.contenders.sessions import MAX_AGE, sign, unsign
 
 MOST_ROUTES = 10_000
 
@@ -29,13 +32,19 @@ class User:
 
 class Items:
     async def on_post(self, request, response):
-        response.media = msgspec.convert(await request.get_media(), Item)
+        try:
+            response.media = msgspec.convert(await request.get_media(), Item)
+        except msgspec.ValidationError as error:
+            raise falcon.HTTPUnprocessableEntity(description=str(error)) from error
         response.status = 201
 
 
 class PydanticItems:
     async def on_post(self, request, response):
-        response.media = PydanticItem.model_validate(await request.get_media()).model_dump()
+        try:
+            response.media = PydanticItem.model_validate(await request.get_media()).model_dump()
+        except pydantic.ValidationError as error:
+            raise falcon.HTTPUnprocessableEntity(description=str(error)) from error
         response.status = 201
 
 
@@ -52,6 +61,38 @@ class Cookies:
 class Listed:
     async def on_get(self, request, response):
         response.media = items
+
+
+class ListedPydantic:
+    async def on_get(self, request, response):
+        response.media = [item.model_dump() for item in pydantic_items]
+
+
+class Events:
+    async def on_get(self, request, response):
+        async def events():
+            for number in range(EVENTS):
+                yield SSEvent(json={"number": number}, event_id=str(number))
+
+        response.sse = events()
+
+
+class Echo:
+    async def on_websocket(self, request, socket):
+        await socket.accept()
+        try:
+            while True:
+                await socket.send_text(await socket.receive_text())
+        except falcon.WebSocketDisconnected:
+            pass
+
+
+class Session:
+    async def on_get(self, request, response):
+        session = unsign((request.get_cookie_values("session") or [None])[0])
+        session["visits"] = session.get("visits", 0) + 1
+        response.set_cookie("session", sign(session), max_age=MAX_AGE, path="/", same_site="Lax")
+        response.media = session
 
 
 class Documents:
@@ -105,6 +146,9 @@ def basic(size):
             ("/list", Listed()),
             ("/documents", Documents()),
             ("/stream", Stream()),
+            ("/list-pydantic", ListedPydantic()),
+            ("/events", Events()),
+            ("/echo", Echo()),
         ]
     )
 
@@ -117,6 +161,48 @@ def middleware(size):
     return application([("/json", Message())], [Around() for _ in range(size)])
 
 
-APPLICATIONS = {"basic": basic, "routes": routes, "middleware": middleware}
+def session(size):
+    return application([("/session", Session())])
+
+
+class SyncPlaintext:
+    def on_get(self, request, response):
+        response.content_type = falcon.MEDIA_TEXT
+        response.text = "Hello, World!"
+
+
+class SyncMessage:
+    def on_get(self, request, response):
+        response.media = {"message": "Hello, World!"}
+
+
+class SyncUser:
+    def on_get(self, request, response, user_id):
+        verbose = request.get_param_as_bool("verbose") or False
+        response.media = {"user_id": user_id, "verbose": verbose, "page": request.get_param_as_int("page", min_value=1) or 2}
+
+
+class SyncItems:
+    def on_post(self, request, response):
+        try:
+            response.media = msgspec.convert(request.get_media(), Item)
+        except msgspec.ValidationError as error:
+            raise falcon.HTTPUnprocessableEntity(description=str(error)) from error
+        response.status = 201
+
+
+def wsgi(size):
+    app = falcon.App()
+    handler = falcon.media.JSONHandler(dumps=msgspec.json.encode, loads=msgspec.json.decode)
+    for options in (app.req_options, app.resp_options):
+        options.media_handlers["application/json"] = handler
+    app.add_route("/plaintext", SyncPlaintext())
+    app.add_route("/json", SyncMessage())
+    app.add_route("/users/{user_id:int}", SyncUser())
+    app.add_route("/items", SyncItems())
+    return app
+
+
+APPLICATIONS = {"basic": basic, "routes": routes, "middleware": middleware, "session": session, "wsgi": wsgi}
 
 app = basic(0)

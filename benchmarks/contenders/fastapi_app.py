@@ -1,11 +1,15 @@
 """FastAPI."""
 
+from collections.abc import AsyncIterable
 from typing import Annotated, Any
 
-from fastapi import Cookie, Depends, FastAPI, Header, Query
+from fastapi import Cookie, Depends, FastAPI, Header, Query, Request, WebSocket, WebSocketDisconnect
 from fastapi.responses import PlainTextResponse, StreamingResponse
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from starlette.middleware.sessions import SessionMiddleware
 
-from benchmarks.contenders.models import CHUNK, CHUNKS, PydanticItem, pydantic_items
+from benchmarks.contenders.models import CHUNK, CHUNKS, EVENTS, PydanticItem, pydantic_items
+from benchmarks.contenders.sessions import SECRET
 
 MOST_ROUTES = 1000
 
@@ -71,7 +75,7 @@ def basic(size):
     async def cookies(theme: Annotated[str, Cookie()]) -> dict[str, str]:
         return {"theme": theme}
 
-    @app.get("/list")
+    @app.get("/list-pydantic")
     async def listed() -> list[PydanticItem]:
         return pydantic_items
 
@@ -86,6 +90,20 @@ def basic(size):
                 yield CHUNK
 
         return StreamingResponse(chunks())
+
+    @app.get("/events", response_class=EventSourceResponse)
+    async def events() -> AsyncIterable[ServerSentEvent]:
+        for number in range(EVENTS):
+            yield ServerSentEvent(data={"number": number}, id=str(number))
+
+    @app.websocket("/echo")
+    async def echo(socket: WebSocket):
+        await socket.accept()
+        try:
+            while True:
+                await socket.send_text(await socket.receive_text())
+        except WebSocketDisconnect:
+            pass
 
     return app
 
@@ -113,6 +131,18 @@ def middleware(size):
     return app
 
 
-APPLICATIONS = {"basic": basic, "routes": routes, "middleware": middleware}
+def session_cookie(size):
+    app = FastAPI()
+    app.add_middleware(SessionMiddleware, secret_key=SECRET)
+
+    @app.get("/session")
+    async def visits(request: Request) -> dict[str, int]:
+        request.session["visits"] = request.session.get("visits", 0) + 1
+        return request.session
+
+    return app
+
+
+APPLICATIONS = {"basic": basic, "routes": routes, "middleware": middleware, "session": session_cookie}
 
 app = basic(0)

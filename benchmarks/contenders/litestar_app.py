@@ -1,14 +1,19 @@
-"""Litestar, without OpenAPI."""
+"""Litestar, without OpenAPI. Its cookie of a session is not only signed, but encrypted."""
 
 from typing import Annotated, Any
 
-from litestar import Litestar, MediaType, get, post
+import msgspec
+from litestar import Litestar, MediaType, Request, get, post, websocket
+from litestar.connection import WebSocket
 from litestar.di import Provide
+from litestar.exceptions import WebSocketDisconnect
 from litestar.middleware import ASGIMiddleware
+from litestar.middleware.session.client_side import CookieBackendConfig
 from litestar.params import Parameter
-from litestar.response import Stream
+from litestar.response import ServerSentEvent, ServerSentEventMessage, Stream
 
-from benchmarks.contenders.models import CHUNK, CHUNKS, Item, PydanticItem, items
+from benchmarks.contenders.models import CHUNK, CHUNKS, EVENTS, Item, PydanticItem, items, pydantic_items
+from benchmarks.contenders.sessions import KEY
 
 MOST_ROUTES = 1000
 
@@ -81,6 +86,36 @@ async def listed() -> list[Item]:
     return items
 
 
+@get("/list-pydantic")
+async def listed_pydantic() -> list[PydanticItem]:
+    return pydantic_items
+
+
+@get("/events")
+async def events() -> ServerSentEvent:
+    async def messages():
+        for number in range(EVENTS):
+            yield ServerSentEventMessage(data=msgspec.json.encode({"number": number}).decode(), id=number)
+
+    return ServerSentEvent(messages())
+
+
+@websocket("/echo")
+async def echo(socket: WebSocket) -> None:
+    await socket.accept()
+    try:
+        while True:
+            await socket.send_text(await socket.receive_text())
+    except WebSocketDisconnect:
+        pass
+
+
+@get("/session")
+async def visits(request: Request) -> dict[str, int]:
+    request.session["visits"] = request.session.get("visits", 0) + 1
+    return request.session
+
+
 @post("/documents")
 async def documents(data: dict[str, Any]) -> dict[str, Any]:
     return data
@@ -101,7 +136,22 @@ class Around(ASGIMiddleware):
 
 
 def basic(size):
-    handlers = [plaintext, message, user, add, add_pydantic, dependencies, headers, cookies, listed, documents, stream]
+    handlers = [
+        plaintext,
+        message,
+        user,
+        add,
+        add_pydantic,
+        dependencies,
+        headers,
+        cookies,
+        listed,
+        listed_pydantic,
+        documents,
+        stream,
+        events,
+        echo,
+    ]
     return Litestar(handlers, openapi_config=None)
 
 
@@ -120,6 +170,10 @@ def middleware(size):
     return Litestar([message], openapi_config=None, middleware=[Around() for _ in range(size)])
 
 
-APPLICATIONS = {"basic": basic, "routes": routes, "middleware": middleware}
+def session_cookie(size):
+    return Litestar([visits], openapi_config=None, middleware=[CookieBackendConfig(secret=KEY).middleware])
+
+
+APPLICATIONS = {"basic": basic, "routes": routes, "middleware": middleware, "session": session_cookie}
 
 app = basic(0)

@@ -3,11 +3,13 @@
 import msgspec
 import pydantic
 
-from benchmarks.scenarios import CHUNK, HEADERS, ITEMS, STREAMED_BYTES
+from benchmarks.scenarios import CHUNK, EVENTS, HEADERS, ITEMS, STREAMED_BYTES
 
-__all__ = ["CHUNK", "CHUNKS", "HEADERS", "Item", "PydanticItem", "items", "pydantic_items"]
+__all__ = ["CHUNK", "CHUNKS", "EVENTS", "HEADERS", "Item", "PydanticItem", "encode", "items", "pydantic_items"]
 
 CHUNKS = STREAMED_BYTES // len(CHUNK)
+
+encode = msgspec.json.Encoder().encode
 
 
 class Item(msgspec.Struct):

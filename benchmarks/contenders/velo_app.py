@@ -3,8 +3,26 @@
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from benchmarks.contenders.models import CHUNK, CHUNKS, Item, PydanticItem, items
-from velo_core import Body, CallNext, Cookie, Depends, Header, Manifest, Plugin, Query, Request, Response, Router, StreamingResponse, Velo
+from benchmarks.contenders.models import CHUNK, CHUNKS, EVENTS, Item, PydanticItem, items, pydantic_items
+from benchmarks.contenders.sessions import MAX_AGE, sign, unsign
+from velo_core import (
+    Body,
+    CallNext,
+    Cookie,
+    Depends,
+    Header,
+    Manifest,
+    Plugin,
+    Query,
+    Request,
+    Response,
+    Router,
+    ServerSentEvent,
+    StreamingResponse,
+    Velo,
+    WebSocket,
+)
+from velo_core.parsing import format_set_cookie
 
 MOST_ROUTES = 10_000
 
@@ -78,6 +96,10 @@ def basic(size: int) -> Velo:
     async def listed() -> list[Item]:
         return items
 
+    @app.get("/list-pydantic")
+    async def listed_pydantic() -> list[PydanticItem]:
+        return pydantic_items
+
     @app.post("/documents", status_code=201)
     async def documents(document: Annotated[dict[str, Any], Body()]) -> dict[str, Any]:
         return document
@@ -90,7 +112,57 @@ def basic(size: int) -> Velo:
 
         return StreamingResponse(chunks())
 
+    @app.get("/events")
+    async def events() -> AsyncIterator[ServerSentEvent]:
+        for number in range(EVENTS):
+            yield ServerSentEvent({"number": number}, id=str(number))
+
+    @app.websocket("/echo")
+    async def echo(socket: WebSocket) -> None:
+        await socket.accept()
+        async for text in socket.iter_text():
+            await socket.send_text(text)
+
     return app
+
+
+async def signed(request: Request, session: Annotated[str | None, Cookie()] = None) -> AsyncIterator[dict[str, Any]]:
+    found = unsign(session)
+    yield found
+    request.response_headers.add("set-cookie", format_set_cookie("session", sign(found), max_age=MAX_AGE))
+
+
+def session_cookie(size: int) -> Velo:
+    app = Velo()
+
+    @app.get("/session")
+    async def visits(session: Annotated[dict[str, Any], Depends(signed, lifetime="handler")]) -> dict[str, Any]:
+        session["visits"] = session.get("visits", 0) + 1
+        return session
+
+    return app
+
+
+def wsgi(size: int) -> Any:
+    app = Velo()
+
+    @app.get("/plaintext")
+    def plaintext() -> str:
+        return "Hello, World!"
+
+    @app.get("/json")
+    def json() -> dict[str, str]:
+        return {"message": "Hello, World!"}
+
+    @app.get("/users/{user_id}")
+    def user(user_id: int, verbose: bool = False, page: Annotated[int, Query(ge=1)] = 2) -> dict[str, int]:
+        return {"user_id": user_id, "verbose": verbose, "page": page}
+
+    @app.post("/items", status_code=201)
+    def add(item: Item) -> Item:
+        return item
+
+    return app.wsgi
 
 
 def routes(size: int) -> Velo:
@@ -132,6 +204,13 @@ def plugins(size: int) -> Velo:
     return app
 
 
-APPLICATIONS = {"basic": basic, "routes": routes, "middleware": middleware, "plugins": plugins}
+APPLICATIONS = {
+    "basic": basic,
+    "routes": routes,
+    "middleware": middleware,
+    "plugins": plugins,
+    "session": session_cookie,
+    "wsgi": wsgi,
+}
 
 app = basic(0)
