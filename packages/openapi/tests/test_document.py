@@ -512,6 +512,22 @@ def test_handlers_say_more_of_their_operations() -> None:
     assert one["description"] == "Shows one.\n\nWhichever it is."
 
 
+def test_a_handler_that_tells_what_it_makes_makes_nothing_else() -> None:
+    """`default` is for a `Response` of which nothing is known."""
+    app = Velo()
+
+    @app.get("/unknown")
+    async def unknown() -> Item | Response:
+        return Response(b"", 409)
+
+    @app.get("/told")
+    @operation(responses={409: Item})
+    async def told() -> Item | Response:
+        return Response(b"", 409)
+
+    assert statuses(app) == {"/unknown": {"200", "default"}, "/told": {"200", "409"}}
+
+
 def test_webhooks_are_routes_of_a_router_that_is_not_served() -> None:
     hooks = Router()
 

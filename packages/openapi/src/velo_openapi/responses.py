@@ -40,6 +40,8 @@ def response_objects(operation: Operation, options: OperationOptions, version: V
             made.setdefault(str(code), _problem(code))
     for code in possible_problems(operation):
         made.setdefault(str(code), _problem(code))
+    if options.responses:  # the handler tells what it makes, so that is known
+        made.pop("default", None)
     for key, given in options.responses.items():
         made[str(key)] = _given(str(key), given, made.get(str(key)), describe)
     if headers:
