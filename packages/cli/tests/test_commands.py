@@ -136,13 +136,20 @@ def test_a_command_with_an_application_can_be_tested_without_velo(tmp_path: Path
             "the command 'broken' of greeter 1.2 cannot be loaded: ModuleNotFoundError: No module named 'nowhere' (site/broken.py:2)",
         ),
         ("number", "the command 'number' of greeter 1.2 cannot be loaded: TypeError: an object of type int is not a click command"),
-        ("clash", "the command 'clash' is offered by greeter 1.2 and rival 1.2; uninstall one of them"),
+        (
+            "clash",
+            (
+                "the command 'clash' is offered by greeter 1.2 (site/greeter-1.2.dist-info/entry_points.txt:5) and "
+                "rival 1.2 (site/rival-1.2.dist-info/entry_points.txt:2); uninstall one of them [VELO_COMMAND_DUPLICATE]"
+            ),
+        ),
     ],
 )
 def test_a_command_of_a_plugin_that_cannot_be_loaded_is_one_line(velo: Run, site: Path, name: str, line: str) -> None:
     result = velo(name, path=site)
 
-    assert (result.status, result.out, result.err) == (1, "", f"Error: {line}\n")
+    assert (result.status, result.out) == (1, "")
+    assert result.err.replace(f"{site.parent}/", "") == f"Error: {line}\n"
 
 
 def test_completion_offers_commands_without_importing_them(velo: Run, site: Path) -> None:

@@ -134,11 +134,17 @@ def test_the_doctor_tells_what_is_wrong(velo: Run, write: Write, tmp_path: Path)
     install(write, "welcomer", commands="hello = x:y")
     write("shop.py", APP.replace("app.install(Store())", ""))
     result = velo("plugins", "doctor", "shop", path=tmp_path / "site")
-    lines = result.out.splitlines()
+    lines = result.out.replace(f"{tmp_path / 'site'}/", "").splitlines()
 
     assert result.status == 1
-    assert "- the plugin 'greeter' is offered by greeter 1.2 and welcomer 1.2; uninstall one of them" in lines
-    assert "- the command 'hello' is offered by greeter 1.2 and welcomer 1.2; uninstall one of them" in lines
+    assert (
+        "- the plugin 'greeter' is offered by greeter 1.2 (greeter-1.2.dist-info/entry_points.txt:2) and "
+        "welcomer 1.2 (welcomer-1.2.dist-info/entry_points.txt:2); uninstall one of them [VELO_PLUGIN_AMBIGUOUS]"
+    ) in lines
+    assert (
+        "- the command 'hello' is offered by greeter 1.2 (greeter-1.2.dist-info/entry_points.txt:5) and "
+        "welcomer 1.2 (welcomer-1.2.dist-info/entry_points.txt:4); uninstall one of them [VELO_COMMAND_DUPLICATE]"
+    ) in lines
     assert "- the command 'run' of greeter 1.2 is never run: velo has one of that name" in lines
     assert "- the plugin 'greeter' of greeter 1.2 works with plugin API >=9, this velo-core has 0.1" in lines
     assert any(line.startswith("- the plugin 'greeter' of welcomer 1.2 cannot be imported: RuntimeError") for line in lines)

@@ -161,10 +161,9 @@ def test_two_slots_have_one_name(make: Make) -> None:
 
 
 def test_two_routes_match_the_same_path(make: Make) -> None:
-    message = refusal(make("home", path="/").Broken(), make("start", path="/").Broken())
-
-    assert message.endswith(
-        ": Broken.show (velo-home 1.0, velo_home.py:N) and Broken.show (velo-start 1.0, velo_start.py:N); "
+    assert refusal(make("home", path="/").Broken(), make("start", path="/").Broken()) == (
+        "GET / and GET / match the same paths: "
+        "Broken.show (velo-home 1.0, velo_home.py:N) and Broken.show (velo-start 1.0, velo_start.py:N); "
         "remove one or give it another path [VELO_ROUTE_DUPLICATE]"
     )
 

@@ -254,3 +254,115 @@ def test_a_plan_without_hooks_has_no_trace_of_them() -> None:
     app.include(router)
 
     assert plain.plan("GET", "/x/{number:int}").source == app.plan("GET", "/x/{number:int}").source
+
+
+# Of one route.
+
+
+def test_hooks_of_a_route_are_inside_those_of_its_router_and_of_no_other_route(serve: Serve) -> None:
+    log: list[str] = []
+
+    def noting(name: str) -> Callable[[Request], None]:
+        def note(request: Request) -> None:
+            log.append(name)
+
+        return note
+
+    app = Velo()
+    app.on_request(noting("router before"))
+    app.on_response(noting("router after"))
+    app.on_sent(noting("router at last"))
+
+    @app.get("/", hooks={"on_request": noting("before"), "on_response": [noting("after"), noting("later")], "on_sent": noting("at last")})
+    async def own() -> str:
+        log.append("handler")
+        return "own"
+
+    @app.get("/other")
+    async def other() -> str:
+        return "other"
+
+    client = serve(app)
+    client.get("/")
+    client.get("/other")
+    client.close()
+
+    assert log == [
+        *["router before", "before", "handler", "after", "later", "router after", "at last", "router at last"],
+        *["router before", "router after", "router at last"],
+    ]
+
+
+def test_a_hook_of_a_route_sees_its_errors_and_can_answer(serve: Serve) -> None:
+    seen: list[str] = []
+
+    def note(error: Exception) -> None:
+        seen.append(str(error))
+
+    def close() -> Response:
+        return Response(b"closed")
+
+    app = Velo()
+
+    @app.get("/broken", hooks={"on_error": note})
+    async def broken() -> None:
+        raise HTTPError(409)
+
+    @app.get("/closed", hooks={"on_request": close})
+    async def closed() -> None:
+        raise AssertionError
+
+    client = serve(app)
+    assert client.get("/broken").status_code == 409
+    assert client.get("/closed").text == "closed"
+    assert client.get("/nowhere").status_code == 404
+    assert seen == ["409 Conflict"]
+
+
+def takes_three(one: object, two: object, three: object) -> None: ...
+
+
+IMPOSSIBLE: list[Any] = [{"on_start": print}, {"on_error": takes_three}, {"on_sent": [3]}]
+
+
+@pytest.mark.parametrize("hooks", IMPOSSIBLE)
+def test_hooks_of_a_route_that_cannot_be_are_refused_where_they_are_given(hooks: Any) -> None:
+    with pytest.raises(SetupError) as caught:
+
+        @Velo().get("/", hooks=hooks)
+        async def index() -> None: ...
+
+    assert caught.value.code == "VELO_HOOK"
+
+
+def test_hooks_of_a_route_are_described() -> None:
+    def note(response: Response) -> None: ...
+
+    app = Velo()
+    app.on_response(note)
+
+    @app.get("/", hooks={"on_response": note})
+    async def index() -> None: ...
+
+    (route,) = app.describe().routes
+    assert [hook.reason for hook in route.hooks if hook.kind == "on_response"] == ["of the route", "of the application"]
+
+
+def test_a_route_beside_one_with_hooks_has_no_trace_of_them() -> None:
+    def application(**options: Any) -> Velo:
+        app = Velo()
+
+        @app.get("/own", **options)
+        async def own() -> str:
+            return ""
+
+        @app.get("/other")
+        async def other() -> str:
+            return ""
+
+        return app
+
+    def note(request: Request) -> None: ...
+
+    with_hooks = application(hooks={"on_request": note, "on_sent": note})
+    assert with_hooks.plan("GET", "/other").source == application().plan("GET", "/other").source

@@ -50,7 +50,9 @@ class _Commands(click.Group):
         return _load(cmd_name, points) if points else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        plugins = [(name, _origin(points)) for name, points in sorted(_points().items()) if name not in OWN]
+        from velo_cli.offers import origins_of
+
+        plugins = [(name, origins_of(points)) for name, points in sorted(_points().items()) if name not in OWN]
         for title, rows in (("Commands", list(OWN.items())), ("Commands of plugins", plugins)):
             if rows:
                 with formatter.section(title):
@@ -71,18 +73,15 @@ def _points() -> dict[str, list[EntryPoint]]:
     return found
 
 
-def _origin(points: list[EntryPoint]) -> str:
-    """`velo-limiter 0.1.0`."""
-    return " and ".join(sorted(f"{point.dist.name} {point.dist.version}" if point.dist else point.value for point in points))
-
-
 def _load(name: str, points: list[EntryPoint]) -> click.Command:
+    from velo_cli.offers import offered_twice, origins_of
+
     if len(points) > 1:
-        raise Failure(f"the command {name!r} is offered by {_origin(points)}; uninstall one of them")
+        raise Failure(offered_twice("command", "VELO_COMMAND_DUPLICATE", points))
     try:
         return _command(points[0].load())
     except Exception as error:
-        raise Failure(f"the command {name!r} of {_origin(points)} cannot be loaded: {reason(error)}", details(error)) from error
+        raise Failure(f"the command {name!r} of {origins_of(points)} cannot be loaded: {reason(error)}", details(error)) from error
 
 
 def _command(found: object) -> click.Command:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from velo_cli.errors import Failure, reason
+from velo_cli.offers import offered_twice, origin_of
 from velo_cli.options import factory_option, json_option, verbose_option
 from velo_cli.output import qualified_name, write_json, write_table
 from velo_cli.target import Target
@@ -82,7 +83,11 @@ def doctor(target: str | None, factory: bool, as_json: bool, verbose: bool) -> N
 
     With TARGET, the application as well. The exit status is 1 if something is wrong.
     """
-    problems = [*_problems_of_names(PLUGINS, "plugin"), *_problems_of_names(COMMANDS, "command"), *_problems_of_plugins()]
+    problems = [
+        *_problems_of_names(PLUGINS, "plugin", "VELO_PLUGIN_AMBIGUOUS"),
+        *_problems_of_names(COMMANDS, "command", "VELO_COMMAND_DUPLICATE"),
+        *_problems_of_plugins(),
+    ]
     if target is not None:
         try:
             Target.parse(target, factory=factory).load()
@@ -149,9 +154,9 @@ def _loaded(point: EntryPoint) -> tuple[Callable[..., object], Manifest | None]:
     try:
         factory: object = point.load()
     except Exception as error:
-        raise Failure(f"the plugin {point.name!r} of {_origin(point)} cannot be imported: {reason(error)}") from error
+        raise Failure(f"the plugin {point.name!r} of {origin_of(point)} cannot be imported: {reason(error)}") from error
     if not callable(factory):
-        raise Failure(f"the plugin {point.name!r} of {_origin(point)} is {factory!r}, which makes no plugin")
+        raise Failure(f"the plugin {point.name!r} of {origin_of(point)} is {factory!r}, which makes no plugin")
     manifest: object = getattr(factory, "manifest", None)
     return factory, manifest if isinstance(manifest, Manifest) else None
 
@@ -168,11 +173,7 @@ def _first_line(thing: object) -> str:
     return (getattr(thing, "__doc__", None) or "").strip().partition("\n")[0]
 
 
-def _origin(point: EntryPoint) -> str:
-    return f"{point.dist.name} {point.dist.version}" if point.dist else point.value
-
-
-def _problems_of_names(group: str, what: str) -> Iterator[str]:
+def _problems_of_names(group: str, what: str, code: str) -> Iterator[str]:
     """Names that more than one distribution offers, or that are those of Velo's own commands."""
     from velo_cli.commands import OWN
 
@@ -181,9 +182,9 @@ def _problems_of_names(group: str, what: str) -> Iterator[str]:
         found.setdefault(point.name, []).append(point)
     for name, points in sorted(found.items()):
         if len(points) > 1:
-            yield f"the {what} {name!r} is offered by {' and '.join(sorted(map(_origin, points)))}; uninstall one of them"
+            yield offered_twice(what, code, points)
         if group == COMMANDS and name in OWN:
-            yield f"the command {name!r} of {_origin(points[0])} is never run: velo has one of that name"
+            yield f"the command {name!r} of {origin_of(points[0])} is never run: velo has one of that name"
 
 
 def _problems_of_plugins() -> Iterator[str]:
@@ -198,10 +199,10 @@ def _problems_of_plugins() -> Iterator[str]:
         if manifest is None:
             continue
         if manifest.name != point.name:
-            yield f"the plugin {point.name!r} of {_origin(point)} calls itself {manifest.name!r}"
+            yield f"the plugin {point.name!r} of {origin_of(point)} calls itself {manifest.name!r}"
         if not manifest.is_supported:
             wanted = manifest.requires_api
-            yield f"the plugin {point.name!r} of {_origin(point)} works with plugin API {wanted}, this velo-core has {PLUGIN_API}"
+            yield f"the plugin {point.name!r} of {origin_of(point)} works with plugin API {wanted}, this velo-core has {PLUGIN_API}"
 
 
 # What an application uses.

@@ -193,11 +193,12 @@ def _middleware(mounted: Mounted, plan: Plan, root: Router) -> Iterator[HookDesc
 
 def _phases(mounted: Mounted, root: Router, kind: str) -> Iterator[HookDescription]:
     """Those of outer routers first before the handler, and last after it."""
-    routers = _chain(mounted)
-    for router in routers if kind == "on_request" else reversed(routers):
-        for hook in router.own_phases[kind]:
+    own = [("the route", mounted.route.hooks.get(kind, ()))]
+    owners = [*((_label(router, root), router.own_phases[kind]) for router in _chain(mounted)), *own]
+    for owner, hooks in owners if kind == "on_request" else reversed(owners):
+        for hook in hooks:
             function = getattr(hook, "__wrapped__", hook)
-            yield HookDescription(kind, _qualified(function), where(function), f"of {_label(router, root)}")
+            yield HookDescription(kind, _qualified(function), where(function), f"of {owner}")
 
 
 def _dependencies(plan: Plan) -> Iterator[HookDescription]:

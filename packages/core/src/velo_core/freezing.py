@@ -168,6 +168,8 @@ class Freezer:
 
     def one_route(self, route: Route, inherited: Inherited, version: str | None, routes: list[Mounted], plans: list[Entry]) -> None:
         """Adds a route and its plans, or problems."""
+        if route.hooks:
+            inherited = replace(inherited, phases=inherited.phases.below(route.hooks))
         policy = self.settings.versioning
         deprecation = route.deprecation or inherited.deprecation
         if deprecation is None and policy is not None and version is not None:

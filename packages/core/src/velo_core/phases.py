@@ -11,10 +11,10 @@ has no trace of them.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import wraps
 from inspect import isawaitable
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, Literal, TypeAlias, cast
 
 from msgspec import Struct
 
@@ -26,10 +26,13 @@ from velo_core.plan import CallNext, Middleware
 from velo_core.request import Request
 from velo_core.response import Response
 
-__all__ = ["NO_PHASES", "Phase", "Phases", "around", "checked", "sending", "watching"]
+__all__ = ["NO_PHASES", "Hooks", "Phase", "Phases", "around", "checked", "sending", "sorted_hooks", "watching"]
 
 Phase: TypeAlias = Callable[..., Any]
 """A hook: a plain function, which runs on the event loop, or a coroutine function."""
+
+Hooks: TypeAlias = Mapping[Literal["on_request", "on_response", "on_error", "on_sent"], Phase | Sequence[Phase]]
+"""Hooks of one route, by their phase."""
 
 OFFERED: Final[dict[str, tuple[str, ...]]] = {
     "on_request": ("request",),
@@ -54,8 +57,8 @@ class Phases(Struct, frozen=True):
     error: tuple[Phase, ...] = ()
     sent: tuple[Phase, ...] = ()
 
-    def below(self, own: dict[str, list[Phase]]) -> Phases:
-        """What holds for a router with hooks of its own, in this one."""
+    def below(self, own: Mapping[str, Sequence[Phase]]) -> Phases:
+        """What holds for a router or a route with hooks of its own, in this one."""
         if not any(own.values()):
             return self
         return Phases(
@@ -92,6 +95,21 @@ def checked(kind: str, function: Phase) -> Phase:
 
     code = getattr(function, "__code__", None)
     return function if code is not None and code.co_varnames[: code.co_argcount] == offered and not code.co_kwonlyargcount else hook
+
+
+def sorted_hooks(hooks: Hooks) -> dict[str, list[Phase]]:
+    """The hooks of a route, by all phases that there are.
+
+    Raises:
+        SetupError: there is no such phase, or a hook wants to be given what there is not.
+    """
+    found: dict[str, list[Phase]] = {kind: [] for kind in OFFERED}
+    for kind, given in hooks.items():
+        if kind not in found:
+            raise SetupError("VELO_HOOK", f"there are no hooks for {kind!r}; there are {', '.join(OFFERED)}")
+        several = cast("Sequence[Phase]", given if isinstance(given, list | tuple) else (given,))
+        found[kind] = [checked(kind, one) for one in several]
+    return found
 
 
 def around(phases: Phases, answer_error: AnswerError) -> tuple[Middleware, ...]:

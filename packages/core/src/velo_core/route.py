@@ -11,6 +11,7 @@ from velo_core.codecs import PLAIN, Media, WriteOptions
 from velo_core.json import JSONCodec
 from velo_core.markers import Dependency
 from velo_core.middleware import Band
+from velo_core.phases import Hooks, Phase
 from velo_core.plan import Middleware
 from velo_core.response import Response
 from velo_core.types import MISSING
@@ -30,6 +31,7 @@ class RouteOptions(TypedDict, total=False):
     response_class: type[Response] | None
     dependencies: Sequence[object]
     middleware: Sequence[Middleware]
+    hooks: Hooks
     max_content_length: int | None
     timeout_seconds: float | None
     on_disconnect: OnDisconnect | None
@@ -75,6 +77,7 @@ class Route(Struct, frozen=True):
         response_class: What the result is made into, if it is no response itself.
         dependencies: Run before the handler, for their effect.
         middleware: Around this route alone.
+        hooks: Called for this route alone, by their phase.
         max_content_length: Bytes of body accepted; the router's if `None`.
         timeout_seconds: What the handler and its dependencies may take; the router's if `None`.
         on_disconnect: What becomes of the handler when the client leaves; the router's if `None`.
@@ -127,6 +130,7 @@ class Route(Struct, frozen=True):
     is_websocket: bool = False
     origins: tuple[str, ...] | None = None
     max_message_size: int | None = None
+    hooks: Mapping[str, Sequence[Phase]] = field(default_factory=dict[str, "Sequence[Phase]"])
     namespace: Mapping[str, object] = field(default_factory=dict[str, object])
 
     def __repr__(self) -> str:

@@ -12,6 +12,7 @@ from velo_core.json import JSONCodec
 from velo_core.mounting import Mount
 from velo_core.mounting.asgi import ASGIApplication
 from velo_core.mounting.wsgi import WSGIApplication
+from velo_core.phases import Hooks, sorted_hooks
 from velo_core.plan import Middleware
 from velo_core.registering import check_middleware, check_path, checked_dependency, locals_of_caller, media_of, texts_of, written_as
 from velo_core.response import Response
@@ -48,6 +49,7 @@ class RegistersRoutes(ABC):
         response_class: type[Response] | None = None,
         dependencies: Sequence[object] = (),
         middleware: Sequence[Middleware] = (),
+        hooks: Hooks | None = None,
         max_content_length: int | None = None,
         timeout_seconds: float | None = None,
         on_disconnect: OnDisconnect | None = None,
@@ -81,6 +83,7 @@ class RegistersRoutes(ABC):
                 `HTMLResponse`, costs nothing; any other is called with the result and `status_code=`.
             dependencies: `Depends(...)` to run before the handler, for their effect.
             middleware: Around this route alone, inside that of the router.
+            hooks: For this route alone, inside those of the router: `{"on_response": function, "on_sent": [several, functions]}`.
             max_content_length: Bytes of request body that are accepted.
             timeout_seconds: What the handler and its dependencies may take together before the request is answered with 503.
             on_disconnect: What becomes of the handler when the client leaves; see `Router`.
@@ -130,6 +133,7 @@ class RegistersRoutes(ABC):
                     response_class=response_class,
                     dependencies=tuple(checked_dependency(one) for one in dependencies),
                     middleware=tuple(check_middleware(one) for one in middleware),
+                    hooks={} if hooks is None else sorted_hooks(hooks),
                     max_content_length=max_content_length,
                     timeout_seconds=timeout_seconds,
                     on_disconnect=on_disconnect,
@@ -189,6 +193,7 @@ class RegistersRoutes(ABC):
         tags: Sequence[str] = (),
         dependencies: Sequence[object] = (),
         middleware: Sequence[Middleware] = (),
+        hooks: Hooks | None = None,
         origins: Sequence[str] | None = None,
         max_message_size: int | None = None,
         timeout_seconds: float | None = None,
@@ -206,6 +211,7 @@ class RegistersRoutes(ABC):
             tags: For documentation, after those of the router.
             dependencies: `Depends(...)` to run before the handler, for their effect; what they raise refuses the handshake.
             middleware: Around this route alone, inside that of the router.
+            hooks: For this route alone, inside those of the router: `{"on_response": function, "on_sent": [several, functions]}`.
             origins: Pages that may open it besides those of our own origin; see `websocket_origins` of `Router`.
             max_message_size: Bytes that a message may have.
             timeout_seconds: What may pass until the handler has accepted, before the client is refused with 503.
@@ -232,6 +238,7 @@ class RegistersRoutes(ABC):
                     tags=tuple(tags),
                     dependencies=tuple(checked_dependency(one) for one in dependencies),
                     middleware=tuple(check_middleware(one) for one in middleware),
+                    hooks={} if hooks is None else sorted_hooks(hooks),
                     timeout_seconds=timeout_seconds,
                     on_disconnect=on_disconnect,
                     summary=summary,
