@@ -8,19 +8,22 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+import msgspec
+
 from velo_core import Operation, Velo
 from velo_openapi.errors import OpenAPIError
 from velo_openapi.options import DocumentOptions, OperationOptions, options_of_handler
 from velo_openapi.parameters import parameter_objects, request_body
 from velo_openapi.problems import RESPONSES, SCHEMAS
 from velo_openapi.responses import response_objects
-from velo_openapi.schemas import Schema, Schemas, Wanted
+from velo_openapi.schemas import Key, Schema, Schemas, Wanted
 
 __all__ = ["Document", "build"]
 
 _METHODS = frozenset(("GET", "PUT", "POST", "DELETE", "OPTIONS", "HEAD", "PATCH", "TRACE"))
 _NEW_TAG_MEMBERS = ("parent", "kind", "summary")
 _NAME = re.compile(r"\{([^{}]+)\}")
+_REFERENCE = re.compile(rb'"\$ref":"([^"]+)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class Document:
     """An OpenAPI document.
 
     Attributes:
-        content: As plain data.
+        content: As plain data, which is yours to change: no part of it is anybody else's, or stands in it twice.
         warnings: What could not be said in it, or is better said: one sentence each.
         places: By the id of an operation, its method and path, and the file and line of its handler.
     """
@@ -60,7 +63,8 @@ class _Builder:
         self.options = options
         self.root_path = root_path
         self.warnings: list[str] = []
-        self.pending: list[tuple[Schema, Wanted, Callable[[Schema], Schema]]] = []
+        self.schemas = Schemas()
+        self.pending: list[tuple[Schema, Key, Callable[[Schema], Schema]]] = []
         self.components: dict[str, dict[str, Any]] = {}
         self.tags: dict[str, Schema] = {tag["name"]: dict(tag) for tag in options.tags}
         hooks = options.webhooks
@@ -72,9 +76,9 @@ class _Builder:
     def build(self) -> Document:
         paths, sockets = self.paths()
         webhooks = {one.name: self.item([one]) for one in self.hooks}
-        schemas = Schemas(wanted for _, wanted, _ in self.pending)
-        for slot, wanted, shape in self.pending:
-            slot.update(shape(schemas.of(wanted)))
+        self.schemas.make()
+        for slot, key, shape in self.pending:
+            slot.update(shape(self.schemas.of(key)))
         options = self.options
         servers = [dict(one) for one in options.servers] or ([{"url": self.root_path}] if self.root_path else [])
         content: dict[str, Any] = {
@@ -89,12 +93,17 @@ class _Builder:
         content["paths"] = paths
         if webhooks:
             content["webhooks"] = webhooks
-        content |= self._components(schemas, {"paths": paths, "webhooks": webhooks})
+        content["components"] = {}
         if self.tags:
             content["tags"] = [self._tag(tag) for tag in self.tags.values()]
         if sockets:
             content["x-websockets"] = sockets
-        return Document(content | dict(options.extra), tuple(self.warnings), self.ids)
+        content |= options.extra
+        if "components" not in options.extra:
+            content["components"] = self._components(content)
+        if not content["components"]:
+            del content["components"]
+        return Document(msgspec.json.decode(_encoded(content)), tuple(self.warnings), self.ids)
 
     # Paths.
 
@@ -189,7 +198,7 @@ class _Builder:
     def describe(self, wanted: Wanted, shape: Callable[[Schema], Schema]) -> Schema:
         """See `Describe`."""
         slot: Schema = {}
-        self.pending.append((slot, wanted, shape))
+        self.pending.append((slot, self.schemas.ask(wanted), shape))
         return slot
 
     # What belongs to the document.
@@ -207,18 +216,18 @@ class _Builder:
                 name = cast("str", tag["name"])
                 self.tags[name] = {**tag, **self.tags.get(name, {})}
 
-    def _components(self, schemas: Schemas, used: object) -> Schema:
-        referred = set(_references(used))
-        made = {kind: dict(named) for kind, named in self.components.items()}
+    def _components(self, used: Schema) -> Schema:
+        made: Schema = {kind: dict(named) for kind, named in self.components.items()}
+        referred = _references({**used, "components": made})
         problems = {f"Problem{status}": one for status, one in RESPONSES.items() if f"#/components/responses/Problem{status}" in referred}
         if problems:
             made["responses"] = problems | made.get("responses", {})
-        referred |= set(_references(made))
+            referred |= _references(problems)
         own = {name: one for name, one in SCHEMAS.items() if f"#/components/schemas/{name}" in referred}
-        named = schemas.components | made.get("schemas", {}) | own
+        named = self.schemas.components | made.get("schemas", {}) | own
         if named:
             made["schemas"] = dict(sorted(named.items()))
-        return {"components": made} if made else {}
+        return made
 
     def _tag(self, tag: Schema) -> Schema:
         if self.options.openapi_version == "3.2":
@@ -270,13 +279,30 @@ def _server(one: Operation) -> Schema:
     return {"url": f"//{host}"} | ({"variables": variables} if variables else {})
 
 
-def _references(value: object) -> Iterator[str]:
-    if isinstance(value, Mapping):
-        for key, one in cast("Mapping[str, object]", value).items():
-            if key == "$ref" and isinstance(one, str):
-                yield one
-            else:
-                yield from _references(one)
-    elif isinstance(value, list):
-        for one in cast("list[object]", value):
-            yield from _references(one)
+def _references(value: Schema) -> set[str]:
+    """What is referred to, found in the text: a walk through the data takes ten times as long."""
+    return {found.decode() for found in _REFERENCE.findall(_encoded(value))}
+
+
+def _encoded(value: object) -> bytes:
+    try:
+        return msgspec.json.encode(value)
+    except (TypeError, ValueError, RecursionError) as error:
+        place = "".join(f"[{key!r}]" for key in _misfit(value))
+        raise OpenAPIError(
+            "OPENAPI_VALUE", f"what is at {place} of the document has no form in JSON: {error}; write it as plain data"
+        ) from error
+
+
+def _misfit(value: object) -> Iterator[object]:
+    """The way to what cannot be encoded."""
+    members = cast("Mapping[object, object]", value).items() if isinstance(value, Mapping) else ()
+    if isinstance(value, (list, tuple)):
+        members = enumerate(cast("Sequence[object]", value))
+    for key, one in members:
+        try:
+            msgspec.json.encode(one)
+        except (TypeError, ValueError, RecursionError):
+            yield key
+            yield from _misfit(one)
+            return

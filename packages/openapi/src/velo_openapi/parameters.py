@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Optional, cast, get_args
 
-from velo_core import Operation, OperationBody, OperationParameter, RegexConverter, model_family
+from velo_core import Operation, OperationBody, OperationParameter, RegexConverter
 from velo_openapi.schemas import Schema, Wanted, bounded, plain
 
 __all__ = ["Describe", "parameter_objects", "request_body"]
@@ -54,7 +54,7 @@ def _parameter(parameter: OperationParameter, describe: Describe) -> Schema:
 
 def _of_text(parameter: OperationParameter) -> Wanted:
     """The type of a single text, or of several. Who has rules of its own for it knows them from `Annotated`; others have bounds added."""
-    return Wanted(parameter.full if model_family(parameter.full) == "pydantic" else parameter.type, "input")
+    return Wanted(parameter.full, "input", bare=parameter.type)
 
 
 def _shaped(parameter: OperationParameter, schema: Schema, words: Mapping[str, object]) -> Schema:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, cast, get_origin
+from typing import Any, Literal, TypeAlias, cast
 
 import msgspec
 
 from velo_core import model_family
+from velo_openapi.errors import OpenAPIError
+from velo_openapi.forms import Form, form_of
 
-__all__ = ["Mode", "Schema", "Schemas", "Wanted", "bounded", "plain"]
+__all__ = ["Key", "Mode", "Schema", "Schemas", "Wanted", "bounded", "plain"]
 
 Schema: TypeAlias = dict[str, Any]
 Mode: TypeAlias = Literal["input", "output"]
+Key: TypeAlias = tuple[Form, Mode, bool]
+"""Equal for what has the same schema."""
 REF = "#/components/schemas/{name}"
 
 
@@ -26,60 +30,103 @@ class Wanted:
         type: As it is declared.
         mode: Whether it is read or written, which some models do differently.
         is_partial: Whether fields may be left out, although they are required.
+        bare: Stands for `type`, if `type` is not for pydantic to describe.
     """
 
     type: object
     mode: Mode
     is_partial: bool = False
-
-    @property
-    def key(self) -> tuple[str, Mode, bool]:
-        """Equal for what has the same schema. A text, for what annotations have in them need not be hashable."""
-        return f"{id(self.type)}" if get_origin(self.type) is None else repr(self.type), self.mode, self.is_partial
+    bare: object | None = None
 
 
 class Schemas:
     """The schemas of all types of a document, made at once: so names of components are the same wherever they are used.
 
+    Whoever needs a schema asks for it first; when all have, they are made, once for each type, however many ask.
+
     Attributes:
         components: By name, for `#/components/schemas`.
     """
 
-    def __init__(self, wanted: Iterable[Wanted]) -> None:
+    def __init__(self) -> None:
         self.components: dict[str, Schema] = {}
-        self._schemas: dict[tuple[str, Mode, bool], Schema] = {}
-        self._wanted = {one.key: one for one in wanted}  # kept, for keys have identities in them
-        whole = [one for one in self._wanted.values() if not one.is_partial]
-        partial = [one for one in self._wanted.values() if one.is_partial]
-        for family, make in (("msgspec", _of_msgspec), ("pydantic", _of_pydantic)):
-            self._add([one for one in whole if model_family(one.type) == family], make, "")
-            self._add([one for one in partial if model_family(one.type) == family], make, "Partial")
+        self._asked: dict[Key, Wanted] = {}  # holds the types as well: forms have identities in them
+        self._families: dict[Form, tuple[object, str]] = {}
+        self._made: dict[Key, Schema] = {}
 
-    def of(self, wanted: Wanted) -> Schema:
-        """The schema of a type that was asked for; a copy, to be added to."""
-        return dict(self._schemas[wanted.key])
+    def ask(self, wanted: Wanted) -> Key:
+        """Notes that a schema is needed, and says under what it will be found."""
+        if wanted.bare is not None and self._family(wanted.type) != "pydantic":
+            wanted = Wanted(wanted.bare, wanted.mode, wanted.is_partial)
+        key = form_of(wanted.type), wanted.mode, wanted.is_partial
+        self._asked.setdefault(key, wanted)
+        return key
 
-    def _add(
-        self, wanted: Sequence[Wanted], make: Callable[[Sequence[Wanted]], tuple[list[Schema], Mapping[str, Schema]]], end: str
-    ) -> None:
-        if not wanted:
+    def make(self) -> None:
+        """Makes the schemas of everything that was asked for."""
+        grouped: dict[tuple[str, bool], list[Key]] = {
+            ("msgspec", False): [],
+            ("msgspec", True): [],
+            ("pydantic", False): [],
+            ("pydantic", True): [],
+        }
+        for key, wanted in self._asked.items():
+            grouped[self._family(wanted.type), wanted.is_partial].append(key)
+        for (family, is_partial), keys in grouped.items():
+            if keys:
+                self._add(keys, _of_pydantic if family == "pydantic" else _of_msgspec, is_partial=is_partial)
+
+    def of(self, key: Key) -> Schema:
+        """The schema that was asked for; a copy, to be added to."""
+        return dict(self._made[key])
+
+    def _family(self, hint: object) -> str:
+        form = form_of(hint)
+        if form not in self._families:
+            self._families[form] = hint, model_family(hint)
+        return self._families[form][1]
+
+    def _add(self, keys: Sequence[Key], make: Make, *, is_partial: bool) -> None:
+        try:
+            schemas, components = make([self._asked[key] for key in keys])
+        except KeyError as error:  # two classes have the same name in the same module, which msgspec takes for one
+            if len(keys) == 1:
+                message = f"two classes have the name of {error}, and one type has both inside; rename one"
+                raise OpenAPIError("OPENAPI_COMPONENT", message) from error
+            for key in keys:
+                self._add([key], make, is_partial=is_partial)
             return
-        schemas, components = make(wanted)
-        if end:  # nothing in them has to be there
-            schemas, components = (
-                [_without_required(one) for one in schemas],
-                {key: _without_required(one) for key, one in components.items()},
-            )
-        names = {name: self._free(name + end, schema) for name, schema in components.items()}
-        self.components |= {names[name]: _renamed(schema, names) for name, schema in components.items()}
-        self._schemas |= {one.key: _renamed(schema, names) for one, schema in zip(wanted, schemas, strict=True)}
+        if is_partial:  # nothing in them has to be there
+            schemas = [_without_required(one) for one in schemas]
+            components = {key: _without_required(one) for key, one in components.items()}
+        names = self._names(components, "Partial" if is_partial else "")
+        rename = _renaming(names)
+        self.components |= {names[name]: rename(schema) for name, schema in components.items()}
+        self._made |= {key: rename(schema) for key, schema in zip(keys, schemas, strict=True)}
 
-    def _free(self, name: str, schema: Schema) -> str:
-        """The name, or one with a number if another library has a different model of that name."""
-        number, free = 2, name
-        while free in self.components and self.components[free] != schema:
-            number, free = number + 1, f"{name}{number}"
-        return free
+    def _names(self, components: Mapping[str, Schema], end: str) -> dict[str, str]:
+        """Names under which components can join those that are there: where there is a different one of that name, it has a number.
+
+        All are taken for the same at first, and those that then differ are renamed, until none is: others may refer to them.
+        """
+        names, numbers = {name: f"{name}{end}" for name in components}, dict.fromkeys(components, 1)
+        while True:
+            rename = _renaming(names)
+            different = [name for name, schema in components.items() if self._is_taken(names[name], rename(schema))]
+            if not different:
+                return names
+            given = set(names.values())
+            for name in different:
+                while names[name] in given:
+                    numbers[name] += 1
+                    names[name] = f"{name}{end}{numbers[name]}"
+                given.add(names[name])
+
+    def _is_taken(self, name: str, schema: Schema) -> bool:
+        return name in self.components and self.components[name] != schema
+
+
+Make: TypeAlias = Callable[[Sequence[Wanted]], tuple[list[Schema], Mapping[str, Schema]]]
 
 
 def bounded(schema: Schema, constraints: Mapping[str, object]) -> Schema:
@@ -137,14 +184,12 @@ def _merged(schemas: list[Schema], components: Mapping[str, Schema]) -> tuple[li
     alike = {base for base in bases if f"{base}-Output" in components and base not in components}
     while True:
         names = {f"{base}{end}": base for base in alike for end in ("-Input", "-Output")}
-        different = {
-            base for base in alike if _renamed(components[f"{base}-Input"], names) != _renamed(components[f"{base}-Output"], names)
-        }
+        rename = _renaming(names)
+        different = {base for base in alike if rename(components[f"{base}-Input"]) != rename(components[f"{base}-Output"])}
         if not different:
             break
         alike -= different
-    merged = {names.get(name, name): _renamed(schema, names) for name, schema in components.items()}
-    return [_renamed(schema, names) for schema in schemas], merged
+    return [rename(schema) for schema in schemas], {names.get(name, name): rename(schema) for name, schema in components.items()}
 
 
 def _without_required(value: Any) -> Any:
@@ -162,11 +207,11 @@ def _mapped(value: object, of_object: Callable[[dict[str, Any]], Any], of_item: 
     return [of_item(one) for one in cast("list[object]", value)] if isinstance(value, list) else value
 
 
-def _renamed(schema: Schema, names: Mapping[str, str]) -> Schema:
-    """The schema with its references pointing to other names."""
+def _renaming(names: Mapping[str, str]) -> Callable[[Schema], Schema]:
+    """What makes references of a schema point to other names."""
     changed = {REF.format(name=old): REF.format(name=new) for old, new in names.items() if old != new}
     if not changed:
-        return schema
+        return lambda schema: schema
 
     def rename(value: Any) -> Any:
         return (
@@ -175,7 +220,7 @@ def _renamed(schema: Schema, names: Mapping[str, str]) -> Schema:
             else changed.get(value, value)
         )
 
-    return cast("Schema", rename(schema))
+    return rename
 
 
 def plain(value: object) -> object:
