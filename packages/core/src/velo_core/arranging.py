@@ -39,7 +39,10 @@ def arrange(gathered: Gathered, handler: Call) -> tuple[Step, ...]:
     early: list[Step] = [step for variable in gathered.constants for step in _taken_from(variable, gathered.extracts)]
     late: list[Step] = []
     for call in gathered.calls:
-        (late if call.needs_body else early).extend([call, *_taken_from(call.variable, gathered.extracts)])
+        place = late if call.needs_body else early
+        place.append(call)
+        if gathered.extracts:
+            place += _taken_from(call.variable, gathered.extracts)
     body = gathered.body
     steps: list[Step] = [*gathered.reads, *_known_names(gathered.reads), *_keep("query_model", gathered.kept), *early]
     steps += [] if body is None else [body]
@@ -66,6 +69,8 @@ def _keep(name: str, kept: Mapping[str, str]) -> list[Step]:
 def _known_names(reads: Sequence[Read | ReadModel]) -> list[Step]:
     """Refuses names that nobody takes, where a model says so."""
     checks: list[Step] = []
+    if not any(read.forbids_extra for read in reads if isinstance(read, ReadModel)):
+        return checks
     parameters = [one for read in reads for one in (read.fields if isinstance(read, ReadModel) else (read,))]
     for source in sorted({read.source for read in reads if isinstance(read, ReadModel) and read.forbids_extra}):
         names = frozenset(one.key for one in parameters if one.source == source)
@@ -75,6 +80,8 @@ def _known_names(reads: Sequence[Read | ReadModel]) -> list[Step]:
 
 def _hops(steps: Sequence[Step]) -> tuple[Step, ...]:
     """The steps with neighbouring thread calls gathered. A check between two of them goes along, for it costs no visit of its own."""
+    if not any(step.kind is Kind.THREAD for step in steps if isinstance(step, Call)):
+        return tuple(steps)
     gathered: list[Step] = []
     group: list[Call | Check] = []
 

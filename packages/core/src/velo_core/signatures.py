@@ -142,7 +142,7 @@ def _quickly(function: Callable[..., object], namespace: Mapping[str, object]) -
                 hint, names = meaning.hint, names | meaning.names
             elif hint is None:
                 hint = NoneType
-            elif not _is_resolved(hint):
+            elif type(hint) is not type and not _is_resolved(hint):
                 return None
         if index == last:
             result = _read_result(hint)

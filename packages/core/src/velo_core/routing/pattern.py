@@ -71,12 +71,12 @@ class Segment(Struct, frozen=True):
     @property
     def is_catch_all(self) -> bool:
         """Whether the rest of the path belongs to this segment."""
-        return not self.is_compound and bool(self.parameters) and self.parameters[0].converter.rank >= CATCH_ALL
+        return bool(self.parameters) and not self.is_compound and self.parameters[0].converter.rank >= CATCH_ALL
 
     @property
     def converters(self) -> tuple[Converter, ...]:
         """The converters of the parameters. Segments with equal `literals` and `converters` are alike: they match the same texts."""
-        return tuple(parameter.converter for parameter in self.parameters)
+        return tuple([parameter.converter for parameter in self.parameters])
 
     @property
     def literal_lengths(self) -> tuple[int, int, int]:

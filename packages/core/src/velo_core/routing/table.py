@@ -125,9 +125,7 @@ class Table(Generic[T]):
                 self._redirects.insert(twin, served, value, weak=True)
 
     def _insert(self, pattern: Pattern, method: str, value: T, declared: Pattern) -> None:
-        answers = self._tree.insert(pattern, method, value, declared=declared)
-        if method == "GET":
-            self._tree.insert(pattern, "HEAD", value, weak=True)
+        answers = self._tree.insert(pattern, method, value, declared=declared, also="HEAD" if method == "GET" else "")
         if pattern.is_static:
             self._static[pattern.path] = answers
 

@@ -87,7 +87,9 @@ class Tree(Generic[T]):
         self.depth = 0
         """The number of segments of the longest pattern."""
 
-    def insert(self, pattern: Pattern, method: str, value: T, *, weak: bool = False, declared: Pattern | None = None) -> Answers[T]:
+    def insert(
+        self, pattern: Pattern, method: str, value: T, *, weak: bool = False, declared: Pattern | None = None, also: str = ""
+    ) -> Answers[T]:
         """Adds one value.
 
         Args:
@@ -96,6 +98,7 @@ class Tree(Generic[T]):
             value: What to find.
             weak: Whether it gives way, in silence, to a value for the same pattern and method that is not weak.
             declared: What a `Clash` shows in place of `pattern`.
+            also: Another method that it is for, but weakly.
 
         Returns:
             All that is found for exactly this pattern, by method; what is added later will be in it.
@@ -115,6 +118,8 @@ class Tree(Generic[T]):
         else:
             node.answers[method] = (value, ())
             node.declared[method] = declared
+        if also:
+            node.answers.setdefault(also, (value, ()))
         return node.answers
 
     def freeze(self) -> list[Clash[T]]:
@@ -125,6 +130,8 @@ class Tree(Generic[T]):
             if not children:
                 continue
             node.steps = _chain(children)
+            if len(children) == 1:
+                continue
             for _, equals in groupby(children, key=lambda child: child.segment.order):
                 for one, other in combinations(equals, 2):
                     clashes += self._ambiguities(one.node, other.node)
@@ -321,7 +328,7 @@ class _Node(Generic[T]):
             return literal
         alike = self._others.setdefault(segment.literals, [])
         for child in alike:
-            if child.segment.converters == segment.converters:
+            if child.segment is segment or child.segment.converters == segment.converters:
                 return child.node
         alike.append(_Child(segment, _Node()))
         return alike[-1].node
@@ -329,6 +336,8 @@ class _Node(Generic[T]):
     def others(self) -> list[_Child[T]]:
         """All that is behind segments with parameters, the most specific first, in an order that does not depend on who came first."""
         children = [child for alike in self._others.values() for child in alike]
+        if len(children) < 2:
+            return children
         return sorted(children, key=lambda child: (child.segment.order, [converter.name for converter in child.segment.converters]))
 
     def below(self) -> Iterator[_Node[T]]:
@@ -374,6 +383,8 @@ class _Step(Struct, Generic[T], frozen=True, eq=False):
 
 def _chain(children: Sequence[_Child[T]]) -> _Step[T] | None:
     """The steps for `children`, in this order."""
+    if len(children) == 1:
+        return _steps(children, None)
     first: _Step[T] | None = None
     runs = [(lengths, list(run)) for lengths, run in groupby(children, key=lambda child: child.segment.literal_lengths)]
     for (_, before, after), run in reversed(runs):
