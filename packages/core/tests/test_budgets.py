@@ -195,6 +195,12 @@ def uncollected() -> Generator[None]:
 
 def calls(call: Call) -> tuple[int, int]:
     """Frames and calls of other functions, of a second request: the first one makes the plans."""
+    run(call)
+    return calls_of(lambda: run(call))
+
+
+def calls_of(action: Callable[[], object]) -> tuple[int, int]:
+    """Frames and calls of other functions."""
     frames, c_calls = 0, 0
 
     def profile(frame: FrameType, event: str, argument: object) -> None:
@@ -203,11 +209,10 @@ def calls(call: Call) -> tuple[int, int]:
             frames += event == "call"
             c_calls += event == "c_call"
 
-    run(call)
     with uncollected():
         sys.setprofile(profile)
         try:
-            run(call)
+            action()
         finally:
             sys.setprofile(None)
     return frames, c_calls
@@ -215,8 +220,8 @@ def calls(call: Call) -> tuple[int, int]:
 
 if sys.version_info >= (3, 12):
 
-    def instructions(call: Call) -> int:
-        """The instructions of a request."""
+    def instructions(action: Callable[[], object]) -> int:
+        """The instructions of what is done."""
         monitoring, tool, count = sys.monitoring, sys.monitoring.OPTIMIZER_ID, 0
 
         def on_instruction(code: CodeType, offset: int) -> None:
@@ -228,7 +233,7 @@ if sys.version_info >= (3, 12):
         with uncollected():
             monitoring.set_events(tool, monitoring.events.INSTRUCTION)
             try:
-                run(call)
+                action()
             finally:
                 monitoring.set_events(tool, 0)
                 monitoring.free_tool_id(tool)
@@ -236,7 +241,7 @@ if sys.version_info >= (3, 12):
 
 else:
 
-    def instructions(call: Call) -> int:
+    def instructions(action: Callable[[], object]) -> int:
         """Python 3.11 cannot count them in passing."""
         return 0
 
@@ -296,8 +301,8 @@ BUDGETS = {
 }
 MORE_FRAMES, MORE_BYTES = (2, 400) if sys.version_info < (3, 12) else (0, 64)
 """On Python 3.11 the application is a coroutine function, and a comprehension is a function of its own."""
-START_FRAMES = 1330
-"""Of one more route with three parameters and one with a body: on Python 3.11, and 1050 on 3.13."""
+MORE_START_FRAMES = 18 if sys.version_info < (3, 12) else 0
+"""Of comprehensions, as above."""
 each_protocol = pytest.mark.parametrize("serve", PROTOCOLS.values(), ids=PROTOCOLS)
 
 
@@ -308,7 +313,7 @@ def test_a_request_costs_no_more_than_its_budget(protocol: str, case: str) -> No
 
     assert frames <= budget.frames + MORE_FRAMES
     assert c_calls <= budget.c_calls
-    assert instructions(call) <= budget.instructions
+    assert instructions(lambda: run(call)) <= budget.instructions
     assert peak_bytes(call) <= budget.peak_bytes + MORE_BYTES
 
 
@@ -369,29 +374,94 @@ def test_requests_leave_nothing_behind(serve: Serve) -> None:
     assert sys.getallocatedblocks() - before < 100
 
 
-def test_another_route_of_known_types_costs_little_at_the_start() -> None:
-    """No compiling, no second look at its types."""
+# The start.
 
-    def frames(routes: int) -> int:
-        app, count = Velo(), 0
-        for number in range(routes):
-            app.get(f"/users-{number}/{{user_id}}")(user)
-            app.post(f"/items-{number}")(add)
 
-        def profile(frame: FrameType, event: str, argument: object) -> None:
-            nonlocal count
-            count += event == "call"
+class StartBudget(NamedTuple):
+    """What one more route may cost until the first request, with a handler of its own, whose types and dependencies others have too.
 
-        with uncollected():
-            sys.setprofile(profile)
-            try:
-                app.freeze()
-                app.bind(ADAPTER)
-            finally:
-                sys.setprofile(None)
-        return count
+    Attributes:
+        register: Frames of the decorator.
+        frames: Python functions, of `freeze` and of the table of a protocol.
+        c_calls: Calls of functions that are not written in Python.
+        instructions: Of bytecode, where Python can count them.
+    """
 
-    assert (frames(20) - frames(10)) / 10 <= START_FRAMES
+    register: int
+    frames: int
+    c_calls: int
+    instructions: int
+
+
+SMALL = """
+def add(app, number):
+    @app.get(f"/route-{number}/{{item_id}}")
+    async def item(item_id: int) -> dict[str, int]: ...
+"""
+LARGE = """
+def add(app, number):
+    @app.put(f"/route-{number}/{{item_id}}")
+    async def item(
+        item_id: int,
+        item: Item,
+        total: Annotated[dict[str, int], Depends(total)],
+        page: Annotated[int, Query(ge=1, le=100)] = 1,
+        search: Annotated[str, Query(max_length=50)] = "",
+    ) -> Item: ...
+"""
+AS_TEXT = "from __future__ import annotations"
+STARTS = {
+    "small": (SMALL, StartBudget(13, 182, 190, 4924)),
+    "large": (LARGE, StartBudget(33, 291, 417, 8728)),
+    "small, with annotations as text": (AS_TEXT + SMALL, StartBudget(13, 163, 171, 4620)),
+    "large, with annotations as text": (AS_TEXT + LARGE, StartBudget(13, 286, 412, 8654)),
+}
+
+
+def routes(source: str, number: int) -> Velo:
+    """An application with as many routes, each with a handler of its own."""
+    names: dict[str, Any] = {"Annotated": Annotated, "Depends": Depends, "Query": Query, "Item": Item, "total": total}
+    exec(compile(source, HERE, "exec", dont_inherit=True), names)  # noqa: S102 - the source above
+    app = Velo()
+    for one in range(number):
+        names["add"](app, one)
+    return app
+
+
+def frames_of_start(source: str, number: int) -> tuple[int, int]:
+    """Frames and other calls of the start of so many routes."""
+    app = routes(source, number)
+    return calls_of(lambda: start(app))
+
+
+def start(app: Velo) -> None:
+    """All that is done for a route that is not asked for."""
+    app.freeze()
+    app.bind(ADAPTER)
+
+
+@pytest.mark.parametrize("case", STARTS)
+def test_another_route_costs_no_more_at_the_start_than_its_budget(case: str) -> None:
+    source, budget = STARTS[case]
+    few, many = routes(source, 10), routes(source, 20)
+    start(routes(source, 10))  # what is found out once per process
+    executed = instructions(lambda: start(many)) - instructions(lambda: start(few))
+    registered = calls_of(lambda: routes(source, 20))[0] - calls_of(lambda: routes(source, 10))[0]
+    (few_frames, few_c_calls), (many_frames, many_c_calls) = frames_of_start(source, 10), frames_of_start(source, 20)
+
+    assert registered / 10 <= budget.register
+    assert (many_frames - few_frames) / 10 <= budget.frames + MORE_START_FRAMES
+    assert (many_c_calls - few_c_calls) / 10 <= budget.c_calls
+    assert executed / 10 <= budget.instructions
+
+
+@pytest.mark.parametrize("case", STARTS)
+def test_a_route_costs_the_same_at_the_start_among_many(case: str) -> None:
+    source, _ = STARTS[case]
+    start(routes(source, 10))  # what is found out once per process
+    few, more, many = (frames_of_start(source, number)[0] for number in (10, 20, 400))
+
+    assert (many - more) / 380 == (more - few) / 10
 
 
 def test_importing_the_core_imports_little() -> None:
