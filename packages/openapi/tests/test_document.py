@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime, time
+from decimal import Decimal
 from enum import Enum
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
@@ -33,6 +36,7 @@ from velo_core import (
     WebSocket,
 )
 from velo_openapi import DocumentOptions, OpenAPIError, build, operation
+from velo_testing import TestClient
 
 T = TypeVar("T")
 
@@ -140,6 +144,58 @@ def test_fields_of_models_are_parameters_of_their_own_in_both_families() -> None
     assert found["low"]["schema"]["minimum"] == 1
     assert found["low"]["description"] == "At least."
     assert "required" not in found["name"]
+
+
+def test_a_moment_has_its_format_wherever_it_is_and_whether_or_not_it_has_an_offset() -> None:
+    class Left(msgspec.Struct, tag=True):
+        when: datetime
+        word: str
+
+    class Right(msgspec.Struct, tag=True):
+        when: str
+        by_name: dict[str, list[datetime | None]] = {}
+
+    @dataclass
+    class Row(Generic[T]):
+        cells: list[T]
+        start: time | None = None
+
+    app = Velo()
+
+    @app.post("/")
+    async def plan(body: Left | Right, since: datetime | None = None, at: time = time(8)) -> Row[Left]:
+        raise NotImplementedError
+
+    made = document(app)
+    one = made["paths"]["/"]["post"]
+    schemas = made["components"]["schemas"]
+    moment = {"type": "string", "format": "date-time"}
+
+    assert one["parameters"][0]["schema"] == moment
+    assert one["parameters"][1]["schema"] == {"type": "string", "format": "time", "default": "08:00:00"}
+    assert schemas["Left"]["properties"]["when"] == moment
+    assert schemas["Left"]["properties"]["word"] == schemas["Right"]["properties"]["when"] == {"type": "string"}
+    assert schemas["Right"]["properties"]["by_name"]["additionalProperties"]["items"]["anyOf"] == [moment, {"type": "null"}]
+    assert schemas["Row_Left_"]["properties"]["start"]["anyOf"] == [{"type": "string", "format": "time"}, {"type": "null"}]
+
+
+def test_numbers_in_texts_have_the_bounds_of_what_is_read() -> None:
+    app = Velo()
+
+    @app.get("/{number:int}")
+    async def show(number: int, price: Decimal) -> list[object]:
+        return [number, price]
+
+    found = parameters(app)
+    largest = found["number"]["schema"]["maximum"]
+    with TestClient(app) as client:
+        for number in (largest, -largest):
+            assert client.get(f"/{number}?price=1").status_code == 200
+        for number in (largest + 1, -largest - 1):
+            assert client.get(f"/{number}?price=1").status_code == 404
+        for text in ("1", "-0.50", "1e5", "2E-999", "", "1.", ".5", "+1", "NaN", "1e1000", "1_0", "٤"):
+            fits = re.search(found["price"]["schema"]["pattern"], text) is not None
+            assert client.get("/1", params={"price": text}).status_code == (200 if fits else 422), text
 
 
 def test_converters_of_the_path_are_in_the_schema() -> None:

@@ -16,8 +16,10 @@ Describe = Callable[[Wanted, Callable[[Schema], Schema]], Schema]
 
 _IGNORED = frozenset(("accept", "content-type", "authorization"))
 """Names of header parameters that OpenAPI does not have: media types and security say it."""
-_INT64: Schema = {"minimum": -(2**63), "maximum": 2**63 - 1}
-"""What `{id:int}` surely reads; it also has some numbers of 19 digits beyond."""
+_DIGITS: Schema = {"minimum": 1 - 10**19, "maximum": 10**19 - 1}
+"""What `{id:int}` reads: numbers of up to 19 digits, and with that all of 64 bits."""
+_DECIMAL: Schema = {"pattern": r"^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?$"}
+"""What is read as a `Decimal` from a text; the format alone would allow `NaN` and an empty text."""
 
 
 def parameter_objects(operation: Operation, describe: Describe) -> Iterator[Schema]:
@@ -66,7 +68,9 @@ def _shaped(parameter: OperationParameter, schema: Schema, words: Mapping[str, o
     if converter is not None and schema.get("type") == "string":
         schema.setdefault("minLength", 1)
     if converter is not None and converter.makes is int and schema.get("type") == "integer":
-        schema = _INT64 | schema
+        schema = _DIGITS | schema
+    if schema.get("format") == "decimal":
+        schema = _DECIMAL | schema
     title = parameter.marker.title if parameter.marker is not None else None
     if title is not None:
         schema["title"] = title

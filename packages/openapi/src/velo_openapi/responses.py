@@ -98,7 +98,7 @@ def _stream(result: OperationResult, version: Version, describe: Describe) -> Sc
     content: Schema = {}
     for media_type in result.media_types or ("*/*",):
         if media_type == "text/event-stream":
-            content[media_type] = _items(dict(_EVENT), version)
+            content[media_type] = _events(version)
         elif result.type is str:
             content[media_type] = {"schema": {"type": "string"}}
         elif result.type is None or result.type is bytes:
@@ -106,6 +106,11 @@ def _stream(result: OperationResult, version: Version, describe: Describe) -> Sc
         else:
             content[media_type] = _items(describe(Wanted(result.type, "output"), lambda schema: schema), version)
     return content
+
+
+def _events(version: Version) -> Schema:
+    """Events. In 3.1 there is no schema: some readers of documents would hold each event against it, and others the whole text."""
+    return {"itemSchema": dict(_EVENT)} if version == "3.2" else {"x-itemSchema": dict(_EVENT)}
 
 
 def _items(schema: Schema, version: Version) -> Schema:
@@ -123,7 +128,7 @@ def _of_class(kind: type[Response], status: str, version: Version) -> Iterator[t
         location = {"location": {"schema": {"type": "string", "format": "uri-reference"}}}
         yield "3XX", {"description": "It is elsewhere", "headers": location}
     elif issubclass(kind, EventSourceResponse):
-        yield status, {"description": _phrase(status), "content": {"text/event-stream": _items(dict(_EVENT), version)}}
+        yield status, {"description": _phrase(status), "content": {"text/event-stream": _events(version)}}
     elif kind.media_type is not None and kind.media_type != "application/json":
         schema: Schema = {"schema": {"type": "string"}} if kind.media_type.startswith("text/") else {}
         yield status, {"description": _phrase(status), "content": {kind.media_type: schema}}

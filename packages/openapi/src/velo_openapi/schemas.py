@@ -12,6 +12,7 @@ import msgspec
 from velo_core import model_family
 from velo_openapi.errors import OpenAPIError
 from velo_openapi.forms import Form, form_of
+from velo_openapi.moments import add_formats
 
 __all__ = ["Key", "Mode", "Schema", "Schemas", "Wanted", "bounded", "plain"]
 
@@ -154,6 +155,7 @@ _ARRAY = {"min_length": "minItems", "max_length": "maxItems"}
 def _of_msgspec(wanted: Sequence[Wanted]) -> tuple[list[Schema], Mapping[str, Schema]]:
     types = [one.type for one in wanted]
     schemas, components = msgspec.json.schema_components(types, schema_hook=_anything, ref_template=REF)
+    add_formats(types, schemas, components)
     return list(schemas), components
 
 
