@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from importlib.metadata import entry_points
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 from openapi_spec_validator import validate
 
-from velo_core import Depends, HTTPError, Router, Velo
+from velo_core import Depends, FileResponse, HTTPError, RedirectResponse, Router, Velo
 from velo_openapi import OpenAPI
-from velo_testing import ProtocolName, TestClient
+from velo_testing import AsyncTestClient, ProtocolName, TestClient
 
 
 def shop(plugin: OpenAPI) -> Velo:
@@ -99,3 +100,60 @@ def test_it_is_found_by_name() -> None:
         assert client.get("/api.json").json()["info"]["title"] == "By name"
 
     assert point.load() is OpenAPI
+
+
+async def test_the_document_is_served_where_the_lifespan_is_not_entered() -> None:
+    """As behind servers that are told so; on routers as well."""
+    app, admin = Velo(), Router("/admin")
+    app.install(OpenAPI(title="Shop"))
+    admin.install(OpenAPI(title="Admin"))
+    app.include(admin)
+    async with AsyncTestClient(app, lifespan=False) as client:
+        assert (await client.get("/openapi.json")).json()["info"]["title"] == "Shop"
+        assert (await client.get("/admin/openapi.json")).json()["info"]["title"] == "Admin"
+
+
+def test_headers_that_are_always_there_are_required(tmp_path: Path) -> None:
+    """Held against what is sent."""
+    app = Velo()
+    app.install(OpenAPI(title="Shop"))
+    file = tmp_path / "tea.txt"
+    file.write_text("tea")
+
+    @app.get("/file")
+    async def send() -> FileResponse:
+        return FileResponse(file)
+
+    @app.get("/moved")
+    async def move() -> RedirectResponse:
+        return RedirectResponse("/file")
+
+    @app.get("/forms", produces=("application/json", "application/msgpack"))
+    async def forms() -> list[int]:
+        return [1]
+
+    asked: list[tuple[str, dict[str, str], int]] = [
+        ("/file", {}, 200),
+        ("/file", {"range": "bytes=0-1"}, 206),
+        ("/file", {"range": "bytes=0-0,2-2"}, 206),
+        ("/file", {"range": "bytes=7-"}, 416),
+        ("/file", {"if-match": '"x"'}, 412),
+        ("/moved", {}, 307),
+        ("/forms", {}, 200),
+        ("/forms", {"accept": "application/msgpack"}, 200),
+        ("/forms", {"accept": "image/png"}, 406),
+    ]
+    for protocol in get_args(ProtocolName):
+        with TestClient(app, protocol=protocol, contract=True) as client:
+            for path, headers, status in asked:
+                assert client.get(path, headers=headers).status_code == status
+            etag = client.get("/file").headers["etag"]
+            assert client.get("/file", headers={"if-none-match": etag}).status_code == 304
+            responses = client.get("/openapi.json").json()["paths"]
+
+    def required(path: str, status: str) -> set[str]:
+        return {name for name, one in responses[path]["get"]["responses"][status].get("headers", {}).items() if one.get("required")}
+
+    assert required("/file", "200") == {"ETag", "Last-Modified", "Accept-Ranges"}
+    assert required("/moved", "3XX") == {"Location"}
+    assert required("/forms", "200") == {"Vary"}

@@ -7,11 +7,11 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from hashlib import sha256
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
-from velo_core import HTTPError, Manifest, Operation, Plugin, Request, Response, Router, Velo, check_preconditions
+from velo_core import Manifest, Operation, Plugin, Request, Response, Router, Velo, check_preconditions
 from velo_openapi.document import Document, build
 from velo_openapi.errors import OpenAPIError
 from velo_openapi.options import DocumentOptions, Version
@@ -91,8 +91,7 @@ class OpenAPI(Plugin):
         if self.pages and path is None:
             raise OpenAPIError("OPENAPI_OPTION", "there are pages, but no document that they could show; leave `path` at its default")
         self._router: Router | None = None
-        self._app: Velo | None = None
-        self._kept: tuple[str, bytes, str] | None = None
+        self._kept: tuple[Velo, str, bytes, str] | None = None
 
     def install(self, router: Router) -> None:
         """Adds the routes of the document and of the pages."""
@@ -105,8 +104,8 @@ class OpenAPI(Plugin):
 
     @asynccontextmanager
     async def lifespan(self, app: Velo) -> AsyncGenerator[None]:
-        """Remembers whose operations they are."""
-        self._app, self._kept = app, None
+        """Forgets the document: between two starts, dependencies may have been overridden."""
+        self._kept = None
         yield
 
     def document(self, app: Velo, *, root_path: str = "", openapi_version: Version | None = None) -> Document:
@@ -133,19 +132,19 @@ class OpenAPI(Plugin):
         return next((one.path for one in app.operations if one.handler == self._serve), None)
 
     async def _serve(self, request: Request) -> Response:
-        _, body, etag = await self._current(request)
+        _, _, body, etag = await self._current(request)
         ended = check_preconditions(request, etag=etag)
         return ended or Response(body, 200, {"cache-control": "no-cache"}, "application/json")
 
-    async def _current(self, request: Request) -> tuple[str, bytes, str]:
-        """Where the application is mounted, the document for that, and its entity tag. There is one place, so one is kept."""
-        app, kept = self._app, self._kept
-        if kept is not None and kept[0] == request.root_path:
+    async def _current(self, request: Request) -> tuple[Velo, str, bytes, str]:
+        """The application, where it is mounted, the document for that, and its entity tag. There is one of each, so one is kept."""
+        # The outermost router of the request, for not every server has the lifespan entered, which would tell as well.
+        app = cast("Velo", request.slot_scope().holders[-1])
+        kept = self._kept
+        if kept is not None and kept[0] is app and kept[1] == request.root_path:
             return kept
-        if app is None:
-            raise HTTPError(503, "The application has not been started: its server does not tell it to.")
         # In a thread: of a large application it takes some tenths of a second, which others need not wait.
         document = await asyncio.to_thread(self.document, app, root_path=request.root_path)
         body = msgspec.json.encode(document.content)
-        self._kept = made = request.root_path, body, sha256(body).hexdigest()[:32]
+        self._kept = made = app, request.root_path, body, sha256(body).hexdigest()[:32]
         return made

@@ -65,10 +65,24 @@ _WORDS = {
 }
 
 
+def _text(description: str, *, required: bool = False) -> Schema:
+    return {"description": description, **({"required": True} if required else {}), "schema": {"type": "string"}}
+
+
+_HEADERS: dict[int, Schema] = {
+    401: {"WWW-Authenticate": _text("How to say who one is (RFC 9110 section 11.6.1).")},
+    406: {"Vary": _text("What the response depends on.", required=True)},
+    415: {"Accept": _text("Media types that are accepted, where it is for the type that the body is refused.")},
+    416: {"Content-Range": _text("How long the whole is.", required=True)},
+}
+"""Headers of problems: those that Velo always sends are required, others depend on who refuses."""
+
+
 def _response(status: int) -> Schema:
     schema = "ValidationProblem" if status == 422 else "Problem"
     content = {"application/problem+json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
-    return {"description": _WORDS.get(status) or HTTPStatus(status).phrase, "content": content}
+    headers = {"headers": _HEADERS[status]} if status in _HEADERS else {}
+    return {"description": _WORDS.get(status) or HTTPStatus(status).phrase, **headers, "content": content}
 
 
 RESPONSES: dict[int, Schema] = {status: _response(status) for status in _WORDS}

@@ -27,6 +27,19 @@ _EVENT: Schema = {
 _FILE: Schema = {"type": "string", "contentMediaType": "application/octet-stream"}
 
 
+def _header(description: str, **members: object) -> Schema:
+    return {"description": description, "schema": {"type": "string"}, **members}
+
+
+_VARY: Schema = {"Vary": _header("`Accept`, which the media type depends on.", required=True)}
+_VALIDATORS: Schema = {
+    "ETag": _header("Which version of the file it is (RFC 9110 section 8.8.3).", required=True),
+    "Last-Modified": _header("When the file was changed (RFC 9110 section 8.8.2).", required=True),
+}
+_RANGES: Schema = {"Accept-Ranges": _header("`bytes`: parts can be asked for (RFC 9110 section 14.3).", required=True)}
+_PART: Schema = {"Content-Range": _header("Which part it is; in a multipart response each part has its own.")}
+
+
 def response_objects(operation: Operation, options: OperationOptions, version: Version, describe: Describe) -> dict[str, Schema]:
     """The response objects by status: what the handler declares, what it says besides, what others contribute, what Velo answers."""
     made: dict[str, Schema] = dict(_results(operation.result, version, describe))
@@ -44,6 +57,9 @@ def response_objects(operation: Operation, options: OperationOptions, version: V
         made.pop("default", None)
     for key, given in options.responses.items():
         made[str(key)] = _given(str(key), given, made.get(str(key)), describe)
+    if len(operation.result.media_types) > 1:
+        status = str(operation.result.status_code)
+        made[status] = made[status] | {"headers": _VARY | made[status].get("headers", {})}
     if headers:
         made = {status: one if "$ref" in one else one | {"headers": headers | one.get("headers", {})} for status, one in made.items()}
     return dict(sorted(made.items()))
@@ -120,12 +136,12 @@ def _items(schema: Schema, version: Version) -> Schema:
 def _of_class(kind: type[Response], status: str, version: Version) -> Iterator[tuple[str, Schema]]:
     """What a response can be of which only the class is known."""
     if issubclass(kind, FileResponse):
-        yield "200", {"description": "The file", "content": {kind.media_type or "*/*": {}}}
-        yield "206", {"description": "A part of the file", "content": {"*/*": {}}}
-        yield "304", {"description": "The client has it already"}
+        yield "200", {"description": "The file", "headers": _VALIDATORS | _RANGES, "content": {kind.media_type or "*/*": {}}}
+        yield "206", {"description": "A part of the file", "headers": _VALIDATORS | _PART, "content": {"*/*": {}}}
+        yield "304", {"description": "The client has it already", "headers": {"ETag": _VALIDATORS["ETag"]}}
         yield from ((str(one), _problem(one)) for one in (412, 416))
     elif issubclass(kind, RedirectResponse):
-        location = {"location": {"schema": {"type": "string", "format": "uri-reference"}}}
+        location = {"Location": {"required": True, "schema": {"type": "string", "format": "uri-reference"}}}
         yield "3XX", {"description": "It is elsewhere", "headers": location}
     elif issubclass(kind, EventSourceResponse):
         yield status, {"description": _phrase(status), "content": {"text/event-stream": _events(version)}}
