@@ -80,6 +80,7 @@ MALFORMED = {
     "-Infinity": b'{"name": "a", "price": -Infinity}',
     "a number out of range": b'{"name": "a", "price": 1e999}',
     "a negative number out of range": b'{"name": "a", "price": -1e999}',
+    "a number out of range with a capital E": b'{"name": "a", "price": 1.5E+400}',
     "endless digits": b'{"name": "a", "price": ' + b"9" * 10_000 + b"}",
     "a leading zero": b'{"name": "a", "price": 01}',
     "a plus": b'{"name": "a", "price": +1}',

@@ -282,22 +282,22 @@ class Budget(NamedTuple):
 
 
 BUDGETS = {
-    ("asgi", "plaintext"): Budget(3, 6, 123, 1294),
-    ("rsgi", "plaintext"): Budget(3, 3, 74, 576),
-    ("asgi", "json"): Budget(3, 7, 140, 1441),
-    ("rsgi", "json"): Budget(3, 4, 91, 728),
-    ("asgi", "params"): Budget(8, 23, 348, 2066),
-    ("rsgi", "params"): Budget(8, 19, 294, 1245),
-    ("asgi", "body"): Budget(9, 16, 352, 1797),
-    ("rsgi", "body"): Budget(8, 10, 196, 1035),
-    ("asgi", "dependencies"): Budget(3, 7, 157, 1457),
-    ("rsgi", "dependencies"): Budget(3, 4, 108, 744),
-    ("asgi", "header"): Budget(5, 7, 169, 1420),
-    ("rsgi", "header"): Budget(5, 4, 107, 720),
-    ("asgi", "middleware"): Budget(4, 8, 238, 1792),
-    ("rsgi", "middleware"): Budget(4, 5, 189, 1312),
-    ("asgi", "not found"): Budget(4, 11, 204, 1344),
-    ("rsgi", "not found"): Budget(4, 8, 155, 576),
+    ("asgi", "plaintext"): Budget(2, 6, 117, 1294),
+    ("rsgi", "plaintext"): Budget(2, 3, 72, 576),
+    ("asgi", "json"): Budget(2, 7, 134, 1441),
+    ("rsgi", "json"): Budget(2, 4, 89, 704),
+    ("asgi", "params"): Budget(8, 23, 356, 2066),
+    ("rsgi", "params"): Budget(8, 19, 304, 1245),
+    ("asgi", "body"): Budget(8, 16, 346, 1797),
+    ("rsgi", "body"): Budget(7, 10, 193, 1035),
+    ("asgi", "dependencies"): Budget(2, 7, 151, 1457),
+    ("rsgi", "dependencies"): Budget(2, 4, 106, 744),
+    ("asgi", "header"): Budget(4, 7, 163, 1420),
+    ("rsgi", "header"): Budget(4, 4, 105, 720),
+    ("asgi", "middleware"): Budget(3, 8, 232, 1792),
+    ("rsgi", "middleware"): Budget(3, 5, 187, 1312),
+    ("asgi", "not found"): Budget(3, 9, 173, 1288),
+    ("rsgi", "not found"): Budget(3, 6, 125, 520),
 }
 MORE_FRAMES, MORE_BYTES = (2, 400) if sys.version_info < (3, 12) else (0, 64)
 """On Python 3.11 the application is a coroutine function, and a comprehension is a function of its own."""

@@ -6,7 +6,7 @@ from velo_core.names import Names
 from velo_core.plan import Plan, Served
 from velo_core.request import Adapter
 from velo_core.response import Response
-from velo_core.results import Result, Shape, any_encoder
+from velo_core.results import JSON, TEXT, Result, Shape, any_encoder
 
 __all__ = ["ResultWriter", "check_result"]
 
@@ -59,13 +59,14 @@ class ResultWriter:
         # What answers the error may look at the body, which comes only once; `INVALID` stands for one that failed to come.
         body = "" if served.binding.body is None else ", error if body is INVALID else body"
         request = "request" if self.asks_request else f"open_request(scope, receive, values{body})"
-        if served.result.shape is not Shape.DATA:
+        if served.result.shape is not Shape.DATA and not self._looks_at_it:
             response = f"with_response_headers(request, {variable})" if self.asks_request else variable
             self.line(2, f"{variable} = await answer_error({request}, error)")
             self.line(1, f"await send_response({response}, scope, receive, send, None)")
             return
         self.line(2, f"{variable}, content = await answer_error({request}, error), None")
-        status_code, content_type = served.result.status_code, self.content_type(served.result)
+        status_code = served.result.status_code
+        content_type = "content_type" if self._looks_at_it else self.content_type(served.result)
         if self.asks_request:
             self.line(1, "if content is None or request._response_headers is not None:")
             self.line(2, f"response = {variable} if content is None else ready({status_code}, {content_type}_FIELDS, content)")
@@ -109,6 +110,9 @@ class ResultWriter:
                     3, f"response.status_code, response._headers, response.body = {result.status_code}, {content_type}_FIELDS, content"
                 )
             return
+        if self._looks_at_it:
+            self._anything(result, variable)
+            return
         if result.make is not None:
             made = f"{self.constant('make', result.make)}({variable})"
         elif result.shape is Shape.NOTHING:
@@ -145,6 +149,24 @@ class ResultWriter:
         self.line(2, "if content is None:")
         self.line(3, f"content = {others}")
 
+    @property
+    def _looks_at_it(self) -> bool:
+        """Whether the plan itself looks at a result of no declared type: text and plain data go out as if they had been declared."""
+        return self.served is not None and self.served.result.shape is Shape.ANY and self.light and not self.asks_request
+
+    def _anything(self, result: Result, variable: str) -> None:
+        self.content_types |= {"JSON": JSON[0], "TEXT": TEXT[0]}
+        self.constants |= {"encode_any": any_encoder(result), "plain_types": _PLAIN}
+        encode = "to_json" if result.encodes_plainly else self.constant("encode", result.encode)
+        self.line(2, f"if type({variable}) is str:")
+        self.line(3, f"content, content_type = {variable}.encode(), TEXT")
+        self.line(2, f"elif type({variable}) in plain_types:")
+        self.line(3, f"content, content_type = {encode}({variable}), JSON")
+        self.line(2, "else:")
+        self.line(3, "content = None")
+        self.line(3, f"if not isinstance({variable}, Response):")
+        self.line(4, f"{variable} = ready({result.status_code}, *encode_any({variable}))")
+
     def _is_of(self, variable: str, types: frozenset[type[object]], one: str = "is") -> str:
         if len(types) > 1:
             return f"type({variable}) in {self.constant('types', types)}"
@@ -154,6 +176,10 @@ class ResultWriter:
 
 _BUILTIN = frozenset((bool, bytes, dict, float, int, list, str))
 """Types whose names stand for themselves in a plan."""
+
+
+_PLAIN = frozenset((dict, list, tuple, int, float, bool, type(None)))
+"""Types of results that are JSON and nothing else."""
 
 
 def check_result(result: object) -> Response:

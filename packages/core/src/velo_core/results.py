@@ -72,6 +72,11 @@ class Result(Struct, frozen=True):
     offers: tuple[Offer, ...] = ()
     negotiate: Negotiate | None = None
 
+    @property
+    def encodes_plainly(self) -> bool:
+        """Whether nobody has said how a result of undeclared type becomes JSON."""
+        return self.encode is _nothing
+
 
 def result_of(
     declared: object,
@@ -189,7 +194,7 @@ _SINGLE = (str, int, float, Decimal, UUID, date, time, timedelta, Enum, type(Non
 
 def any_encoder(result: Result) -> Callable[[object], tuple[ReadyHeaders, bytes]]:
     """`encode_any`, with the JSON codec of the route."""
-    if result.encode is _nothing:
+    if result.encodes_plainly:
         return encode_any
     encode = result.encode
     as_they_are = (str, bytes, bytearray, memoryview)

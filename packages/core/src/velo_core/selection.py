@@ -97,8 +97,8 @@ class Selector(Table[Run]):
         self._bad_host, self._bad_version = refusals
         self._adapter = adapter
 
-    def find(self, method: str, path: str) -> tuple[Run, Values]:
-        """See `Table.find`."""
+    def search(self, method: str, path: str) -> tuple[Run, Values]:
+        """See `Table.search`."""
         return self._serve, (method, path, False)
 
     def find_raw(self, method: str, raw_path: str) -> tuple[Run, Values]:

@@ -85,11 +85,13 @@ class Table(Generic[T]):
         self._tree: Tree[T] = Tree()
         self._redirects: Tree[T] = Tree()
         self._fallbacks: Tree[Fallback[T]] = Tree()
-        self._static: dict[str, Answers[T]] = {}
+        self.static: dict[str, Answers[T]] = {}
+        """What static paths have, by method: what `find` looks at first. Adapters may look there themselves, and nobody may change it."""
         self._last_places: dict[str, tuple[Parse, Answers[T]]] = {}
         self._rows: list[Row[T]] = []
         self._splits = 0
         self._prefixes: Collection[str] = ()
+        self._beginnings: Collection[str] | None = None
         self._nowhere: tuple[T, Values] | None = None
         self._allow_anywhere = ""
         self._clashes: list[Clash[T]] | None = None
@@ -127,7 +129,7 @@ class Table(Generic[T]):
     def _insert(self, pattern: Pattern, method: str, value: T, declared: Pattern) -> None:
         answers = self._tree.insert(pattern, method, value, declared=declared, also="HEAD" if method == "GET" else "")
         if pattern.is_static:
-            self._static[pattern.path] = answers
+            self.static[pattern.path] = answers
 
     def add_fallback(self, prefix: Pattern, fallback: Fallback[T]) -> None:
         """Sets what answers at and below `prefix`, but for longer prefixes. Whole segments count: `/api` does not cover `/apiary`.
@@ -160,6 +162,7 @@ class Table(Generic[T]):
                 self._clashes.append(Clash("VELO_ROUTE_PREFIX", message, _PREFIX, clash.patterns, values))
             # One more than needed, so that the rest of a longer path, unsplit, is a segment too many.
             self._splits = max(self._tree.depth, self._redirects.depth, self._fallbacks.depth) + 1
+            self._beginnings = self._tree.beginnings()
             everywhere = self._fallbacks.longest_prefix([""], _PREFIX)
             prefixes = self._fallbacks.beginnings()
             if everywhere is not None and prefixes is not None and not self._redirects.depth:
@@ -179,11 +182,15 @@ class Table(Generic[T]):
         Raises:
             SetupError: `VELO_ROUTE_FALLBACK`: nothing matches, and there is no fallback for the path or `freeze` was not called.
         """
-        answers = self._static.get(path)
+        answers = self.static.get(path)
         if answers is not None:
             answer = answers.get(method)
             if answer is not None:
                 return answer
+        return self.search(method, path)
+
+    def search(self, method: str, path: str) -> tuple[T, Values]:
+        """What `find` finds where `static` has nothing."""
         if "\0" in path or not (path.isascii() or is_text(path)):
             return self._fallback(path.split("/", self._splits)).not_found, ()
         beginning, _, text = path.rpartition("/")
@@ -195,10 +202,13 @@ class Table(Generic[T]):
             if value is not NO_MATCH and answer is not None:
                 return answer[0], (value,)
         segments = path.split("/", self._splits)
+        is_nowhere = self._nowhere is not None and len(segments) > 1 and segments[1] not in self._prefixes
+        if is_nowhere and self._nowhere is not None and self._beginnings is not None and segments[1] not in self._beginnings:
+            return self._nowhere  # what scanners ask for begins like nothing here, and the tree has not to be asked
         found = self._tree.find(method, segments)
         if found:
             return found
-        if found is None and self._nowhere is not None and len(segments) > 1 and segments[1] not in self._prefixes:
+        if found is None and is_nowhere and self._nowhere is not None:
             return self._nowhere
         return self._miss(method, path, segments, other_methods=found is not None)
 
