@@ -33,6 +33,7 @@ from velo_core import (
     Router,
     ServerSentEvent,
     Velo,
+    Versioning,
     WebSocket,
 )
 from velo_openapi import DocumentOptions, OpenAPIError, build, operation
@@ -539,7 +540,43 @@ def test_a_route_that_the_document_has_no_place_for_is_a_warning() -> None:
 
     assert len(made.warnings) == 1
     assert made.warnings[0].startswith("GET /{word} (")
-    assert "another route has the same template" in made.warnings[0]
+    assert "is in x-alternatives of another route" in made.warnings[0]
+
+
+def test_routes_of_one_template_stand_in_one_operation_and_its_alternatives() -> None:
+    """Those that host, version or types of parameters tell apart; all of them are valid, and none is lost."""
+    app = Velo(versioning=Versioning.header("Api-Version", default="1"))
+
+    for version in ("1", "2"):
+
+        @app.get("/price", version=version)
+        async def price() -> int:
+            """Shows the price."""
+            return 1
+
+    @app.get("/{number:int}")
+    async def show(number: int) -> int:
+        return number
+
+    @app.get("/{word}")
+    async def show_word(word: str) -> str:
+        return word
+
+    @app.get("/{word}", host="{shop}.example.com")
+    async def show_in_shop(word: str, shop: str) -> list[str]:
+        return [word, shop]
+
+    made = build(app.operations, DocumentOptions()).content
+    OpenAPIV31SpecValidator(made).validate()
+    price_1, shown = made["paths"]["/price"]["get"], made["paths"]["/{number}"]["get"]
+
+    assert price_1["x-version"] == "1"
+    assert [one["x-version"] for one in price_1["x-alternatives"]] == ["2"]
+    types = [one["responses"]["200"]["content"] for one in (shown, *shown["x-alternatives"])]
+    assert [next(iter(one.values()))["schema"]["type"] for one in types] == ["integer", "string", "array"]
+    assert shown["x-alternatives"][1]["servers"][0]["url"] == "//{shop}.example.com"
+    ids = [one["operationId"] for one in (price_1, *price_1["x-alternatives"], shown, *shown["x-alternatives"])]
+    assert len(set(ids)) == len(ids)
 
 
 def test_handlers_say_more_of_their_operations() -> None:

@@ -143,6 +143,7 @@ def test_headers_that_are_always_there_are_required(tmp_path: Path) -> None:
         ("/forms", {"accept": "application/msgpack"}, 200),
         ("/forms", {"accept": "image/png"}, 406),
     ]
+    responses: dict[str, Any] = {}
     for protocol in get_args(ProtocolName):
         with TestClient(app, protocol=protocol, contract=True) as client:
             for path, headers, status in asked:
@@ -157,3 +158,21 @@ def test_headers_that_are_always_there_are_required(tmp_path: Path) -> None:
     assert required("/file", "200") == {"ETag", "Last-Modified", "Accept-Ranges"}
     assert required("/moved", "3XX") == {"Location"}
     assert required("/forms", "200") == {"Vary"}
+
+
+def test_responses_of_routes_of_one_template_are_in_the_document() -> None:
+    """The contract in tests looks at alternatives, too."""
+    app = Velo()
+    app.install(OpenAPI(title="Shop"))
+
+    @app.get("/{number:int}")
+    async def show(number: int) -> int:
+        return number
+
+    @app.get("/{word}")
+    async def show_word(word: str) -> list[str]:
+        return [word]
+
+    with TestClient(app, contract=True) as client:
+        assert client.get("/1").json() == 1
+        assert client.get("/tea").json() == ["tea"]

@@ -20,7 +20,7 @@ RULES = {
     "default-title": "The document does not say of what it is.",
     "no-success": "An operation has no response of success.",
     "no-summary": "An operation says nothing of itself.",
-    "not-in-document": "A route has no place in the document.",
+    "not-in-document": "A route has no place of its own in the document.",
     "undescribed-parameter": "A parameter says nothing of itself.",
     "undescribed-tag": "A tag says nothing of itself.",
     "undocumented-status": "A handler or a dependency raises a status that the document does not have.",
@@ -170,6 +170,7 @@ def _operation_objects(content: Schema) -> Iterator[tuple[str, str, Schema]]:
             others = {**item.get("additionalOperations", {}), **item.get("x-additionalOperations", {})}
             for method, made in (known | {name.lower(): one for name, one in others.items()}).items():
                 yield method, path, made
+                yield from ((method, path, one) for one in made.get("x-alternatives", ()))
 
 
 def _is_unknown(status: str, response: Schema) -> bool:

@@ -131,10 +131,11 @@ class _Builder:
                     target, field = item.setdefault("additionalOperations", {}), method
                 elif self.options.openapi_version == "3.1" and method not in _METHODS:
                     target, field = item.setdefault("x-additionalOperations", {}), method
-                if field in target:
-                    self.warnings.append(f"{method} {one.path} ({one.place}) is not in the document: another route has the same template")
-                    continue
-                target[field] = self.operation(one, method, renamed)
+                made = self.operation(one, method, renamed)
+                if target.setdefault(field, made) is not made:  # of another host, another version, or other types of its parameters
+                    target[field].setdefault("x-alternatives", []).append(made)
+                    place = f"{method} {one.path} ({one.place})"
+                    self.warnings.append(f"{place} is in x-alternatives of another route: OpenAPI has one for path and method")
         return item
 
     def operation(self, one: Operation, method: str, renamed: Mapping[str, str]) -> Schema:
@@ -170,6 +171,8 @@ class _Builder:
         security = _security(one)
         if security:
             made["security"] = security
+        if one.version is not None:
+            made["x-version"] = one.version
         if one.host is not None:
             made["servers"] = [_server(one)]
         self.contribute(one)
@@ -183,6 +186,11 @@ class _Builder:
             found = _base_id(one, method)
             if found in self.shared_names:
                 found = "_".join((found, *re.findall(r"[A-Za-z0-9]+", f"{method.lower()} {one.path} {one.host or ''}")))
+                if found in self.ids and one.version is not None:
+                    found = "_".join((found, *re.findall(r"[A-Za-z0-9]+", one.version)))
+                number, base = 1, found
+                while found in self.ids:  # the types of parameters alone tell such routes apart
+                    number, found = number + 1, f"{base}_{number + 1}"
         place = f"{method} {one.path} ({one.place})"
         if found in self.ids:
             message = f"{place} and {self.ids[found]} both have the operation id {found!r}; give one of them another"
@@ -296,7 +304,7 @@ def _encoded(value: object) -> bytes:
 
 def _misfit(value: object) -> Iterator[object]:
     """The way to what cannot be encoded."""
-    members = cast("Mapping[object, object]", value).items() if isinstance(value, Mapping) else ()
+    members: Iterable[tuple[object, object]] = cast("Mapping[object, object]", value).items() if isinstance(value, Mapping) else ()
     if isinstance(value, (list, tuple)):
         members = enumerate(cast("Sequence[object]", value))
     for key, one in members:

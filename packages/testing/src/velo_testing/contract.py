@@ -109,7 +109,7 @@ class Contract:
         if self._ignored.templates(path):
             return []
         asked = f"{request.method} {path}"
-        found = [(one, schemas) for document, schemas in documents for one in document.find(request.method, path)[:1]]
+        found = [(one, schemas) for document, schemas in documents for one in document.find(request.method, path)]
         if not found:
             self._expect_refusal(asked, request.method, path, status)
             return []

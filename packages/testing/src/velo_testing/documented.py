@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import unquote, urlsplit
@@ -73,13 +73,17 @@ class Document:
         self._templates = sorted(((_Template(path), path) for path in content.get("paths", {})), key=lambda one: one[0].order)
 
     def find(self, method: str, path: str) -> list[OperationFound]:
-        """The operations that a request may be one of, the most likely first.
+        """The operation that a request is one of, and its alternatives: those for other hosts, versions and types (`x-alternatives`).
 
         Args:
             method: HEAD is taken for GET where only that is documented.
             path: Undecoded, without the query.
         """
-        return [found for template in self.templates(path) if (found := self._operation(method, template)) is not None]
+        for template in self.templates(path):
+            found = self._operation(method, template)
+            if found is not None:
+                return [found, *_alternatives(found)]
+        return []
 
     def templates(self, path: str, *, is_loose: bool = True) -> list[str]:
         """The templates of paths that a path fits, the most likely first.
@@ -124,6 +128,12 @@ class Document:
                 content = content[unquote(part).replace("~1", "/").replace("~0", "~")]
             described = Described(unquote(reference[1:]), content)
         return described
+
+
+def _alternatives(found: OperationFound) -> Iterator[OperationFound]:
+    for number, one in enumerate(cast("Sequence[Mapping[str, Any]]", found.described.content.get("x-alternatives", ()))):
+        described = Described(f"{found.described.pointer}/x-alternatives/{number}", one)
+        yield OperationFound(found.document, found.method, found.path, described)
 
 
 class _Template:
