@@ -674,6 +674,42 @@ def test_results_whose_fields_may_be_left_out_require_none() -> None:
     assert schemas["Item"]["required"] == ["name"]
 
 
+class Renamed(msgspec.Struct, rename="camel"):
+    full_name: str
+    other_half: Renamed | None = None
+
+
+class Aliased(pydantic.BaseModel):
+    full_name: str = pydantic.Field(alias="fullName")
+    inside: list[Aliased] = []
+
+
+def test_results_that_are_written_without_aliases_are_shown_without() -> None:
+    """Beside those of the same models with them; what is required stays so."""
+    app = Velo()
+    for by_alias in (True, False):
+
+        @app.get(f"/struct/{by_alias}", by_alias=by_alias, name=f"struct_{by_alias}")
+        async def struct() -> list[Renamed]:
+            return [Renamed("Ada")]
+
+        @app.get(f"/model/{by_alias}", by_alias=by_alias, name=f"model_{by_alias}")
+        async def model() -> Aliased:
+            return Aliased(fullName="Ada")
+
+    made = document(app)
+
+    def names(path: str) -> tuple[set[str], list[str]]:
+        schema = made["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+        found = made["components"]["schemas"][schema.get("items", schema)["$ref"].rpartition("/")[2]]
+        return set(found["properties"]), found["required"]
+
+    assert names("/struct/True") == ({"fullName", "otherHalf"}, ["fullName"])
+    assert names("/struct/False") == ({"full_name", "other_half"}, ["full_name"])
+    assert names("/model/True") == ({"fullName", "inside"}, ["fullName"])
+    assert names("/model/False")[0] == {"full_name", "inside"}
+
+
 def test_an_unknown_version_is_refused() -> None:
     with pytest.raises(OpenAPIError) as caught:
         DocumentOptions(openapi_version="2.0")  # pyright: ignore[reportArgumentType]: that is the point

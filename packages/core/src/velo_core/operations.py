@@ -101,6 +101,7 @@ class OperationResult(Struct, frozen=True):
         is_empty: Whether there is no content.
         is_stream: Whether items of `type` follow one another.
         is_partial: Whether fields of models may be left out, although they are required.
+        by_alias: Whether fields have the names that their models give them in JSON, or those that they have in Python.
         response_classes: What the handler may return that is a response already.
     """
 
@@ -110,6 +111,7 @@ class OperationResult(Struct, frozen=True):
     is_empty: bool
     is_stream: bool
     is_partial: bool
+    by_alias: bool
     response_classes: tuple[ResponseClass, ...]
 
 
@@ -315,7 +317,9 @@ def _result(route: Route, binding: Binding, result: Result) -> OperationResult:
     elif result.shape is Shape.MADE and route.response_class is not None and route.response_class.media_type is not None:
         media_types = (route.response_class.media_type,)
     empty = result.shape is Shape.NOTHING
-    return OperationResult(result.status_code, media_types, model, empty, binding.yields, route.written.shapes, made)
+    written = route.written
+    partial = written.exclude_none or written.exclude_unset or written.exclude_defaults
+    return OperationResult(result.status_code, media_types, model, empty, binding.yields, partial, written.by_alias, made)
 
 
 def _stream_media_types(declared: object, response_class: type[Response] | None) -> tuple[str, ...]:

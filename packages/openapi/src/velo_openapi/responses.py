@@ -106,7 +106,7 @@ def _content(result: OperationResult, describe: Describe) -> Schema:
         return {}
     if result.type is bytes:
         return {"schema": dict(_FILE)}
-    return {"schema": describe(Wanted(result.type, "output", result.is_partial), lambda schema: schema)}
+    return {"schema": describe(Wanted(result.type, "output", result.is_partial, by_alias=result.by_alias), lambda schema: schema)}
 
 
 def _stream(result: OperationResult, version: Version, describe: Describe) -> Schema:

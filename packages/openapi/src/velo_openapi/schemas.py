@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal, TypeAlias, cast
 
 import msgspec
 
 from velo_core import model_family
+from velo_openapi.attributes import name_by_attributes
 from velo_openapi.errors import OpenAPIError
 from velo_openapi.forms import Form, form_of
 from velo_openapi.moments import add_formats
@@ -18,7 +20,7 @@ __all__ = ["Key", "Mode", "Schema", "Schemas", "Wanted", "bounded", "plain"]
 
 Schema: TypeAlias = dict[str, Any]
 Mode: TypeAlias = Literal["input", "output"]
-Key: TypeAlias = tuple[Form, Mode, bool]
+Key: TypeAlias = tuple[Form, Mode, bool, bool]
 """Equal for what has the same schema."""
 REF = "#/components/schemas/{name}"
 
@@ -31,6 +33,7 @@ class Wanted:
         type: As it is declared.
         mode: Whether it is read or written, which some models do differently.
         is_partial: Whether fields may be left out, although they are required.
+        by_alias: Whether fields have the names that their models give them in JSON, or those that they have in Python.
         bare: Stands for `type`, if `type` is not for pydantic to describe.
     """
 
@@ -38,6 +41,7 @@ class Wanted:
     mode: Mode
     is_partial: bool = False
     bare: object | None = None
+    by_alias: bool = True
 
 
 class Schemas:
@@ -58,24 +62,25 @@ class Schemas:
     def ask(self, wanted: Wanted) -> Key:
         """Notes that a schema is needed, and says under what it will be found."""
         if wanted.bare is not None and self._family(wanted.type) != "pydantic":
-            wanted = Wanted(wanted.bare, wanted.mode, wanted.is_partial)
-        key = form_of(wanted.type), wanted.mode, wanted.is_partial
+            wanted = replace(wanted, type=wanted.bare, bare=None)
+        key = form_of(wanted.type), wanted.mode, wanted.is_partial, wanted.by_alias
         self._asked.setdefault(key, wanted)
         return key
 
     def make(self) -> None:
         """Makes the schemas of everything that was asked for."""
-        grouped: dict[tuple[str, bool], list[Key]] = {
-            ("msgspec", False): [],
-            ("msgspec", True): [],
-            ("pydantic", False): [],
-            ("pydantic", True): [],
+        grouped: dict[tuple[str, bool, bool], list[Key]] = {
+            (family, by_alias, is_partial): []
+            for by_alias in (True, False)
+            for family in ("msgspec", "pydantic")
+            for is_partial in (False, True)
         }
         for key, wanted in self._asked.items():
-            grouped[self._family(wanted.type), wanted.is_partial].append(key)
-        for (family, is_partial), keys in grouped.items():
+            grouped[self._family(wanted.type), wanted.by_alias, wanted.is_partial].append(key)
+        for (family, by_alias, is_partial), keys in grouped.items():
             if keys:
-                self._add(keys, _of_pydantic if family == "pydantic" else _of_msgspec, is_partial=is_partial)
+                make = partial(_of_pydantic if family == "pydantic" else _of_msgspec, by_alias=by_alias)
+                self._add(keys, make, is_partial=is_partial)
 
     def of(self, key: Key) -> Schema:
         """The schema that was asked for; a copy, to be added to."""
@@ -152,10 +157,12 @@ _STRING = {"min_length": "minLength", "max_length": "maxLength", "pattern": "pat
 _ARRAY = {"min_length": "minItems", "max_length": "maxItems"}
 
 
-def _of_msgspec(wanted: Sequence[Wanted]) -> tuple[list[Schema], Mapping[str, Schema]]:
+def _of_msgspec(wanted: Sequence[Wanted], *, by_alias: bool) -> tuple[list[Schema], Mapping[str, Schema]]:
     types = [one.type for one in wanted]
     schemas, components = msgspec.json.schema_components(types, schema_hook=_anything, ref_template=REF)
     add_formats(types, schemas, components)
+    if not by_alias:
+        name_by_attributes(types, components)
     return list(schemas), components
 
 
@@ -164,14 +171,14 @@ def _anything(kind: type) -> Schema:
     return {} if kind is object else {"title": kind.__name__}
 
 
-def _of_pydantic(wanted: Sequence[Wanted]) -> tuple[list[Schema], Mapping[str, Schema]]:
+def _of_pydantic(wanted: Sequence[Wanted], *, by_alias: bool) -> tuple[list[Schema], Mapping[str, Schema]]:
     import pydantic
 
     keys = [str(number) for number in range(len(wanted))]
     modes: list[Literal["validation", "serialization"]] = ["validation" if one.mode == "input" else "serialization" for one in wanted]
     adapters = [pydantic.TypeAdapter(cast("Any", one.type)) for one in wanted]
     made, definitions = pydantic.TypeAdapter.json_schemas(
-        list(zip(keys, modes, adapters, strict=True)), ref_template=REF.replace("{name}", "{model}")
+        list(zip(keys, modes, adapters, strict=True)), by_alias=by_alias, ref_template=REF.replace("{name}", "{model}")
     )
     schemas: list[Schema] = [made[key, mode] for key, mode in zip(keys, modes, strict=True)]
     return _merged(schemas, cast("Mapping[str, Schema]", definitions.get("$defs", {})))
