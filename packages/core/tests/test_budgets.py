@@ -411,10 +411,10 @@ def add(app, number):
 """
 AS_TEXT = "from __future__ import annotations"
 STARTS = {
-    "small": (SMALL, StartBudget(13, 182, 190, 4924)),
-    "large": (LARGE, StartBudget(33, 291, 417, 8728)),
-    "small, with annotations as text": (AS_TEXT + SMALL, StartBudget(13, 163, 171, 4620)),
-    "large, with annotations as text": (AS_TEXT + LARGE, StartBudget(13, 286, 412, 8654)),
+    "small": (SMALL, StartBudget(12, 151, 175, 3946)),
+    "large": (LARGE, StartBudget(23, 253, 381, 7198)),
+    "small, with annotations as text": (AS_TEXT + SMALL, StartBudget(12, 142, 171, 3840)),
+    "large, with annotations as text": (AS_TEXT + LARGE, StartBudget(12, 253, 396, 7322)),
 }
 
 

@@ -5,8 +5,9 @@ the handler. A name that cannot be found is an error at start-up, never a parame
 
 There are two ways. The long one is that of `inspect.signature` and `typing.get_type_hints`, which know everything that can be called. The
 short one reads the same off a plain function, which nearly all are, and takes what a text means from those that the long way has gone
-before: 1 000 handlers took 110 ms less of 330, or 350 less of 480 with their annotations as text (CPython 3.13). It gives up where it is
-not sure, so that nothing is decided in two places, and everything that is wrong is found and said by the long way.
+before: a handler with a body, two queries and two nested dependencies, all annotated by text, took 14 300 instructions of bytecode at the
+start with it and 24 400 without (CPython 3.13). It gives up where it is not sure, so that everything that is wrong is found and said by the
+long way.
 """
 
 from __future__ import annotations
@@ -142,19 +143,18 @@ def _quickly(function: Callable[..., object], namespace: Mapping[str, object]) -
                 hint, names = meaning.hint, names | meaning.names
             elif hint is None:
                 hint = NoneType
-            elif type(hint) is not type and not _is_resolved(hint):
-                return None
-        if index == last:
-            result = _read_result(hint)
-            break
-        if type(hint) is not type and _uncalled(hint):
+        annotation = _known_result(hint) if index == last else _known_parameter(hint)
+        if annotation is None:
             return None
+        if index == last:
+            result = annotation
+            break
         is_keyword = index >= code.co_argcount
         if is_keyword:
             default = (function.__kwdefaults__ or {}).get(name, MISSING)
         else:
             default = defaults[index - first_default] if index >= first_default else MISSING
-        taken.append(Parameter(name, read_annotation(hint), default, is_keyword, name in annotations))
+        taken.append(Parameter(name, annotation, default, is_keyword, name in annotations))
     if names and not (namespace.keys().isdisjoint(names) and names.isdisjoint(code.co_freevars)):
         return None
     return _Found(function, Signature(tuple(taken), result), names)
@@ -165,6 +165,17 @@ _SPECIAL = frozenset({"__wrapped__", "__signature__", "__no_type_check__"})
 
 
 @once_per_type
+def _known_parameter(hint: object) -> Annotation | None:
+    """The annotation of a parameter; `None` if there is something in it that has to be looked at well."""
+    return read_annotation(hint) if _is_resolved(hint) and not _uncalled(hint) else None
+
+
+@once_per_type
+def _known_result(hint: object) -> Annotation | None:
+    """The same for a result."""
+    return _read_result(hint) if _is_resolved(hint) else None
+
+
 def _is_resolved(hint: object) -> bool:
     """Whether there is no text left in a hint that stands for a type."""
     if isinstance(hint, type):
@@ -216,7 +227,6 @@ def _is_marker_class(item: object) -> bool:
     return isinstance(item, type) and issubclass(item, Marker)
 
 
-@once_per_type
 def _uncalled(hint: object) -> list[object]:
     """Functions and classes of markers in `Annotated`, which mean nothing there."""
     metadata: tuple[object, ...] = getattr(hint, "__metadata__", ())
