@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import datetime, time
 from decimal import Decimal
 from enum import Enum
+from fractions import Fraction
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import msgspec
@@ -23,6 +24,7 @@ from velo_core import (
     FileResponse,
     Header,
     HTMLResponse,
+    ModelBackend,
     OpenAPIContribution,
     Operation,
     Path,
@@ -708,6 +710,49 @@ def test_results_that_are_written_without_aliases_are_shown_without() -> None:
     assert names("/struct/False") == ({"full_name", "other_half"}, ["full_name"])
     assert names("/model/True") == ({"fullName", "inside"}, ["fullName"])
     assert names("/model/False")[0] == {"full_name", "inside"}
+
+
+class Fractions(ModelBackend):
+    def claims(self, annotation: object) -> bool:
+        return annotation is Fraction
+
+    def reader(self, annotation: Any) -> Callable[[object], object]:
+        return lambda data: Fraction(str(data))
+
+    def writer(self, annotation: Any) -> Callable[[Any], object]:
+        return str
+
+    def from_text(self, annotation: Any) -> Callable[[str], object]:
+        return Fraction
+
+
+class ToldFractions(Fractions):
+    def json_schema(self, annotation: Any) -> dict[str, object]:
+        return {"type": "string", "pattern": "^[0-9]+/[0-9]+$"}
+
+
+class Recipe(msgspec.Struct):
+    cups: list[Fraction]
+
+
+@pytest.mark.parametrize(
+    ("backend", "schema"), [(Fractions(), {"title": "Fraction"}), (ToldFractions(), {"type": "string", "pattern": "^[0-9]+/[0-9]+$"})]
+)
+def test_models_of_an_application_have_the_schema_that_their_backend_tells(backend: ModelBackend, schema: dict[str, object]) -> None:
+    app, router = Velo(), Router("/kitchen")
+    router.add_model_backend(backend)
+
+    @router.post("/")
+    async def cook(recipe: Recipe, factor: Fraction) -> Fraction:
+        return recipe.cups[0] * factor
+
+    app.include(router)
+    made = document(app)
+    cooked = made["paths"]["/kitchen/"]["post"]
+
+    assert cooked["parameters"][0]["schema"] == schema
+    assert cooked["responses"]["200"]["content"]["application/json"]["schema"] == schema
+    assert made["components"]["schemas"]["Recipe"]["properties"]["cups"]["items"] == schema
 
 
 def test_an_unknown_version_is_refused() -> None:

@@ -13,7 +13,7 @@ from typing import Annotated, Literal, Optional, TypeAlias, cast, get_args, get_
 from msgspec import Struct
 
 from velo_core.annotations import Annotation
-from velo_core.codecs import Coding, backend_for, media_type_of
+from velo_core.codecs import Coding, ModelBackend, backend_for, media_type_of
 from velo_core.contributions import OpenAPIContribution, openapi_of
 from velo_core.errors import where
 from velo_core.frozen import Frozen, Mounted
@@ -142,6 +142,7 @@ class Operation(Struct, frozen=True):
         max_content_length: Bytes of body accepted.
         timeout_seconds: After which there is a 503; never if `None`.
         version: That it is for; every version, or none, if `None`.
+        model_backends: Families of models that its types may be of, beyond those that Velo knows; the nearest first.
     """
 
     methods: tuple[str, ...]
@@ -167,6 +168,7 @@ class Operation(Struct, frozen=True):
     max_content_length: int
     timeout_seconds: float | None
     version: str | None
+    model_backends: tuple[ModelBackend, ...]
 
 
 def model_family(annotation: object) -> str:
@@ -211,6 +213,7 @@ def _operation(mounted: Mounted, plan: Plan, served: Served) -> Operation:
         max_content_length=plan.max_content_length,
         timeout_seconds=plan.timeout_seconds,
         version=mounted.version,
+        model_backends=inherited.coding.backends,
     )
 
 

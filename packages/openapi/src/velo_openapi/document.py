@@ -63,7 +63,7 @@ class _Builder:
         self.options = options
         self.root_path = root_path
         self.warnings: list[str] = []
-        self.schemas = Schemas()
+        self.schemas = Schemas(dict.fromkeys(backend for one in operations for backend in one.model_backends))
         self.pending: list[tuple[Schema, Key, Callable[[Schema], Schema]]] = []
         self.components: dict[str, dict[str, Any]] = {}
         self.tags: dict[str, Schema] = {tag["name"]: dict(tag) for tag in options.tags}

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal, TypeAlias, cast
 
 import msgspec
 
-from velo_core import model_family
+from velo_core import ModelBackend, model_family
 from velo_openapi.attributes import name_by_attributes
 from velo_openapi.errors import OpenAPIError
 from velo_openapi.forms import Form, form_of
@@ -49,11 +49,15 @@ class Schemas:
 
     Whoever needs a schema asks for it first; when all have, they are made, once for each type, however many ask.
 
+    Args:
+        backends: Families of models of the application.
+
     Attributes:
         components: By name, for `#/components/schemas`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, backends: Iterable[ModelBackend] = ()) -> None:
+        self._backends = tuple(backends)
         self.components: dict[str, Schema] = {}
         self._asked: dict[Key, Wanted] = {}  # holds the types as well: forms have identities in them
         self._families: dict[Form, tuple[object, str]] = {}
@@ -79,12 +83,19 @@ class Schemas:
             grouped[self._family(wanted.type), wanted.by_alias, wanted.is_partial].append(key)
         for (family, by_alias, is_partial), keys in grouped.items():
             if keys:
-                make = partial(_of_pydantic if family == "pydantic" else _of_msgspec, by_alias=by_alias)
-                self._add(keys, make, is_partial=is_partial)
+                of_family = _of_pydantic if family == "pydantic" else partial(_of_msgspec, foreign=self._foreign)
+                self._add(keys, partial(of_family, by_alias=by_alias), is_partial=is_partial)
 
     def of(self, key: Key) -> Schema:
         """The schema that was asked for; a copy, to be added to."""
         return dict(self._made[key])
+
+    def _foreign(self, kind: type) -> Schema:
+        """The schema of a class that msgspec does not know: its own backend may tell, else it can be anything."""
+        if kind is object:
+            return {}
+        told = next((backend.json_schema(kind) for backend in self._backends if backend.claims(kind)), None)
+        return {"title": kind.__name__} if told is None else dict(told)
 
     def _family(self, hint: object) -> str:
         form = form_of(hint)
@@ -157,18 +168,15 @@ _STRING = {"min_length": "minLength", "max_length": "maxLength", "pattern": "pat
 _ARRAY = {"min_length": "minItems", "max_length": "maxItems"}
 
 
-def _of_msgspec(wanted: Sequence[Wanted], *, by_alias: bool) -> tuple[list[Schema], Mapping[str, Schema]]:
+def _of_msgspec(
+    wanted: Sequence[Wanted], *, foreign: Callable[[type], Schema], by_alias: bool
+) -> tuple[list[Schema], Mapping[str, Schema]]:
     types = [one.type for one in wanted]
-    schemas, components = msgspec.json.schema_components(types, schema_hook=_anything, ref_template=REF)
+    schemas, components = msgspec.json.schema_components(types, schema_hook=foreign, ref_template=REF)
     add_formats(types, schemas, components)
     if not by_alias:
         name_by_attributes(types, components)
     return list(schemas), components
-
-
-def _anything(kind: type) -> Schema:
-    """The schema of a class that msgspec does not know: it is somebody else's, who does not tell."""
-    return {} if kind is object else {"title": kind.__name__}
 
 
 def _of_pydantic(wanted: Sequence[Wanted], *, by_alias: bool) -> tuple[list[Schema], Mapping[str, Schema]]:

@@ -54,6 +54,13 @@ class ModelBackend(ABC):
         """
         raise TypeError(f"{spelled(annotation)} cannot be read from text; declare it as the body, or ask for its parts")
 
+    def json_schema(self, annotation: Any) -> Mapping[str, object] | None:
+        """The JSON schema (draft 2020-12) of the plain data of a class, for OpenAPI documents; `None` if it is not told.
+
+        It is put in wherever the class is, so it refers to nothing outside of itself.
+        """
+        return None
+
     def is_model(self, annotation: object) -> bool:
         """Whether a parameter of the type comes from the body if it does not say where from."""
         try:
