@@ -3,9 +3,9 @@
 | code                    | meaning                                                                        |
 |-------------------------|--------------------------------------------------------------------------------|
 | `OPENAPI_OPTION`        | an option of `OpenAPI` or `operation` cannot be                                |
-| `OPENAPI_COMPONENT`     | two contributions, or two classes in a type, have one name                    |
+| `OPENAPI_COMPONENT`     | two contributions, or two classes in a type, have one name                     |
 | `OPENAPI_OPERATION_ID`  | two operations were given one id                                               |
-| `OPENAPI_VALUE`         | what is said in options or contributions has no form in JSON                  |
+| `OPENAPI_VALUE`         | what is said in options or contributions has no form in JSON                   |
 """
 
 from __future__ import annotations

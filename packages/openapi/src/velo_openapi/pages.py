@@ -31,7 +31,7 @@ window.ui = SwaggerUIBundle({
 });
 if (config.oauth2) window.ui.initOAuth(config.oauth2);
 """
-_REDOC = 'Redoc.init(config.document, {disableSearch: true, hideLoading: true, ...config.options}, document.getElementById("page"));\n'
+_REDOC = 'Redoc.init(config.document, {sanitize: true, hideLoading: true, ...config.options}, document.getElementById("page"));\n'
 _SCALAR = """
 Scalar.createApiReference("#page", {
   url: config.document,
@@ -55,33 +55,38 @@ class Page:
         scripts: Files of this package.
         styles: Files of this package.
         start: Script that makes the page of `config`.
+        workers: Where its workers may come from.
     """
 
     title: str
     scripts: tuple[str, ...]
     styles: tuple[str, ...]
     start: str
+    workers: str = "'none'"
 
 
 PAGES: Mapping[str, Page] = {
     "swagger-ui": Page("Swagger UI", ("swagger-ui.js",), ("swagger-ui.css",), _SWAGGER_UI),
-    "redoc": Page("ReDoc", ("redoc.js",), (), _REDOC),
+    "redoc": Page("ReDoc", ("redoc.js",), (), _REDOC, "blob:"),
     "scalar": Page("Scalar", ("scalar.js",), (), _SCALAR),
 }
 
 _TYPES = {"js": "text/javascript; charset=utf-8", "css": "text/css; charset=utf-8"}
 
 
-def policy(connect: tuple[str, ...]) -> str:
+def policy(connect: tuple[str, ...], workers: str = "'none'") -> str:
     """The Content-Security-Policy. Styles may be inline, for all three pages write some; scripts may not.
 
     Args:
         connect: Origins besides our own that a page may talk to: servers of the interface, and those that hand out tokens.
+        workers: Where workers may come from. ReDoc makes the one that searches of a text in its own file, and calls that `blob:`; only a
+            script that runs already can make one, and a worker is under the policy of the page.
     """
     return "; ".join(
         (
             "default-src 'none'",
             "script-src 'self'",
+            f"worker-src {workers}",
             "style-src 'self' 'unsafe-inline'",
             "img-src 'self' data:",
             "font-src 'self' data:",
@@ -115,7 +120,11 @@ def add_page(
     given = {"document": f"{above[3:] or './'}{document.lstrip('/')}", "redirect": f"{name}/oauth2-redirect", **config}
     script = f"const config = {msgspec.json.encode(given).decode()};\n{page.start}".encode()
     html = _html(f"{title} - {page.title}", name, page).encode()
-    headers = {"content-security-policy": policy(connect), "x-content-type-options": "nosniff", "referrer-policy": "no-referrer"}
+    headers = {
+        "content-security-policy": policy(connect, page.workers),
+        "x-content-type-options": "nosniff",
+        "referrer-policy": "no-referrer",
+    }
 
     async def show() -> Response:
         return Response(html, 200, {**headers, "cache-control": "no-cache"}, "text/html")
