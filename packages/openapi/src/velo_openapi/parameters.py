@@ -61,6 +61,8 @@ def _of_text(parameter: OperationParameter) -> Wanted:
 
 def _shaped(parameter: OperationParameter, schema: Schema, words: Mapping[str, object]) -> Schema:
     """The schema with bounds, default and what converters of the path ask for."""
+    if parameter.location != "body":
+        schema = _in_text(schema)
     schema = bounded(schema, parameter.constraints)
     converter = parameter.converter
     if isinstance(converter, RegexConverter):
@@ -78,6 +80,14 @@ def _shaped(parameter: OperationParameter, schema: Schema, words: Mapping[str, o
         with suppress(TypeError):  # a default of Python's that has no form in JSON
             schema["default"] = plain(parameter.default)
     return schema | dict(words)
+
+
+def _in_text(schema: Schema) -> Schema:
+    """Bytes as they are, and decimals as text: it has no quotes to tell it from a number."""
+    schema = {key: value for key, value in schema.items() if key != "contentEncoding"}
+    choices = cast("list[Schema]", schema.get("anyOf", ()))
+    texts = [one for one in choices if one.get("format") == "decimal"]
+    return dict(texts[0]) if len(texts) == 1 and len(choices) == 2 else schema
 
 
 def _words(parameter: OperationParameter) -> dict[str, object]:

@@ -110,7 +110,10 @@ def _content(result: OperationResult, describe: Describe) -> Schema:
 
 
 def _stream(result: OperationResult, version: Version, describe: Describe) -> Schema:
-    """The content of a stream. 3.1 has no way to describe its items, so there it is text, and the items are in an extension."""
+    """The content of a stream. 3.1 has no way to describe its items, so they are in an extension there.
+
+    Without a `schema`: some readers take it for that of the whole text, others for that of an item.
+    """
     content: Schema = {}
     for media_type in result.media_types or ("*/*",):
         if media_type == "text/event-stream":
@@ -130,7 +133,7 @@ def _events(version: Version) -> Schema:
 
 
 def _items(schema: Schema, version: Version) -> Schema:
-    return {"itemSchema": schema} if version == "3.2" else {"schema": {"type": "string"}, "x-itemSchema": schema}
+    return {"itemSchema": schema} if version == "3.2" else {"x-itemSchema": schema}
 
 
 def _of_class(kind: type[Response], status: str, version: Version) -> Iterator[tuple[str, Schema]]:

@@ -13,6 +13,7 @@ import msgspec
 from velo_core import ModelBackend, model_family
 from velo_openapi.attributes import name_by_attributes
 from velo_openapi.errors import OpenAPIError
+from velo_openapi.exactness import exact
 from velo_openapi.forms import Form, form_of
 from velo_openapi.moments import add_formats
 
@@ -174,6 +175,7 @@ def _of_msgspec(
     types = [one.type for one in wanted]
     schemas, components = msgspec.json.schema_components(types, schema_hook=foreign, ref_template=REF)
     add_formats(types, schemas, components)
+    exact(types, schemas, components)
     if not by_alias:
         name_by_attributes(types, components)
     return list(schemas), components

@@ -127,17 +127,21 @@ class Pair(NamedTuple):
     right: str = ""
 
 
-class Address(pydantic.BaseModel):
+class Model(pydantic.BaseModel):
+    """What keeps to the types that it declares, as its schema says; by itself pydantic also takes `"5"` and `true` for an int."""
+
+    model_config = pydantic.ConfigDict(strict=True)
+
+
+class Address(Model):
     """A pydantic model inside another one."""
 
     street: str = pydantic.Field(min_length=1)
     zip: str = pydantic.Field(pattern=r"^[0-9]{5}$")
 
 
-class Person(pydantic.BaseModel):
+class Person(Model):
     """A pydantic model."""
-
-    model_config = pydantic.ConfigDict(strict=False)
 
     name: str = pydantic.Field(min_length=1, max_length=30)
     age: int = pydantic.Field(ge=0, le=150)
@@ -145,7 +149,7 @@ class Person(pydantic.BaseModel):
     nick: list[str] = pydantic.Field(default=[], max_length=2)
 
 
-class Closed(pydantic.BaseModel):
+class Closed(Model):
     """A pydantic model that takes nothing else, with an alias."""
 
     model_config = pydantic.ConfigDict(extra="forbid")
@@ -153,27 +157,27 @@ class Closed(pydantic.BaseModel):
     size: float = pydantic.Field(alias="theSize", gt=0, lt=10)
 
 
-class Tree(pydantic.BaseModel):
+class Tree(Model):
     """A pydantic model with itself inside."""
 
     name: str
     below: list[Tree] = []
 
 
-class Envelope(pydantic.BaseModel, Generic[T]):
+class Envelope(Model, Generic[T]):
     """A generic pydantic model."""
 
     content: T
 
 
-class Circle(pydantic.BaseModel):
+class Circle(Model):
     """One of a discriminated union."""
 
     kind: Literal["circle"]
     radius: float = pydantic.Field(gt=0)
 
 
-class Square(pydantic.BaseModel):
+class Square(Model):
     """One of a discriminated union."""
 
     kind: Literal["square"]
@@ -183,7 +187,7 @@ class Square(pydantic.BaseModel):
 Figure = Annotated[Circle | Square, pydantic.Field(discriminator="kind")]
 
 
-class Computed(pydantic.BaseModel):
+class Computed(Model):
     """A pydantic model that is written differently from how it is read."""
 
     count: int
