@@ -50,7 +50,8 @@ def _findings(errors: Iterable[_Error]) -> Iterator[Finding]:
     told: set[tuple[str, str]] = set()
     for error in errors:
         inner = _deepest(error)
-        place, message = "/".join(_escaped(one) for one in ("#", *inner.absolute_path)), inner.message
+        place = "/".join(_escaped(one) for one in ("#", *inner.absolute_path))
+        message = inner.message.partition("\n")[0]  # with jsonschema-rs, which it prefers, schema and value come on further lines
         if (place, message) not in told:
             told.add((place, message))
             yield Finding("invalid", place, message if len(message) < _LONGEST else f"{message[:_LONGEST]}...")
