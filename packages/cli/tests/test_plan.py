@@ -15,7 +15,7 @@ Run = Callable[..., "Result"]
 
 APP = """
 from typing import Annotated
-from velo_core import Depends, Velo
+from velo_core import Depends, Velo, WebSocket
 
 app = Velo()
 
@@ -28,7 +28,7 @@ async def user() -> str: ...
 async def show(item_id: int, user: Annotated[str, Depends(user)]) -> int: ...
 
 @app.websocket("/live")
-async def live() -> None: ...
+async def live(socket: WebSocket) -> None: ...
 """
 
 
