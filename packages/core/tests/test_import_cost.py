@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+import velo_core
 
 PROGRAM = """
 import json, sys
@@ -53,3 +57,100 @@ def test_fifty_distributions_that_are_only_there_are_neither_imported_nor_read(f
     assert beside["modules"] == without["modules"]
     assert beside["opened"] == without["opened"] == []
     assert "importlib.metadata" not in beside["modules"]
+
+
+# What only some applications use, and what it brings along.
+SELDOM = {
+    "velo_core.configuration",
+    "velo_core.description",
+    "velo_core.interpret",
+    "velo_core.mounting",
+    "velo_core.operations",
+    "velo_core.options",
+    "velo_core.protocols.wsgi",
+    "velo_core.tables",
+    "dataclasses",
+    "ipaddress",
+    "pathlib",
+    "queue",
+    "urllib.parse",
+}
+SERVING = """
+import asyncio, json, sys
+import msgspec
+before = set(sys.modules)
+from velo_core import Velo
+imported = set(sys.modules) - before
+app = Velo()
+
+@app.get("/items/{item_id}")
+async def item(item_id: int, verbose: bool = False) -> dict[str, int]:
+    return {"item_id": item_id}
+
+sent = []
+
+async def send(message):
+    sent.append(message)
+
+async def receive():
+    return {"type": "http.request", "body": b"", "more_body": False}
+
+async def serve():
+    await app.startup()
+    started = set(sys.modules)
+    scope = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http", "path": "/items/7",
+             "raw_path": b"/items/7", "query_string": b"verbose=true", "root_path": "", "headers": [(b"host", b"localhost")],
+             "client": ("127.0.0.1", 5000), "server": ("127.0.0.1", 8000)}
+    await app(scope, receive, send)
+    await app(scope | {"path": "/nothing", "raw_path": b"/nothing"}, receive, send)
+    late = set(sys.modules) - started
+    statuses = [one["status"] for one in sent if "status" in one]
+    return {"imported": sorted(imported), "late": sorted(late), "all": sorted(sys.modules), "statuses": statuses}
+
+print(json.dumps(asyncio.run(serve())))
+"""
+
+
+def served() -> dict[str, list[str]]:
+    """What is imported by an application that serves a request, in a process of its own, and when."""
+    # Without `site`, which may import anything.
+    program = f"import sys; sys.path = {sys.path!r}\n{SERVING}"
+    done = subprocess.run([sys.executable, "-S", "-c", program], capture_output=True, text=True, check=True)  # noqa: S603 - our own command
+    return json.loads(done.stdout)
+
+
+def test_what_most_applications_do_not_use_is_not_imported() -> None:
+    found = served()
+
+    assert found["statuses"] == [200, 404]
+    assert SELDOM & {*found["all"]} == set()
+    ours = [name for name in found["imported"] if name.startswith("velo_core")]
+    assert len(ours) <= 126, ours
+    assert len(found["imported"]) - len(ours) <= 4, found["imported"]
+
+
+def test_requests_import_nothing() -> None:
+    assert served()["late"] == []
+
+
+def test_all_public_names_are_where_type_checkers_and_the_interpreter_look_for_them() -> None:
+    tree = ast.parse(Path(velo_core.__file__).read_text())
+    (checked,) = [node for node in tree.body if isinstance(node, ast.If)]
+    for_checkers = {
+        name.name: node.module for node in checked.body if isinstance(node, ast.ImportFrom) for name in node.names if name.asname is None
+    }
+    places = {name: f"velo_core.{module}" for name, module in vars(velo_core)["_MODULES"].items()}
+
+    assert sorted(velo_core.__all__) == sorted(for_checkers) == sorted(places)
+    assert for_checkers == places
+    for name in velo_core.__all__:
+        assert getattr(velo_core, name) is getattr(importlib.import_module(places[name]), name)
+
+
+def test_the_package_has_its_names_in_dir_and_star_and_no_others() -> None:
+    program = "import velo_core; listed = dir(velo_core); from velo_core import *; print({*velo_core.__all__} - ({*listed} & {*globals()}))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)  # noqa: S603 - our own command
+
+    assert done.stdout == "set()\n"
+    with pytest.raises(AttributeError, match="module 'velo_core' has no attribute 'Flask'"):
+        getattr(velo_core, "Flask")  # noqa: B009 - type checkers know that it is not there

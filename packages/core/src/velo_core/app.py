@@ -6,9 +6,8 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
-from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, Literal, Self, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias, TypeVar, cast
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -16,28 +15,23 @@ from msgspec.structs import replace
 from velo_core.body import DEFAULT_LIMIT
 from velo_core.codecs import Media
 from velo_core.config import Config
-from velo_core.configuration import Configured, install_configured, read_configuration
 from velo_core.contributions import HealthCheck
-from velo_core.description import Description, describe
 from velo_core.errors import Problem, SetupError
 from velo_core.freezing import Freezer, as_started
 from velo_core.frozen import Frozen, Mounted, Settings
 from velo_core.generate import compiled, source_of
 from velo_core.installing import install_all
-from velo_core.interpret import interpreter
 from velo_core.json import JSONCodec
 from velo_core.life import Life, detached
 from velo_core.logs import REQUEST_ID
 from velo_core.markers import Dependency
-from velo_core.operations import Operation, operations
-from velo_core.options import Setting
 from velo_core.plan import Middleware, Plan, Run, Served
 from velo_core.plugin import Ready
 from velo_core.protocols.asgi import ADAPTER as ASGI_ADAPTER
 from velo_core.protocols.asgi import ASGI
 from velo_core.protocols.asgi import WEBSOCKET_ADAPTER as ASGI_WEBSOCKET_ADAPTER
 from velo_core.protocols.rsgi import RSGI
-from velo_core.protocols.wsgi import WSGI
+from velo_core.protocols.wsgi_application import WSGI
 from velo_core.proxies import TrustedProxies
 from velo_core.request import Adapter
 from velo_core.request_ids import RequestIDs
@@ -53,6 +47,15 @@ from velo_core.urls import host_of, path_of
 from velo_core.versioning import Versioning
 from velo_core.watch import OnDisconnect, shielded
 from velo_core.websocket import DEFAULT_MAX_MESSAGE_SIZE, OpenSockets
+
+# Imported at run time by the methods that use them: most applications have no file, and nobody who asks what they are made of.
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from velo_core.configuration import Configured
+    from velo_core.description import Description
+    from velo_core.operations import Operation
+    from velo_core.options import Setting
 
 __all__ = ["Velo"]
 
@@ -195,6 +198,8 @@ class Velo(ASGI, RSGI, WSGI, Router):
             SetupError: the file cannot be read, or says what nobody understands, or the configuration does not fit. What is wrong
                 with a plugin is reported at the start.
         """
+        from velo_core.configuration import read_configuration
+
         found = read_configuration(path, cls, options)
         if isinstance(config, type):
             config = config.from_tables(found.path, found.tables, {})
@@ -216,7 +221,7 @@ class Velo(ASGI, RSGI, WSGI, Router):
     def _freeze(self) -> Frozen:
         if self._frozen is None:
             if not self._problems:  # plugins are installed once, even if it was in vain
-                configured = install_configured(self, self._configured)
+                configured = self._install_configured()
                 plugins, wrong = install_all(self)
                 self._problems = [*configured, *wrong]
                 frozen, problems = Freezer(self, self._settings()).freeze(plugins)
@@ -227,8 +232,19 @@ class Velo(ASGI, RSGI, WSGI, Router):
             self.close()
         return cast("Frozen", self._frozen)
 
+    def _install_configured(self) -> Sequence[Problem]:
+        if not self._configured:
+            return ()
+        from velo_core.configuration import install_configured
+
+        return install_configured(self, self._configured)
+
     def bind(self, adapter: Adapter) -> Table[Run]:
         """What serves each path on one protocol; for adapters."""
+        if self.interpreted:
+            from velo_core.interpret import interpreter as made_of
+        else:
+            made_of = compiled
         send_response = cast("object", adapter.send_response)
         if isinstance(send_response, partial):  # by position, for a keyword would cost a dictionary for each response
             send = cast("partial[Awaitable[None]]", send_response)
@@ -242,7 +258,7 @@ class Velo(ASGI, RSGI, WSGI, Router):
             if id(plan) not in runs:
                 plan = as_started(plan if adapter.tells_disconnect else replace(plan, on_disconnect="ignore"))
                 made = None if plan.direct is None else plan.direct(adapter)
-                made = made or (interpreter(plan, adapter) if self.interpreted else compiled(plan, adapter))
+                made = made or made_of(plan, adapter)
                 if isinstance(plan.endpoint, Served) and plan.endpoint.binding.has_background and plan.socket is None:
                     made = detached(made, self.life)
                 runs[id(plan)] = shielded(made, self._shielded) if plan.on_disconnect == "shield" else made
@@ -380,11 +396,15 @@ class Velo(ASGI, RSGI, WSGI, Router):
 
         Freezes the application.
         """
+        from velo_core.description import describe
+
         return describe(self._freeze(), self, self.pools, self.config)
 
     @property
     def operations(self) -> tuple[Operation, ...]:
         """What clients can ask, in the order of registration: for OpenAPI documents. Freezes the application."""
+        from velo_core.operations import operations
+
         return operations(self._freeze())
 
     def plan(self, method: str, path: str, *, host: str | None = None, version: str | None = None) -> PlanView:

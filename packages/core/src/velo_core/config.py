@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
-from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar, Final, Self, TypeVar, cast, dataclass_transform, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar, cast, dataclass_transform, overload
 
 from velo_core.errors import Problem, SetupError
-from velo_core.options import Setting, Source, is_readable, options_of, read_options
 from velo_core.secret import MASK, sounds_secret
-from velo_core.tables import find_tables, read_tables
 from velo_core.types import MISSING
+
+# What reads files and values is imported by the methods that use it: every application asks what is a `Config`, and few have one.
+if TYPE_CHECKING:
+    from dataclasses import Field
+    from pathlib import Path
+
+    from velo_core.options import Setting
 
 __all__ = ["Config"]
 
@@ -60,6 +63,8 @@ class Config:
         taken = [name for name in vars(cls).get("__annotations__", ()) if name in _METHODS or name.startswith("_")]
         if taken:
             raise SetupError("VELO_CONFIG", f"{cls.__qualname__} has a field {taken[0]!r}, which is Velo's own name; choose another")
+        from dataclasses import dataclass
+
         dataclass(frozen=True, kw_only=True, repr=False)(cls)
 
     @classmethod
@@ -74,12 +79,16 @@ class Config:
         Raises:
             SetupError: with everything that is missing, unknown or does not fit, each with its origin and without its value.
         """
+        from velo_core.tables import find_tables, read_tables
+
         found = find_tables() if path is None else read_tables(path)
         return cls.from_tables(None if found is None else found[0], {} if found is None else found[1], values)
 
     @classmethod
     def from_tables(cls, file: Path | None, tables: Mapping[str, object], values: Mapping[str, object]) -> Self:
         """See `load`; the file is read already."""
+        from velo_core.options import Setting, Source, is_readable, options_of, read_options
+
         table = tables.get(TABLE, {})
         if not isinstance(table, Mapping):
             raise SetupError("VELO_CONFIG_FILE", f"{file}: {TABLE} is no table; write [{TABLE}]")
@@ -114,7 +123,9 @@ class Config:
         """Each value with its origin: `"velo.toml, [config]"`, `"SHOP_NAME"`, `"code"` or `"default"`. Those in tables one by one."""
         known = vars(self).get("_settings")
         if known is None:
-            known = {one.name: Setting(getattr(self, one.name), "code") for one in fields(cast("Any", self))}
+            from velo_core.options import Setting
+
+            known = {one.name: Setting(getattr(self, one.name), "code") for one in _fields(self)}
         return MappingProxyType(cast("dict[str, Setting]", known))
 
     @overload
@@ -150,13 +161,19 @@ class Config:
         return f"{type(self).__qualname__}({', '.join(f'{name}={shown}' for name, shown in self._shown())})"
 
     def _shown(self) -> Iterator[tuple[str, str]]:
-        for one in fields(cast("Any", self)):
+        for one in _fields(self):
             value = getattr(self, one.name)
             is_plain = isinstance(value, str | bytes)
             yield one.name, repr(MASK) if is_plain and value and sounds_secret(one.name) else repr(value)
 
 
 _METHODS: Final = ("env_prefix", "from_tables", "get", "load", "settings")
+
+
+def _fields(config: Config) -> Sequence[Field[object]]:
+    from dataclasses import fields
+
+    return fields(cast("Any", config))
 
 
 def _names(holder: object) -> Sequence[str]:

@@ -6,14 +6,16 @@ import inspect
 import logging
 import os
 from collections.abc import Callable, Iterable
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from velo_core.distributions import distribution_of
 from velo_core.errors import Problem, where
 from velo_core.hooks import refused_parameters
 from velo_core.manifest import PLUGIN_API, Manifest, satisfies
-from velo_core.options import Setting, Source, prefix_of, read_options
 from velo_core.plugin import ENTRY_POINTS, Installation, Plugin, Ready, labelled
+
+if TYPE_CHECKING:
+    from velo_core.options import Setting, Source
 
 __all__ = ["HOOKS", "OVERRIDE", "instantiate"]
 
@@ -76,7 +78,10 @@ def _why_not(thing: object, place: str) -> str:
 
 def _load(installation: Installation, name: str, settings: dict[str, Setting]) -> object:
     """The plugin, or a `Problem`; `settings` is filled."""
-    from importlib.metadata import entry_points  # reads the metadata of every distribution: only those who ask for a name pay for that
+    # This reads the metadata of every distribution: only those who ask for a name pay for that, and for reading options.
+    from importlib.metadata import entry_points
+
+    from velo_core.options import Source, read_options
 
     found = list(entry_points(group=ENTRY_POINTS, name=name))
     distributions = sorted({point.dist.name for point in found if point.dist is not None})
@@ -121,6 +126,8 @@ def _load(installation: Installation, name: str, settings: dict[str, Setting]) -
 
 def _environment(name: str, names: Iterable[str]) -> Source:
     """The variables of a plugin, less those of others whose name begins with its own."""
+    from velo_core.options import Source, prefix_of
+
     prefix = prefix_of(name)
     longer = [other for other in map(prefix_of, names) if other != prefix and other.startswith(prefix)]
     values = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from typing import Final, get_args
+from typing import TYPE_CHECKING, Final, get_args
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -18,8 +18,6 @@ from velo_core.frozen import Covered, Entry, Frozen, Info, Mounted, Settings, by
 from velo_core.hosts import parse_host_pattern
 from velo_core.inheritance import Included, Inherited, inherit
 from velo_core.json import MsgspecJSON
-from velo_core.mounting import Mount
-from velo_core.mounting.mount import METHODS
 from velo_core.negotiation import Negotiate, Offer
 from velo_core.parsing import Origin
 from velo_core.phases import NO_PHASES, around, sending, watching
@@ -39,6 +37,9 @@ from velo_core.steps import Surroundings
 from velo_core.versioning import Versioning, announcing, varying
 from velo_core.watch import OnDisconnect
 from velo_core.websocket import SocketOptions, origins_of
+
+if TYPE_CHECKING:
+    from velo_core.mounting import Mount
 
 __all__ = ["Freezer", "as_started"]
 
@@ -262,6 +263,8 @@ class Freezer:
         fallbacks: list[Covered],
     ) -> None:
         """Adds what serves another application: at its path and below, for every method."""
+        from velo_core.mounting.mount import METHODS
+
         path = join(inherited.prefix, mount.path)
         prefix = self.pattern(inherited.prefix, mount.path, inherited, f"a mount of {mount.app!r}")
         if prefix is None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from velo_core.contributions import HealthCheck
 from velo_core.inheritance import Inherited
 from velo_core.json import JSONCodec
-from velo_core.mounting import Mount
 from velo_core.plan import Plan
 from velo_core.plugin import Ready
 from velo_core.route import Route
@@ -19,6 +19,9 @@ from velo_core.slots import SlotScope
 from velo_core.threads import ThreadPool
 from velo_core.versioning import Versioning
 from velo_core.websocket import OpenSockets
+
+if TYPE_CHECKING:
+    from velo_core.mounting import Mount
 
 __all__ = ["Covered", "Entry", "Frozen", "Info", "Mounted", "Settings", "by_name"]
 

@@ -14,7 +14,6 @@ import sys
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
-from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Final, Literal, TypeVar, Union, cast, get_args, get_origin
 
@@ -445,6 +444,8 @@ def _of_table(kind: type, value: Mapping[str, object], *, strict: bool, where: s
 
 def _by_msgspec(kind: object, value: object, *, strict: bool, where: str) -> object:
     def custom(wanted: type, given: object) -> object:
+        from pathlib import Path  # not before: it is slow to import
+
         if wanted is Path and isinstance(given, str):
             return Path(given)
         if wanted is Secret or get_origin(wanted) is Secret:

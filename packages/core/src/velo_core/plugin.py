@@ -14,10 +14,10 @@ from msgspec import Struct, field
 
 from velo_core.distributions import distribution_of
 from velo_core.manifest import Manifest
-from velo_core.options import Setting
 
 if TYPE_CHECKING:
     from velo_core.app import Velo
+    from velo_core.options import Setting
     from velo_core.router import Router
 
 __all__ = ["ENTRY_POINTS", "Installation", "Plugin", "Ready", "Times"]
@@ -112,7 +112,7 @@ class Ready(Struct, frozen=True, eq=False):
     installation: Installation
     reasons: tuple[str, ...] = ()
     times: Times = field(default_factory=Times)
-    settings: Mapping[str, Setting] = field(default_factory=dict[str, Setting])
+    settings: Mapping[str, Setting] = field(default_factory=dict[str, "Setting"])
 
     @property
     def names(self) -> frozenset[str]:

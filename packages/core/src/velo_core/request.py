@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Protocol, Self, TypeVar, cast
-from urllib.parse import quote
 
 from msgspec import Struct, field
 
@@ -18,6 +17,7 @@ from velo_core.errors import HTTPError
 from velo_core.headers import Headers, MutableHeaders
 from velo_core.json import JSONCodec
 from velo_core.parsing import QueryParams, parse_cookies, parse_host, parse_query
+from velo_core.percent import quote
 from velo_core.routing.pattern import PCHAR
 from velo_core.slots import HoldsSlots, SlotScope
 from velo_core.teardown import Teardown

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from velo_core.errors import SetupError
 from velo_core.headers import MutableHeaders, is_token
@@ -25,8 +26,7 @@ def new_request_id() -> str:
     return os.urandom(16).hex()
 
 
-@dataclass(frozen=True)
-class RequestIDs:
+class RequestIDs(Struct, frozen=True):
     """Gives each request an id, which is in `request[REQUEST_ID]`, in log records, and in a header of the response.
 
         app = Velo(request_ids=RequestIDs())

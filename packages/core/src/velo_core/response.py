@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias, cast
-from urllib.parse import quote
 
 from velo_core.errors import HTTPError
 from velo_core.headers import MutableHeaders
 from velo_core.json import encode_json
 from velo_core.parsing import SameSite, format_set_cookie
+from velo_core.percent import quote
 from velo_core.streams import close_content
 from velo_core.types import HeaderPairs
 

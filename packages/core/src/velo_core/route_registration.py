@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import ClassVar, Literal, TypeVar, Unpack, cast
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar, Unpack, cast
 
 from velo_core.codecs import Media
 from velo_core.errors import SetupError
 from velo_core.json import JSONCodec
-from velo_core.mounting import Mount
-from velo_core.mounting.asgi import ASGIApplication
-from velo_core.mounting.wsgi import WSGIApplication
 from velo_core.phases import Hooks, sorted_hooks
 from velo_core.plan import Middleware
 from velo_core.registering import check_middleware, check_path, checked_dependency, locals_of_caller, media_of, texts_of, written_as
@@ -20,6 +17,11 @@ from velo_core.route import Route, RouteOptions
 from velo_core.types import MISSING
 from velo_core.versioning import Deprecation, versions_of
 from velo_core.watch import OnDisconnect
+
+if TYPE_CHECKING:
+    from velo_core.mounting import Mount
+    from velo_core.mounting.asgi import ASGIApplication
+    from velo_core.mounting.wsgi import WSGIApplication
 
 __all__ = ["RegistersRoutes"]
 
@@ -285,4 +287,6 @@ class RegistersRoutes(ABC):
             raise SetupError("VELO_MOUNT", f"an application cannot be mounted in itself, at {path!r}; include a Router")
         if isinstance(given, RegistersRoutes) and not given.is_application:
             raise SetupError("VELO_MOUNT", f"what is mounted at {path!r} is a Router; include it: router.include(..., prefix={path!r})")
+        from velo_core.mounting import Mount  # most applications mount nothing
+
         self.own_mounts.append(Mount(path, app, interface=interface, lifespan=lifespan, name=name, middleware=middleware))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import ClassVar, Literal, TypeVar, Unpack, cast, get_origin, overload
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar, Unpack, cast, get_origin, overload
 
 from msgspec.structs import replace
 
@@ -17,7 +17,6 @@ from velo_core.inheritance import Included
 from velo_core.json import JSONCodec
 from velo_core.markers import Dependency, DependencyOptions, Factory, Marker, dependency
 from velo_core.middleware import Around, Band
-from velo_core.mounting import Mount
 from velo_core.phases import OFFERED, Phase, checked
 from velo_core.plan import Middleware
 from velo_core.plugin import Installation, Plugin
@@ -40,6 +39,9 @@ from velo_core.slots import HoldsSlots, Slot, SlotScope
 from velo_core.steps import Provider
 from velo_core.versioning import Deprecation, versions_of
 from velo_core.watch import OnDisconnect
+
+if TYPE_CHECKING:
+    from velo_core.mounting import Mount
 
 __all__ = ["Router"]
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Annotated, NotRequired, Protocol, Required, TypeVar, cast, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, NotRequired, Protocol, Required, TypeVar, cast, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Struct
@@ -14,7 +13,10 @@ from velo_core.hints import class_of, expand, parts, substitute
 from velo_core.remembering import once_per_type
 from velo_core.types import MISSING
 
-__all__ = ["Field", "everything_in", "fields_of", "is_namedtuple", "is_typeddict", "model_class"]
+if TYPE_CHECKING:
+    from dataclasses import Field as _DataclassField
+
+__all__ = ["Field", "dataclass_fields", "everything_in", "fields_of", "is_dataclass", "is_namedtuple", "is_typeddict", "model_class"]
 
 
 class Field(Struct, frozen=True):
@@ -62,6 +64,18 @@ def is_typeddict(annotation: object) -> bool:
     return kind is not None and dict in kind.__mro__ and hasattr(kind, "__required_keys__")
 
 
+def is_dataclass(kind: type[object]) -> bool:
+    """Whether this is a dataclass. Says it without `dataclasses`, which only applications that have some need."""
+    return hasattr(kind, "__dataclass_fields__")
+
+
+def dataclass_fields(kind: type[object]) -> Sequence[_DataclassField[object]]:
+    """Those of a dataclass, pseudo-fields aside."""
+    from dataclasses import fields
+
+    return fields(cast("Any", kind))
+
+
 def is_namedtuple(annotation: object) -> bool:
     """Whether this is a class made by `typing.NamedTuple` or `collections.namedtuple`."""
     kind = class_of(annotation)
@@ -73,7 +87,7 @@ def model_class(annotation: object) -> type[object] | None:
     kind = class_of(annotation)
     if kind is None:
         return None
-    is_model = issubclass(kind, msgspec.Struct) or dataclasses.is_dataclass(kind) or hasattr(kind, "__attrs_attrs__") or is_typeddict(kind)
+    is_model = issubclass(kind, msgspec.Struct) or is_dataclass(kind) or hasattr(kind, "__attrs_attrs__") or is_typeddict(kind)
     return kind if is_model else None
 
 
@@ -113,10 +127,11 @@ def _required(kind: type[object], hints: Mapping[str, object]) -> Mapping[str, b
     if is_namedtuple(kind):
         tuple_class = cast("_NamedTupleClass", kind)
         return {name: name not in tuple_class._field_defaults for name in tuple_class._fields}  # pyright: ignore[reportPrivateUsage]: their public names
-    if dataclasses.is_dataclass(kind):
-        missing = dataclasses.MISSING
-        given = [field for field in dataclasses.fields(kind) if field.init]
-        return {field.name: field.default is missing and field.default_factory is missing for field in given}
+    if is_dataclass(kind):
+        from dataclasses import MISSING as NOTHING
+
+        given = [field for field in dataclass_fields(kind) if field.init]
+        return {field.name: field.default is NOTHING and field.default_factory is NOTHING for field in given}
     nothing = sys.modules["attr"].NOTHING
     attributes = cast("_AttrsClass", kind).__attrs_attrs__
     return {attribute.name: attribute.default is nothing for attribute in attributes if attribute.init}
@@ -126,8 +141,10 @@ def _defaults(kind: type[object]) -> Mapping[str, object]:
     """The defaults of the fields, besides those that are made anew each time."""
     if is_namedtuple(kind):
         return cast("_NamedTupleClass", kind)._field_defaults  # pyright: ignore[reportPrivateUsage]: their public name
-    if dataclasses.is_dataclass(kind):
-        return {field.name: _given(field.default, dataclasses.MISSING) for field in dataclasses.fields(kind)}
+    if is_dataclass(kind):
+        from dataclasses import MISSING as NOTHING
+
+        return {field.name: _given(field.default, NOTHING) for field in dataclass_fields(kind)}
     attributes = cast("_AttrsClass", kind).__attrs_attrs__ if hasattr(kind, "__attrs_attrs__") else ()
     made = (sys.modules["attr"].NOTHING, sys.modules["attr"].Factory) if attributes else ()
     return {one.name: MISSING if one.default in made[:1] or isinstance(one.default, made[1:]) else one.default for one in attributes}

@@ -6,14 +6,13 @@ by one; that costs more, and nothing where nobody asks for it.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, cast, get_args
 
 import msgspec
 from msgspec import Struct
 
-from velo_core.codecs.fields import Field, fields_of, is_typeddict, model_class
+from velo_core.codecs.fields import Field, dataclass_fields, fields_of, is_dataclass, is_typeddict, model_class
 from velo_core.hints import class_of, expand, is_union, peel
 from velo_core.types import MISSING
 
@@ -119,7 +118,7 @@ def _written_fields(kind: object) -> list[Field]:
     """Those that are read, and those of dataclasses and attrs classes that are only written because their constructors do not take them."""
     fields = list(fields_of(kind))
     model = class_of(kind)
-    others = dataclasses.fields(model) if dataclasses.is_dataclass(model) else getattr(model, "__attrs_attrs__", ())
+    others = dataclass_fields(model) if model is not None and is_dataclass(model) else getattr(model, "__attrs_attrs__", ())
     named = {field.attribute for field in fields}
     return fields + [Field(one.name, one.name, Any, required=True) for one in others if one.name not in named]
 

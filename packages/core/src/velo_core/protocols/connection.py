@@ -15,7 +15,6 @@ import stat
 import struct
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Final
 
 from velo_core.types import Address
@@ -88,7 +87,7 @@ class Connection:
 def _sockets() -> Iterator[socket.socket]:
     """Duplicates of all stream sockets of the process; who takes one closes it."""
     try:
-        names = [entry.name for entry in Path(_DESCRIPTORS).iterdir()]
+        names = os.listdir(_DESCRIPTORS)  # noqa: PTH208 - nothing else needs `pathlib`, which is slow to import
     except OSError:
         return
     for name in names:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import unquote
+from velo_core.parsing import percent_decode
 
 __all__ = ["below_raw"]
 
@@ -16,6 +16,6 @@ def below_raw(raw_path: str, root: str) -> str:
     """
     segments = raw_path.split("/", root.count("/") + 1)
     above = "/".join(segments[: root.count("/") + 1])
-    if not root or unquote(above) != root:
+    if not root or percent_decode(above).decode(errors="replace") != root:
         return raw_path
     return raw_path[len(above) :] or "/"

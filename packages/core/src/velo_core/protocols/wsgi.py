@@ -23,11 +23,11 @@ from velo_core.files import FileResponse, select
 from velo_core.headers import MutableHeaders
 from velo_core.life import NO_LIFE, Life
 from velo_core.plan import Run
-from velo_core.protocols.application import Application
 from velo_core.protocols.outgoing import Counted, declared_length, send_content, unsound
 from velo_core.protocols.paths import below_raw
 from velo_core.protocols.stepping import Exchange
 from velo_core.protocols.turns import LoopThread, TurnLoop
+from velo_core.protocols.wsgi_application import WSGI
 from velo_core.request import Adapter
 from velo_core.response import Response, StreamingResponse
 from velo_core.routing import Table
@@ -38,7 +38,7 @@ from velo_core.teardown import Teardown
 from velo_core.threads import in_thread
 from velo_core.types import Address, HeaderPairs
 
-__all__ = ["ADAPTER", "WSGI", "WSGICallable"]
+__all__ = ["ADAPTER", "WSGICallable"]
 
 # WSGI's own shapes. They stay inside this module.
 Environ: TypeAlias = dict[str, Any]
@@ -201,32 +201,6 @@ async def _client_leaves(environ: Environ, exchange: Exchange) -> None:
 
 
 # Call.
-
-
-class WSGI(Application):
-    """Makes an application callable by WSGI servers."""
-
-    _wsgi_table: Table[Run] | None = None
-    _wsgi: WSGICallable | None = None
-
-    @property
-    def wsgi(self) -> WSGICallable:
-        """What WSGI servers call: `gunicorn shop:wsgi` where the module `shop` has `wsgi = app.wsgi`."""
-        if self._wsgi is None:
-            with _MAKING:
-                if self._wsgi is None:
-                    self._wsgi = WSGICallable(self)
-        return self._wsgi
-
-    def wsgi_table(self) -> Table[Run]:
-        """What serves each path on WSGI."""
-        table = self._wsgi_table
-        if table is None:
-            table = self._wsgi_table = self.bind(ADAPTER)
-        return table
-
-
-_MAKING: Final = Lock()
 
 
 class WSGICallable:

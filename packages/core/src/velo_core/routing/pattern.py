@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import quote
 
 from msgspec import Struct
 
 from velo_core.errors import SetupError, VeloError
+from velo_core.percent import quote
 from velo_core.routing.converters import CATCH_ALL, NO_MATCH, Converter
 
 __all__ = ["PCHAR", "Parameter", "PathBuildError", "Pattern", "Segment", "is_text", "join", "parse"]

@@ -6,12 +6,12 @@ import re
 from collections.abc import Collection
 from enum import Enum
 from typing import Final, Generic, TypeVar
-from urllib.parse import quote, unquote_to_bytes
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from velo_core.errors import SetupError
+from velo_core.percent import quote, unquote_to_bytes
 from velo_core.routing.converters import NO_MATCH
 from velo_core.routing.pattern import PCHAR, Pattern, Segment, is_text
 from velo_core.routing.tree import Answers, Clash, Parse, Tree, Values
