@@ -11,7 +11,7 @@ __all__ = ["IMPORTS", "ROUTES", "importing", "serving", "taking_turns"]
 
 IMPORTS = {
     "raw": "asyncio",
-    "velo": "velo_core",
+    "velo": "velo_core.app",  # what `from velo_core import Velo` brings in; `import velo_core` alone would flatter
     "starlette": "starlette.applications, starlette.routing, starlette.responses",
     "fastapi": "fastapi",
     "falcon": "falcon.asgi",
