@@ -82,16 +82,19 @@ def release_signals() -> None:
 
 @contextmanager
 def signals_held() -> Generator[None]:
-    """Holds signals while processes are started.
+    """Holds signals for a moment, above all while processes are started.
 
     A Ctrl-C would otherwise find those while they import, before they `adopt`, and each would print a traceback; and this one between the
     start of a process and the note of it.
     """
-    hold_signals()
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
         yield
     finally:
-        release_signals()
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)  # they may have been held already
 
 
 def adopt() -> None:

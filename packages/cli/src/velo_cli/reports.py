@@ -59,6 +59,20 @@ class Queue(Protocol):
         """Waits for a report."""
 
 
+class _Whole:
+    """The end of a worker that is a process of its own: a report is sent as a whole.
+
+    A worker that a signal ended in the middle of one would keep the lock of the queue, and all others would wait for it, the parent too.
+    """
+
+    def __init__(self, queue: Queue) -> None:
+        self._queue = queue
+
+    def put(self, report: Report, /) -> None:
+        with signals_held():
+            self._queue.put(report)
+
+
 class Reports:
     """The parent's end. A context: when it is left, every report has been read.
 
@@ -71,6 +85,7 @@ class Reports:
     def __init__(self, workers: int, *, in_process: bool, announce: Callable[[str, threading.Event], None]) -> None:
         self.failure: Failure | None = None
         self._awaited = workers
+        self._in_process = in_process
         self._announce = announce
         self._queue: Queue = queue.SimpleQueue() if in_process else multiprocessing.get_context("spawn").SimpleQueue()
         self._closing = threading.Event()
@@ -79,7 +94,7 @@ class Reports:
     @property
     def outbox(self) -> Outbox:
         """For workers; can be handed to processes while they are started."""
-        return self._queue
+        return self._queue if self._in_process else _Whole(self._queue)
 
     def __enter__(self) -> Reports:
         with signals_held():  # or the thread could take one that the main thread holds
