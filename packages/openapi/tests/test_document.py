@@ -24,6 +24,7 @@ from velo_core import (
     FileResponse,
     Header,
     HTMLResponse,
+    Marker,
     ModelBackend,
     OpenAPIContribution,
     Operation,
@@ -285,6 +286,45 @@ def test_bodies_are_whole_or_share_an_object_or_are_bytes() -> None:
     assert schema["required"] == ["item"]
     assert {"type": "string", "maxLength": 3} in schema["properties"]["note"]["anyOf"]
     assert bodies["/raw"] == {"content": {"*/*": {}}, "description": "A picture."}
+
+
+def test_a_form_that_several_share_says_whether_it_is_whole() -> None:
+    class Form(Marker):
+        """A field of an urlencoded form."""
+
+    class Closed(msgspec.Struct, forbid_unknown_fields=True):
+        name: str
+
+    app = Velo()
+    media_type = "application/x-www-form-urlencoded"
+    app.add_extractor(Form, lambda: dict[str, str](), name="form", location="body", media_types=[media_type])
+
+    @app.post("/closed")
+    async def closed(closed: Annotated[Closed, Form()], also: Annotated[int, Form()] = 0) -> None:
+        """Takes all that may be there."""
+
+    @app.post("/open")
+    async def opened(name: Annotated[str, Form()], also: Annotated[int, Form()] = 0) -> None:
+        """Takes some of what may be there."""
+
+    schemas = {path: item["post"]["requestBody"]["content"][media_type]["schema"] for path, item in document(app)["paths"].items()}
+
+    assert schemas["/closed"]["properties"].keys() == schemas["/open"]["properties"].keys() == {"name", "also"}
+    assert schemas["/closed"]["additionalProperties"] is False
+    assert "additionalProperties" not in schemas["/open"]
+
+
+def test_a_result_has_all_its_media_types() -> None:
+    app = Velo()
+
+    @app.get("/", produces=("application/json", "text/plain"))
+    async def show() -> int:
+        return 1
+
+    content = document(app)["paths"]["/"]["get"]["responses"]["200"]["content"]
+
+    assert list(content) == ["application/json", "text/plain"]
+    assert [one["schema"] for one in content.values()] == [{"type": "integer"}] * 2
 
 
 def statuses(app: Velo) -> dict[str, set[str]]:

@@ -184,11 +184,16 @@ def _of_msgspec(
 def _of_pydantic(wanted: Sequence[Wanted], *, by_alias: bool) -> tuple[list[Schema], Mapping[str, Schema]]:
     import pydantic
 
+    from velo_openapi.pydantic_schemas import ExactSchema
+
     keys = [str(number) for number in range(len(wanted))]
     modes: list[Literal["validation", "serialization"]] = ["validation" if one.mode == "input" else "serialization" for one in wanted]
     adapters = [pydantic.TypeAdapter(cast("Any", one.type)) for one in wanted]
     made, definitions = pydantic.TypeAdapter.json_schemas(
-        list(zip(keys, modes, adapters, strict=True)), by_alias=by_alias, ref_template=REF.replace("{name}", "{model}")
+        list(zip(keys, modes, adapters, strict=True)),
+        by_alias=by_alias,
+        ref_template=REF.replace("{name}", "{model}"),
+        schema_generator=ExactSchema,
     )
     schemas: list[Schema] = [made[key, mode] for key, mode in zip(keys, modes, strict=True)]
     return _merged(schemas, cast("Mapping[str, Schema]", definitions.get("$defs", {})))
