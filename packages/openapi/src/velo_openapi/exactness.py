@@ -1,6 +1,6 @@
 """What msgspec's schemas leave unsaid, or say otherwise than msgspec reads.
 
-A decimal may be a number, and of what a set has twice one is kept: none of that is in the schemas.
+A decimal may be a number, of what a set has twice one is kept, and not every text is base64: none of that is in the schemas.
 """
 
 from __future__ import annotations
@@ -10,12 +10,16 @@ from typing import Any, TypeAlias, cast
 
 from msgspec import inspect
 
-__all__ = ["exact"]
+__all__ = ["base64_text", "exact"]
 
 Schema: TypeAlias = dict[str, Any]
 _TEXTS: Mapping[type[inspect.Type], Schema] = {
     inspect.DecimalType: {"anyOf": [{"type": "string", "format": "decimal"}, {"type": "number"}]},
 }
+_BYTES = inspect.BytesType | inspect.ByteArrayType | inspect.MemoryViewType
+_BASE64 = "[A-Za-z0-9+/]"
+_REPEATS = 250
+"""Groups of four that may be counted in a pattern: some engines refuse more than 1000 repetitions, all in all."""
 _PART = "#/components/schemas/"
 _Object: TypeAlias = inspect.StructType | inspect.DataclassType | inspect.TypedDictType | inspect.NamedTupleType
 
@@ -25,6 +29,35 @@ def exact(types: Sequence[object], schemas: Sequence[Schema], components: Mappin
     seen: set[int] = set()
     for info, schema in zip(inspect.multi_type_info(cast("Any", types)), schemas, strict=True):
         _visit(info, schema, components, seen)
+
+
+def base64_text(least: int | None = None, most: int | None = None) -> Schema:
+    """What a text has to be, to be read as so many bytes: base64 with padding (RFC 4648 section 4), nothing in between.
+
+    Bits that are left over may be anything, so all that counts is how many characters there are.
+
+    Args:
+        least: Number of bytes.
+        most: Number of bytes.
+    """
+    made: Schema = {"contentEncoding": "base64", "pattern": f"^(?:{_BASE64}{{4}})*(?:{_BASE64}{{2}}==|{_BASE64}{{3}}=)?$"}
+    if least:
+        made["minLength"] = -(-least // 3) * 4
+    if most is not None:
+        made["maxLength"] = -(-most // 3) * 4
+    if (least or most is not None) and max(least or 0, most or 0) <= 3 * _REPEATS:
+        made["pattern"] = f"^(?:{'|'.join(_endings(least or 0, most))})$"
+    return made
+
+
+def _endings(least: int, most: int | None) -> Iterator[str]:
+    """One pattern for each number of bytes in the last group of four, full groups first."""
+    for rest, ending in enumerate(("", f"{_BASE64}{{2}}==", f"{_BASE64}{{3}}=")):
+        fewest = max(0, -((rest - least) // 3))
+        if most is None:
+            yield f"(?:{_BASE64}{{4}}){{{fewest},}}{ending}"
+        elif fewest <= (most - rest) // 3:
+            yield f"(?:{_BASE64}{{4}}){{{fewest},{(most - rest) // 3}}}{ending}"
 
 
 def _visit(info: inspect.Type, schema: Schema, components: Mapping[str, Schema], seen: set[int]) -> None:
@@ -39,6 +72,9 @@ def _visit(info: inspect.Type, schema: Schema, components: Mapping[str, Schema],
             _visit(member, one, components, seen)
     elif type(info) in _TEXTS:
         _say(info, schema)
+    elif isinstance(info, _BYTES):
+        if schema.get("contentEncoding") == "base64":
+            schema |= base64_text(info.min_length, info.max_length)
     elif isinstance(info, _Object):
         _fields(info, schema, components, seen)
     elif isinstance(info, inspect.TupleType):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from decimal import Decimal
 from typing import Any, Optional, cast, get_args
 
 from velo_core import Operation, OperationBody, OperationParameter, RegexConverter
-from velo_openapi.schemas import Schema, Wanted, bounded, plain
+from velo_openapi.schemas import Schema, Wanted, bounded, number, plain
 
 __all__ = ["Describe", "parameter_objects", "request_body"]
 
@@ -18,8 +19,11 @@ _IGNORED = frozenset(("accept", "content-type", "authorization"))
 """Names of header parameters that OpenAPI does not have: media types and security say it."""
 _DIGITS: Schema = {"minimum": 1 - 10**19, "maximum": 10**19 - 1}
 """What `{id:int}` reads: numbers of up to 19 digits, and with that all of 64 bits."""
-_DECIMAL: Schema = {"pattern": r"^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?$"}
-"""What is read as a `Decimal` from a text; the format alone would allow `NaN` and an empty text."""
+_DECIMAL: Schema = {"type": "string", "format": "decimal", "pattern": r"^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?$"}
+"""What is read as a `Decimal` from a text; the format alone would allow `NaN` and an empty text.
+
+All numbers of JSON are among them, but for exponents of more than three digits, which no number of a client has.
+"""
 
 
 def parameter_objects(operation: Operation, describe: Describe) -> Iterator[Schema]:
@@ -47,10 +51,15 @@ def _parameter(parameter: OperationParameter, describe: Describe) -> Schema:
         made["description"] = words["description"]
     if words.get("deprecated"):
         made["deprecated"] = True
-    made["schema"] = describe(_of_text(parameter), lambda schema: _shaped(parameter, schema, {}))
     examples = cast("tuple[object, ...]", words.get("examples", ()))
-    if examples:
-        made["examples"] = {f"example {number}": {"value": plain(one)} for number, one in enumerate(examples, 1)}
+
+    def shaped(schema: Schema) -> Schema:
+        schema = _shaped(parameter, schema, {}, is_text=True)
+        if examples:  # written as the schema says, which is known only now
+            made["examples"] = {f"example {place}": {"value": _value(one, schema)} for place, one in enumerate(examples, 1)}
+        return schema
+
+    made["schema"] = describe(_of_text(parameter), shaped)
     return made
 
 
@@ -59,11 +68,11 @@ def _of_text(parameter: OperationParameter) -> Wanted:
     return Wanted(parameter.full, "input", bare=parameter.type)
 
 
-def _shaped(parameter: OperationParameter, schema: Schema, words: Mapping[str, object]) -> Schema:
+def _shaped(parameter: OperationParameter, schema: Schema, words: Mapping[str, object], *, is_text: bool) -> Schema:
     """The schema with bounds, default and what converters of the path ask for."""
-    if parameter.location != "body":
-        schema = _in_text(schema)
-    schema = bounded(schema, parameter.constraints)
+    schema = bounded(_octets_in_text(schema) if is_text else schema, parameter.constraints)
+    if is_text:
+        schema = _decimals_in_text(schema)
     converter = parameter.converter
     if isinstance(converter, RegexConverter):
         schema |= {"pattern": f"^(?:{converter.pattern})$", "maxLength": converter.max_length}
@@ -71,23 +80,52 @@ def _shaped(parameter: OperationParameter, schema: Schema, words: Mapping[str, o
         schema.setdefault("minLength", 1)
     if converter is not None and converter.makes is int and schema.get("type") == "integer":
         schema = _DIGITS | schema
-    if schema.get("format") == "decimal":
-        schema = _DECIMAL | schema
     title = parameter.marker.title if parameter.marker is not None else None
     if title is not None:
         schema["title"] = title
     if parameter.has_default and parameter.default is not None:
-        with suppress(TypeError):  # a default of Python's that has no form in JSON
-            schema["default"] = plain(parameter.default)
+        with suppress(TypeError, ValueError):  # a default of Python's that has no form in JSON, or bytes that are no text
+            schema["default"] = _value(parameter.default, schema) if is_text else plain(parameter.default)
     return schema | dict(words)
 
 
-def _in_text(schema: Schema) -> Schema:
-    """Bytes as they are, and decimals as text: it has no quotes to tell it from a number."""
-    schema = {key: value for key, value in schema.items() if key != "contentEncoding"}
+def _octets_in_text(schema: Schema) -> Schema:
+    """Bytes as they are. Lengths that stand there are those of base64."""
+    if schema.get("contentEncoding") == "base64":
+        return {key: value for key, value in schema.items() if key not in {"contentEncoding", "pattern", "minLength", "maxLength"}}
+    return _each(schema, _octets_in_text)
+
+
+def _decimals_in_text(schema: Schema) -> Schema:
+    """A decimal once, for text has no quotes to tell it from a number: as a number if it has bounds, which only numbers can have."""
     choices = cast("list[Schema]", schema.get("anyOf", ()))
-    texts = [one for one in choices if one.get("format") == "decimal"]
-    return dict(texts[0]) if len(texts) == 1 and len(choices) == 2 else schema
+    numbers = [one for one in choices if one.get("type") == "number"]
+    if len(choices) == 2 and len(numbers) == 1 and any(one.get("format") == "decimal" for one in choices):
+        return {key: value for key, value in schema.items() if key != "anyOf"} | (dict(numbers[0]) if len(numbers[0]) > 1 else _DECIMAL)
+    return _each(schema, _decimals_in_text)
+
+
+def _each(schema: Schema, change: Callable[[Schema], Schema]) -> Schema:
+    """The schema with what is in it changed: members of a union, items of an array."""
+    made = dict(schema)
+    for name in ("anyOf", "prefixItems"):
+        if name in made:
+            made[name] = [change(one) for one in made[name]]
+    if isinstance(made.get("items"), dict):
+        made["items"] = change(made["items"])
+    return made
+
+
+def _value(value: object, schema: Schema) -> object:
+    """A default or an example as a text has it, or a number where its schema says so."""
+    if isinstance(value, bytes | bytearray):
+        return value.decode()
+    if isinstance(value, Decimal) and schema.get("type") == "number":
+        return number(value)
+    if isinstance(value, list | tuple):
+        items = schema.get("items")
+        return [_value(one, cast("Schema", items) if isinstance(items, dict) else {}) for one in cast("Sequence[object]", value)]
+    return plain(value)
 
 
 def _words(parameter: OperationParameter) -> dict[str, object]:
@@ -147,6 +185,6 @@ def _part(part: OperationParameter, body: OperationBody, describe: Describe) -> 
     def shaped(schema: Schema) -> Schema:
         if is_form and not schema.keys() & {"type", "$ref", "anyOf", "enum", "const"}:  # a class of its own: what was uploaded
             schema = {"type": "string", "contentMediaType": "application/octet-stream"}
-        return _shaped(part, schema, words)
+        return _shaped(part, schema, words, is_text=is_form)
 
     return describe(_of_text(part) if is_form else Wanted(kind, "input"), shaped)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import partial
 from typing import Any, Literal, TypeAlias, cast
 
@@ -13,11 +14,11 @@ import msgspec
 from velo_core import ModelBackend, model_family
 from velo_openapi.attributes import name_by_attributes
 from velo_openapi.errors import OpenAPIError
-from velo_openapi.exactness import exact
+from velo_openapi.exactness import base64_text, exact
 from velo_openapi.forms import Form, form_of
 from velo_openapi.moments import add_formats
 
-__all__ = ["Key", "Mode", "Schema", "Schemas", "Wanted", "bounded", "plain"]
+__all__ = ["Key", "Mode", "Schema", "Schemas", "Wanted", "bounded", "number", "plain"]
 
 Schema: TypeAlias = dict[str, Any]
 Mode: TypeAlias = Literal["input", "output"]
@@ -154,14 +155,25 @@ def bounded(schema: Schema, constraints: Mapping[str, object]) -> Schema:
     if "anyOf" in schema:
         return schema | {"anyOf": [bounded(one, constraints) for one in schema["anyOf"]]}
     made = dict(schema)
+    if made.get("contentEncoding") == "base64" and constraints.keys() & {"min_length", "max_length"}:  # of the bytes, not of the text
+        return made | base64_text(cast("int | None", constraints.get("min_length")), cast("int | None", constraints.get("max_length")))
     for name, bound in constraints.items():
         if "array" in kinds and name in _ARRAY:
             made.setdefault(_ARRAY[name], bound)
         elif "array" in kinds:
             made["items"] = bounded(dict(made.get("items", {})), {name: bound})
         elif (kinds & {"integer", "number"} and name in _NUMBER) or ("string" in kinds and name in _STRING):
-            made.setdefault((_NUMBER | _STRING)[name], getattr(bound, "pattern", bound))
+            made.setdefault((_NUMBER | _STRING)[name], _of_json(getattr(bound, "pattern", bound)))
     return made
+
+
+def _of_json(bound: object) -> object:
+    return number(bound) if isinstance(bound, Decimal) else bound
+
+
+def number(value: Decimal) -> int | float:
+    """A decimal as a number of JSON."""
+    return int(value) if value == value.to_integral_value() else float(value)
 
 
 _NUMBER = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum", "multiple_of": "multipleOf"}
