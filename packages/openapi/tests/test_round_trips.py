@@ -81,6 +81,7 @@ FLOATS = st.one_of(QUARTERS, st.sampled_from([-1e300, 1e-9, 0.999999, 1e15]))
 TEXTS = st.text("abcdABC01-\N{LATIN SMALL LETTER E WITH ACUTE}\N{GRINNING FACE}", max_size=6)
 NEAR = st.text("abc", max_size=4)  # more often what a pattern wants
 WORDS = st.one_of(TEXTS, NEAR)
+CHOICES = st.one_of(NEAR, st.sampled_from(["a", "b", "A"]))
 LISTS = st.lists(st.integers(-1, 9), max_size=5)
 DATES = st.one_of(st.dates().map(str), st.sampled_from(["2024-02-29", "2023-02-29", "2020-13-01", "2020-1-1", "01-02-2020", "today", ""]))
 SOME_ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
@@ -109,13 +110,13 @@ PLAIN: dict[str, Rule] = {
     "number": Rule(float, FLOATS, foreign=("", "x", "nan")),
     "text": Rule(str, WORDS),
     "truth": Rule(bool, st.booleans(), foreign=("", "yes!", "2", "null")),
-    "literal": Rule(Literal["a", "b"], NEAR),
-    "literal_mixed": Rule(Literal["a", 7], st.one_of(NEAR, st.integers(6, 8))),
+    "literal": Rule(Literal["a", "b"], CHOICES),
+    "literal_mixed": Rule(Literal["a", 7], st.one_of(CHOICES, st.integers(6, 8))),
     "enum": Rule(Size, st.one_of(NEAR, st.sampled_from(["s", "l", "small", "S"]))),
     "enum_integer": Rule(Step, st.integers(0, 11), foreign=("one", "")),
     "uuid": Rule(UUID, IDS),
     "date": Rule(date, DATES),
-    "text_or_none": Rule(Literal["a"] | None, NEAR),
+    "text_or_none": Rule(Literal["a"] | None, CHOICES),
 }
 ARRAYS: dict[str, Rule] = {
     "min_items": Rule(list[int], LISTS, {"min_length": 2}, ("x", "")),
