@@ -78,12 +78,12 @@ def _visit(info: inspect.Type, schema: Schema, components: Mapping[str, Schema],
     elif isinstance(info, _Object):
         _fields(info, schema, components, seen)
     elif isinstance(info, inspect.TupleType):
+        _end(schema)
         for item, one in zip(info.item_types, schema.get("prefixItems", ()), strict=False):
             _visit(item, one, components, seen)
     elif isinstance(info, inspect.CollectionType):
         schema.pop("uniqueItems", None)
-        if "items" in schema:
-            _visit(info.item_type, schema["items"], components, seen)
+        _visit(info.item_type, schema.setdefault("items", {}), components, seen)  # generators of clients want it there
     elif isinstance(info, inspect.DictType) and isinstance(schema.get("additionalProperties"), dict):
         _visit(info.value_type, schema["additionalProperties"], components, seen)
 
@@ -95,9 +95,16 @@ def _say(info: inspect.Type, schema: Schema) -> None:
         schema |= {"anyOf": [dict(one) for one in _TEXTS[type(info)]["anyOf"]]}
 
 
+def _end(schema: Schema) -> None:
+    """Says by a number that nothing follows the places of an array: generators of clients know no schema that is `false`."""
+    if "prefixItems" in schema:
+        schema.pop("items", None)
+        schema.setdefault("maxItems", len(schema["prefixItems"]))
+
+
 def _fields(info: _Object, schema: Schema, components: Mapping[str, Schema], seen: set[int]) -> None:
     if "prefixItems" in schema:  # an array in JSON
-        schema.setdefault("items", False)
+        _end(schema)
         places: Sequence[Schema] = schema["prefixItems"][-len(info.fields) :]  # the first may be the tag
         for field, one in zip(info.fields, places, strict=False):
             _visit(field.type, one, components, seen)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -87,6 +88,7 @@ class Schemas:
             if keys:
                 of_family = _of_pydantic if family == "pydantic" else partial(_of_msgspec, foreign=self._foreign)
                 self._add(keys, partial(of_family, by_alias=by_alias), is_partial=is_partial)
+        self._tell_apart()
 
     def of(self, key: Key) -> Schema:
         """The schema that was asked for; a copy, to be added to."""
@@ -140,6 +142,13 @@ class Schemas:
                     numbers[name] += 1
                     names[name] = f"{name}{end}{numbers[name]}"
                 given.add(names[name])
+
+    def _tell_apart(self) -> None:
+        """Gives components of one title their names as titles: generators of clients name classes by titles, which have to differ."""
+        titles = Counter(schema["title"] for schema in self.components.values() if "title" in schema)
+        for name, schema in self.components.items():
+            if titles[schema.get("title")] > 1:
+                self.components[name] = schema | {"title": name}
 
     def _is_taken(self, name: str, schema: Schema) -> bool:
         return name in self.components and self.components[name] != schema
