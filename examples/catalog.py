@@ -6,8 +6,8 @@
 Everybody looks for products, at most 100 times a minute; keepers, who have a token, add and change them. The documents say all of that:
 bounds, the 429 of the limiter with its headers, who may ask, and what the catalogue itself calls when a product is sold out.
 
-Run it with `velo run catalog.py`, read it at `/docs` and `/admin/docs`, look with `curl localhost:8000/products?text=tea`, and check the
-documents with `velo openapi check catalog.py`.
+Run it with `velo run catalog.py`, read it at `/docs`, look with `curl localhost:8000/products?text=tea`, and check the documents with
+`velo openapi check catalog.py`. Theirs is at `/admin/openapi.json`, for those who have the token.
 """
 
 import secrets

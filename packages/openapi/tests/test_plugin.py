@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, get_args
@@ -10,7 +11,7 @@ import pytest
 from openapi_spec_validator import validate
 
 from velo_core import Depends, FileResponse, HTTPError, RedirectResponse, Router, Velo
-from velo_openapi import OpenAPI
+from velo_openapi import OpenAPI, OpenAPIError, operation
 from velo_testing import AsyncTestClient, ProtocolName, TestClient
 
 
@@ -176,3 +177,40 @@ def test_responses_of_routes_of_one_template_are_in_the_document() -> None:
     with TestClient(app, contract=True) as client:
         assert client.get("/1").json() == 1
         assert client.get("/tea").json() == ["tea"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"tags": ["x"]}, "`tags` takes objects such as"),
+        ({"servers": ["https://x"]}, "`servers` takes objects such as"),
+        ({"include": "/admin"}, "`include` takes a function"),
+        ({"webhooks": Velo()}, "`webhooks` takes a Router that is never served"),
+        ({"page_options": {"swagger": {}}, "swagger_ui": "/docs"}, "'swagger', which is no page"),
+        ({"oauth2": {}, "redoc": "/redoc"}, "give `swagger_ui` a path"),
+        ({"connect": ["https://x; script-src *"]}, "`connect` takes origins"),
+        ({"connect": ["https://x\r\nset-cookie: a=b"]}, "`connect` takes origins"),
+    ],
+)
+def test_options_that_cannot_be_meant_are_refused_where_they_are_given(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(OpenAPIError, match=re.escape(said)) as caught:
+        OpenAPI(**options)
+    assert caught.value.code == "OPENAPI_OPTION"
+
+
+def test_origins_of_all_kinds_can_be_connected_to() -> None:
+    for origin in (
+        "https://login.example.com",
+        "wss://x.example:8443",
+        "https://*.example.com",
+        "http://[::1]:8000",
+        "https://x/path/",
+        "x.example",
+    ):
+        OpenAPI(swagger_ui="/docs", connect=[origin])
+
+
+def test_a_response_that_is_no_type_and_no_object_is_refused_where_it_is_given() -> None:
+    with pytest.raises(OpenAPIError, match="for 410 it has 'Gone'") as caught:
+        operation(responses={410: "Gone"})
+    assert caught.value.code == "OPENAPI_OPTION"

@@ -72,10 +72,17 @@ def operation(
 
     Args:
         operation_id: In place of the usual one.
-        responses: By status. A type is JSON of that type; a mapping is a response object, which goes over what is known of that status.
+        responses: By status. A type is JSON of that type; a mapping is a response object, which goes over what is known of that status;
+            `None` has no body.
         callbacks: Callback objects by name.
         extra: Members of the operation object, which win over all others: `{"x-internal": True}`.
+
+    Raises:
+        OpenAPIError: `OPENAPI_OPTION`, for a response that is none of these.
     """
+    for status, given in (responses or {}).items():
+        if isinstance(given, str | bytes | int | float | list):
+            raise OpenAPIError("OPENAPI_OPTION", f"`responses` takes a type, a Response object or None; for {status} it has {given!r}")
     options = OperationOptions(operation_id=operation_id, responses=responses or {}, callbacks=callbacks or {}, extra=extra or {})
 
     def note(handler: Handler) -> Handler:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -88,8 +89,7 @@ class OpenAPI(Plugin):
         self.page_options = page_options or {}
         self.oauth2 = oauth2
         self.connect = tuple(connect)
-        if self.pages and path is None:
-            raise OpenAPIError("OPENAPI_OPTION", "there are pages, but no document that they could show; leave `path` at its default")
+        _check_options(self)
         self._router: Router | None = None
         self._kept: tuple[Velo, str, bytes, str] | None = None
 
@@ -148,3 +148,42 @@ class OpenAPI(Plugin):
         body = msgspec.json.encode(document.content)
         self._kept = made = app, request.root_path, body, sha256(body).hexdigest()[:32]
         return made
+
+
+def _check_options(plugin: OpenAPI) -> None:
+    """What can be told of the options before there are operations.
+
+    Raises:
+        OpenAPIError: `OPENAPI_OPTION`, with the option and what it takes.
+    """
+    options = plugin.options
+    objects: dict[str, Sequence[object]] = {"tags": options.tags, "servers": options.servers}
+    wrong = [
+        f"`{name}` takes objects such as {example}, not {one!r}"
+        for name, example in (("tags", '{"name": "items"}'), ("servers", '{"url": "https://api.example.com"}'))
+        for one in objects[name]
+        if not isinstance(one, Mapping)
+    ]
+    functions: dict[str, object] = {"include": plugin.include, "operation_id": options.operation_id}
+    wrong += [f"`{name}` takes a function, not {one!r}" for name, one in functions.items() if one is not None and not callable(one)]
+    routers: list[object] = [] if options.webhooks is None else [options.webhooks]
+    wrong += [
+        f"`webhooks` takes a Router that is never served, not {one!r}"
+        for one in routers
+        if isinstance(one, Velo) or not isinstance(one, Router)
+    ]
+    if plugin.pages and plugin.path is None:
+        wrong.append("there are pages, but no document that they could show; leave `path` at its default")
+    unknown = sorted(set(plugin.page_options) - set(plugin.pages))
+    if unknown:
+        wrong.append(f"`page_options` has {unknown[0]!r}, which is no page that is served; there are {sorted(plugin.pages) or 'none'}")
+    if plugin.oauth2 is not None and "swagger-ui" not in plugin.pages:
+        wrong.append("`oauth2` is for Swagger UI; give `swagger_ui` a path")
+    # What stands there goes into a header, where `;` and a space would begin another rule.
+    wrong += [f"`connect` takes origins such as 'https://login.example.com', not {one!r}" for one in plugin.connect if not _ORIGIN(one)]
+    if wrong:
+        raise OpenAPIError("OPENAPI_OPTION", "; ".join(wrong))
+
+
+_ORIGIN = re.compile(r"(?:(?:https?|wss?)://)?[A-Za-z0-9.*\[\]:-]+(?:/[!-+\--:<-~]*)?").fullmatch
+"""A host source of a policy (Content Security Policy Level 3, section 2.3.1); in its path no `,` and no `;`."""

@@ -43,7 +43,12 @@ def problems_of(content: dict[str, Any]) -> list[Finding]:
             f"this openapi-spec-validator knows no OpenAPI {version}; try: pip install --upgrade 'velo-openapi[check]', "
             "or check --openapi-version 3.1"
         )
-    return list(_findings(validator(content).iter_errors()))
+    found: list[Finding] = []
+    try:
+        found.extend(_findings(validator(content).iter_errors()))
+    except Exception as error:  # it takes some objects for granted, which `extra` can have replaced
+        found.append(Finding("invalid", "", f"the validator cannot read the document: {type(error).__name__}: {error}"))
+    return found
 
 
 def _findings(errors: Iterable[_Error]) -> Iterator[Finding]:
