@@ -186,4 +186,4 @@ def test_a_manifest_cannot_be_changed() -> None:
 
     manifest = Manifest(name="fixed")
     with pytest.raises(AttributeError):
-        manifest.name = "other"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]: which is the point
+        manifest.name = "other"  # pyright: ignore[reportAttributeAccessIssue]: which is the point

@@ -27,7 +27,7 @@ print(status, reports.failure)
 """
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no such signal")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
 def test_a_worker_that_is_told_to_end_sends_its_report_first() -> None:
     """Ended in the middle of it, it would keep a lock that all others wait for."""
     done = subprocess.run([sys.executable, "-c", WORKER], capture_output=True, text=True, check=False, timeout=60)  # noqa: S603 - our own command

@@ -629,7 +629,7 @@ class PydanticBounded(pydantic.BaseModel):
 
 WRONG: list[tuple[object, object]] = [
     (Bounded(-1), Bounded),
-    (Bounded("x"), Bounded),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    (Bounded("x"), Bounded),  # pyright: ignore[reportArgumentType]: a wrong value is the point
     ([Bounded(-1)], list[Bounded]),
     (PydanticBounded.model_construct(size=-1), PydanticBounded),
     (PydanticBounded.model_construct(size="x"), PydanticBounded),
@@ -714,7 +714,7 @@ class Solid(ModelBackend):
         return annotation is Cube
 
     def reader(self, annotation: Any) -> Callable[[object], object]:
-        return lambda data: Cube(float(data))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        return lambda data: Cube(float(data))  # pyright: ignore[reportArgumentType]: a backend gets any data
 
     def writer(self, annotation: Any) -> Callable[[Any], object]:
         return lambda cube: cube.side
@@ -848,7 +848,7 @@ def test_media_types_are_a_tuple() -> None:
 
 def test_a_backend_has_to_be_one() -> None:
     with pytest.raises(SetupError) as caught:
-        Velo().add_model_backend(Points)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        Velo().add_model_backend(Points)  # pyright: ignore[reportArgumentType]: the mistake itself
     assert caught.value.code == "VELO_MODEL_BACKEND"
 
 

@@ -70,7 +70,7 @@ def application(folder: Path) -> Velo:
     (folder / "file.txt").write_bytes(bytes(range(256)) * 8)
 
     @app.get("/items/{number:int}")
-    async def by_number(number: int, page: Annotated[Page, Query()], tag: Annotated[list[int], Query()] = []) -> dict[str, object]:  # noqa: B006
+    async def by_number(number: int, page: Annotated[Page, Query()], tag: Annotated[list[int], Query()] = []) -> dict[str, object]:  # noqa: B006 - Velo copies it
         return {"number": number, "page": page, "tag": tag}
 
     @app.get("/ids/{id:uuid}/{day}")
@@ -337,7 +337,7 @@ async def over_rsgi(app: Velo, asked: Asked) -> Answer:
         server="192.0.2.2:80",
         authority=None,
     )
-    await app.__rsgi__(scope, protocol)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    await app.__rsgi__(scope, protocol)  # pyright: ignore[reportArgumentType]: no more of a server than it takes
     return protocol.answer
 
 

@@ -140,7 +140,7 @@ def test_what_has_a_tear_down_cannot_outlive_what_it_asks_for() -> None:
 
 def test_a_lifetime_that_is_none_is_refused_where_it_is_written() -> None:
     with pytest.raises(SetupError, match="'session' is no lifetime") as caught:
-        Depends(len, lifetime="session")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]: the mistake itself
+        Depends(len, lifetime="session")  # pyright: ignore[reportCallIssue, reportArgumentType]: the mistake itself
     assert caught.value.code == "VELO_LIFETIME"
 
 

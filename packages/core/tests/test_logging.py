@@ -187,7 +187,7 @@ def test_middleware_and_what_runs_after_the_response_know_the_id(serve: Serve, l
 
     async def outer(request: Request, call_next: Callable[[Request], object]) -> Response:
         seen.append(request[REQUEST_ID])
-        return await call_next(request)  # type: ignore[misc, no-any-return]  # pyright: ignore[reportGeneralTypeIssues, reportUnknownVariableType]: as any middleware
+        return await call_next(request)  # pyright: ignore[reportGeneralTypeIssues, reportUnknownVariableType]: as any middleware
 
     app = Velo(request_ids=RequestIDs(), middleware=[outer])
 

@@ -218,7 +218,7 @@ def test_middleware_sees_what_is_sent(serve: Serve) -> None:
     async def nothing() -> None: ...
 
     @app.get("/anything")
-    async def anything():  # type: ignore[no-untyped-def]
+    async def anything():
         return "text"
 
     client = serve(app)

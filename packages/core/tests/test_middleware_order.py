@@ -29,7 +29,7 @@ def order(client: TestClient, path: str = "/") -> list[str]:
 def test_bands_decide_whatever_the_order_of_registration(serve: Serve) -> None:
     app = Velo(middleware=[noting("given")])
     for band in ("innermost", "session", "outermost", "default", "shed", "observe", "security"):
-        app.add_middleware(noting(band), band=band)  # type: ignore[arg-type]
+        app.add_middleware(noting(band), band=band)
     app.get("/")(lambda: "")
 
     assert order(serve(app)) == ["outermost", "observe", "shed", "security", "session", "given", "default", "innermost"]
@@ -81,7 +81,7 @@ def test_middleware_of_a_child_is_inside_that_of_its_parent_whatever_the_band(se
 def build(*options: tuple[str, dict[str, str]]) -> Velo:
     app = Velo()
     for name, given in options:
-        app.add_middleware(noting(name), **given)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]: bands that there are not among them
+        app.add_middleware(noting(name), **given)  # pyright: ignore[reportArgumentType]: bands that there are not among them
     return app
 
 

@@ -32,7 +32,7 @@ def test_a_parameter_that_says_nothing_but_request_is_the_request(serve: Serve) 
     app = Velo()
 
     @app.get("/page")
-    async def page(request, name: str = "nobody") -> str:  # type: ignore[no-untyped-def]  # pyright: ignore[reportUnknownParameterType, reportMissingParameterType]: as users write it
+    async def page(request, name: str = "nobody") -> str:  # pyright: ignore[reportUnknownParameterType, reportMissingParameterType]: as users write it
         return f"{cast('Any', request).path} {name}"
 
     client = serve(app)
@@ -47,11 +47,11 @@ def test_what_says_more_than_its_name_is_no_request(serve: Serve) -> None:
         return request
 
     @app.get("/default")
-    async def default(request="none") -> str:  # type: ignore[no-untyped-def]  # pyright: ignore[reportMissingParameterType]: as users write it
+    async def default(request="none") -> str:  # pyright: ignore[reportMissingParameterType]: as users write it
         return request
 
     @app.get("/path/{request}")
-    async def path(request) -> str:  # type: ignore[no-untyped-def]  # pyright: ignore[reportUnknownParameterType, reportMissingParameterType]: as users write it
+    async def path(request) -> str:  # pyright: ignore[reportUnknownParameterType, reportMissingParameterType]: as users write it
         return cast("str", request)
 
     client = serve(app)

@@ -711,16 +711,16 @@ class PydanticOpaque(pydantic.BaseModel):
 
 
 class NamesNothing(msgspec.Struct):
-    value: "Nowhere"  # type: ignore[name-defined]  # noqa: F821  # pyright: ignore[reportUndefinedVariable]
+    value: "Nowhere"  # noqa: F821  # pyright: ignore[reportUndefinedVariable]: the mistake itself
 
 
 @dataclasses.dataclass
 class DataclassNamesNothing:
-    value: "Nowhere"  # type: ignore[name-defined]  # noqa: F821  # pyright: ignore[reportUndefinedVariable]
+    value: "Nowhere"  # noqa: F821  # pyright: ignore[reportUndefinedVariable]: the mistake itself
 
 
 class PydanticNamesNothing(pydantic.BaseModel):
-    value: "Nowhere"  # type: ignore[name-defined]  # noqa: F821  # pyright: ignore[reportUndefinedVariable]
+    value: "Nowhere"  # noqa: F821  # pyright: ignore[reportUndefinedVariable]: the mistake itself
 
 
 MISTAKES: list[tuple[object, str]] = [

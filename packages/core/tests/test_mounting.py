@@ -432,7 +432,7 @@ async def test_the_stream_of_a_mounted_application_ends_with_its_client() -> Non
         inner = Velo()
 
         @inner.get("/endless")
-        async def endless(closed: asyncio.Event = Depends(partial(itself, closed))) -> StreamingResponse:  # type: ignore[assignment]  # noqa: B008
+        async def endless(closed: asyncio.Event = Depends(partial(itself, closed))) -> StreamingResponse:  # noqa: B008 - as users write it
             async def content() -> AsyncIterator[bytes]:
                 try:
                     while True:

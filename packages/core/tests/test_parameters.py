@@ -362,9 +362,9 @@ def test_a_default_takes_the_place_of_what_is_missing(serve: Serve) -> None:
         i: Annotated[int, Cookie()] = -1,
         j: Annotated[int | object, Query()] = nothing,
         k: Annotated[tuple[int, ...], Query()] = (1,),
-        l: bool = True,  # noqa: E741
+        l: bool = True,  # noqa: E741 - any name will do
         m: float = 1.5,
-        d: Annotated[int | None, Query(ge=1)] = ...,  # type: ignore[assignment]  # pyright: ignore[reportArgumentType]
+        d: Annotated[int | None, Query(ge=1)] = ...,  # pyright: ignore[reportArgumentType]: `...` says that it is required
     ) -> str:
         assert j is nothing
         return repr((a, b, c, d, e, f, g, h, i, k, l, m))
@@ -399,8 +399,8 @@ def test_a_mutable_default_is_each_requests_own(serve: Serve) -> None:
     @app.get("/")
     async def grow(
         tags: Annotated[list[str], Query()] = [],  # noqa: B006 - what is tested
-        nested: Annotated[list[Any], Query()] = [[]],  # noqa: B006
-        ids: Annotated[set[int], Query()] = {1},  # noqa: B006
+        nested: Annotated[list[Any], Query()] = [[]],  # noqa: B006 - what is tested
+        ids: Annotated[set[int], Query()] = {1},  # noqa: B006 - what is tested
         words: Annotated[tuple[Any, ...], Query()] = ([],),
     ) -> str:
         tags.append("x")
@@ -415,7 +415,7 @@ def test_a_mutable_default_is_each_requests_own(serve: Serve) -> None:
         return repr(options.words)
 
     @app.put("/")
-    async def grow_list(options: Annotated[list[list[str]], Body()] = [[]]) -> str:  # noqa: B006
+    async def grow_list(options: Annotated[list[list[str]], Body()] = [[]]) -> str:  # noqa: B006 - what is tested
         options[0].append("x")
         return repr(options)
 
@@ -542,7 +542,7 @@ def test_any_name_can_be_a_parameter(serve: Serve) -> None:
     names += "call_1 type id list str encode to_id match self cls print ValidationError check_result parse_query PROBLEM".split()
 
     namespace: dict[str, Any] = {}
-    exec(f"async def handle({', '.join(f'{name}: int' for name in names)}): return [{', '.join(names)}]", namespace)  # noqa: S102
+    exec(f"async def handle({', '.join(f'{name}: int' for name in names)}): return [{', '.join(names)}]", namespace)  # noqa: S102 - names from the list above
     app.get("/")(namespace["handle"])
 
     assert serve(app).get("/", params={name: str(number) for number, name in enumerate(names)}).json() == list(range(len(names)))
@@ -867,7 +867,7 @@ def test_a_marker_as_default_and_a_path_parameter_that_the_path_lacks_are_mistak
     app = Velo()
 
     @app.get("/{item_id}")
-    async def show(item: Annotated[int, Path()], page: int = Query()) -> None: ...  # type: ignore[assignment]  # pyright: ignore[reportArgumentType]
+    async def show(item: Annotated[int, Path()], page: int = Query()) -> None: ...  # pyright: ignore[reportArgumentType]: the mistake itself
 
     @app.get("/unused/{item_id}")
     async def unused(item: int) -> None: ...

@@ -60,7 +60,7 @@ def application(diary: list[str]) -> Velo:
         diary.append("closed")
 
     @inner.get("/ok")
-    async def ok(one: str = Depends(connection)) -> str:  # type: ignore[assignment]
+    async def ok(one: str = Depends(connection)) -> str:
         diary.append("handler")
         return one
 

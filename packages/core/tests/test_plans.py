@@ -402,7 +402,7 @@ def source_names() -> list[str]:
     return sorted(name for name in found if not keyword.iskeyword(name))
 
 
-async def untyped(page=1):  # type: ignore[no-untyped-def]  # pyright: ignore[reportMissingParameterType]: so that its result is of any type
+async def untyped(page=1):  # pyright: ignore[reportMissingParameterType]: so that its result is of any type
     return page
 
 

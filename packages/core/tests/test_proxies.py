@@ -141,9 +141,9 @@ def test_a_prefix_and_a_root_path_add_up() -> None:
         (lambda: Velo(trusted_proxies=["10.0.0.1/8"]), "has host bits set"),
         (lambda: Velo(trusted_proxies=["proxy.test"]), "'proxy.test' is no network of trusted proxies"),
         (lambda: Velo(trusted_proxies="10.0.0.0/8"), r"write a list: \['10.0.0.0/8'\]"),
-        (lambda: TrustedProxies("unix", header="via"), "it has to be 'x-forwarded' or 'forwarded'"),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]: the mistake itself
+        (lambda: TrustedProxies("unix", header="via"), "it has to be 'x-forwarded' or 'forwarded'"),  # pyright: ignore[reportArgumentType]: the mistake itself
         (lambda: TrustedProxies("unix", header="forwarded", fields=["for", "prefix"]), "has no field 'prefix'"),
-        (lambda: TrustedProxies("unix", fields=["port"]), "has no field 'port'"),  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]: the mistake itself
+        (lambda: TrustedProxies("unix", fields=["port"]), "has no field 'port'"),  # pyright: ignore[reportArgumentType]: the mistake itself
     ],
 )
 def test_mistakes_are_told_at_once(make: Callable[[], object], message: str) -> None:

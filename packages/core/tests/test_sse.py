@@ -57,7 +57,7 @@ def test_events_are_written_as_browsers_read_them(event: ServerSentEvent, expect
 @pytest.mark.parametrize("value", ["a\nb", "a\rdata: b", "a\0"])
 def test_nothing_that_a_client_sent_can_make_another_field(field: str, value: str) -> None:
     with pytest.raises(ValueError, match=f"the {field} of an event"):
-        ServerSentEvent("x", **{field: value})  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]: another field is not among the names
+        ServerSentEvent("x", **{field: value})  # pyright: ignore[reportArgumentType]: another field is not among the names
 
 
 def test_a_negative_retry_is_refused() -> None:

@@ -144,4 +144,4 @@ def test_two_routes_that_differ_by_an_ignored_slash_keep_the_application_from_st
 
 def test_a_policy_that_there_is_not_is_refused() -> None:
     with pytest.raises(SetupError, match="it has to be one of 'strict', 'ignore', 'redirect'"):
-        Router(trailing_slash="maybe")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]: the mistake itself
+        Router(trailing_slash="maybe")  # pyright: ignore[reportArgumentType]: the mistake itself

@@ -256,7 +256,7 @@ def test_a_name_means_what_it_means_where_the_function_is_defined(serve: Serve) 
     handler: Callable[..., object] = vars(elsewhere)["handler"]
     try:
 
-        class Item(msgspec.Struct):  # pyright: ignore[reportUnusedClass]
+        class Item(msgspec.Struct):  # pyright: ignore[reportUnusedClass]: its name is what matters
             ours: int
 
         app = Velo()
@@ -398,7 +398,7 @@ def test_all_mistakes_of_an_application_are_told_together() -> None:
         return 1j
 
     @router.get("/default")
-    async def default(value: int = Query()) -> None: ...  # type: ignore[assignment]  # pyright: ignore[reportArgumentType]
+    async def default(value: int = Query()) -> None: ...  # pyright: ignore[reportArgumentType]: the mistake itself
 
     app.include(router)
 
@@ -643,8 +643,8 @@ def alone_and_inside() -> Any:
         small: Annotated[int, Query(ge=-5, lt=50, multiple_of=3)] = 0,
         truth: bool = False,
         integers: Annotated[list[int], Query(alias="integer")] = [],  # noqa: B006 - copied for each request
-        smalls: Annotated[list[int], Query(alias="small", ge=-5, lt=50, multiple_of=3)] = [],  # noqa: B006
-        truths: Annotated[list[bool], Query(alias="truth")] = [],  # noqa: B006
+        smalls: Annotated[list[int], Query(alias="small", ge=-5, lt=50, multiple_of=3)] = [],  # noqa: B006 - copied for each request
+        truths: Annotated[list[bool], Query(alias="truth")] = [],  # noqa: B006 - copied for each request
     ) -> dict[str, Any]:
         return {"alone": [integer, small, truth], "inside": [*integers, *smalls, *truths]}
 

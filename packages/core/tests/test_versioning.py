@@ -174,7 +174,7 @@ def test_allow_is_of_the_version(serve: Serve) -> None:
 def test_hosts_and_versions_go_together(serve: Serve) -> None:
     app = Velo(versioning=HEADER)
     for host, version in (("a.test", "1"), ("a.test", "2"), (None, "1")):
-        app.get("/x", name=f"{host}{version}", host=host, version=version)(lambda host=host, version=version: f"{host} {version}")  # type: ignore[misc]
+        app.get("/x", name=f"{host}{version}", host=host, version=version)(lambda host=host, version=version: f"{host} {version}")
     client = serve(app)
 
     def get(host: str, version: str) -> tuple[int, str]:
@@ -263,7 +263,7 @@ def clash(first: str | None, second: str) -> None:
         (lambda: start(Velo(versioning=Versioning.header(default="7"))), "VELO_VERSION", "names the version '7', and no route has it"),
         (lambda: Router(version="/1"), "VELO_VERSION", "'/1' is no version"),
         (lambda: Router(version=("1", "")), "VELO_VERSION", "'' is no version"),
-        (lambda: Router(version=1), "VELO_VERSION", "1 is no version"),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]: the mistake itself
+        (lambda: Router(version=1), "VELO_VERSION", "1 is no version"),  # pyright: ignore[reportArgumentType]: the mistake itself
         (lambda: Versioning.path("v"), "VELO_VERSIONING", "begin with a slash"),
         (lambda: Versioning.path("/v"), "VELO_VERSIONING", r"have \{version\} once"),
         (lambda: Versioning.header("x version"), "VELO_VERSIONING", "is no name of a header"),

@@ -194,7 +194,7 @@ def test_what_cannot_wait_has_no_trace_of_a_watch_in_its_plan() -> None:
 def test_limits_that_make_no_sense_are_found_at_start_up() -> None:
     app = Velo(timeout_seconds=0)
 
-    @app.get("/", on_disconnect="run")  # type: ignore[call-overload, arg-type, unused-ignore]  # pyright: ignore[reportArgumentType]: the mistake itself
+    @app.get("/", on_disconnect="run")  # pyright: ignore[reportArgumentType]: the mistake itself
     async def index() -> None:
         raise HTTPError(500)
 

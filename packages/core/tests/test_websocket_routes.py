@@ -17,7 +17,7 @@ Way = tuple[ProtocolName, bool]
 
 def denied(client: TestClient, url: str, **options: object) -> int:
     """The status of a refusal."""
-    with pytest.raises(WebSocketDenied) as refused, client.websocket_connect(url, **options):  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    with pytest.raises(WebSocketDenied) as refused, client.websocket_connect(url, **options):  # pyright: ignore[reportArgumentType]: options of any client
         pass
     return refused.value.response.status_code
 

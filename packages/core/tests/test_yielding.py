@@ -51,17 +51,17 @@ async def nothing() -> AsyncIterator[Item]:
         yield item
 
 
-async def undeclared():  # type: ignore[no-untyped-def]
+async def undeclared():
     yield {"name": "tea"}
     yield [1, None]
 
 
-async def undeclared_text():  # type: ignore[no-untyped-def]
+async def undeclared_text():
     yield "a"
     yield b"b"
 
 
-async def undeclared_nothing():  # type: ignore[no-untyped-def]
+async def undeclared_nothing():
     for item in ():
         yield item
 
@@ -70,7 +70,7 @@ async def events() -> AsyncIterator[ServerSentEvent]:
     yield ServerSentEvent("a")
 
 
-async def undeclared_events():  # type: ignore[no-untyped-def]
+async def undeclared_events():
     yield ServerSentEvent("a")
 
 
@@ -305,7 +305,7 @@ class Page(Response):
 def test_what_cannot_be_sent_is_told_at_start_up(declared: object, options: dict[str, Any], message: str) -> None:
     app = Velo()
 
-    async def show():  # type: ignore[no-untyped-def]
+    async def show():
         yield 1
 
     show.__annotations__["return"] = declared

@@ -238,7 +238,7 @@ def test_the_key_of_a_rule_comes_before_that_of_its_guard() -> None:
 
 def test_a_key_that_is_no_text_is_a_mistake_that_is_named() -> None:
     def key(request: Request) -> str:
-        return 7  # type: ignore[return-value]  # pyright: ignore[reportReturnType]: the mistake itself
+        return 7  # pyright: ignore[reportReturnType]: the mistake itself
 
     with TestClient(guarded(rule(), key=key)) as client, pytest.raises(TypeError, match="rule 'burst' returned int"):
         client.get("/users")
@@ -332,7 +332,7 @@ def test_what_cannot_work_is_refused_where_it_is_written() -> None:
     with pytest.raises(RuleError, match="2 rules are named"):
         RateLimit([rule(), rule(limit=9)])
     with pytest.raises(RuleError, match="rate_limit has the key 'x-api-key'"):
-        rate_limit(limiter, [rule()], key="x-api-key")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]: the mistake itself
+        rate_limit(limiter, [rule()], key="x-api-key")  # pyright: ignore[reportArgumentType]: the mistake itself
     with pytest.raises(RuleError, match="leave one out"):
         RateLimit([rule()], storage=stopped(), limiter=limiter)
 

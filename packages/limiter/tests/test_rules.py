@@ -61,13 +61,13 @@ def test_a_rule_whose_requests_cost_more_than_its_limit_is_refused() -> None:
 
 def test_an_algorithm_by_its_name_is_refused() -> None:
     with pytest.raises(RuleError, match="RateLimitAlgorithm"):
-        RateLimitRule("burst", 5, 60, "fixed_window")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]: the mistake itself
+        RateLimitRule("burst", 5, 60, "fixed_window")  # pyright: ignore[reportArgumentType]: the mistake itself
 
 
 def test_a_text_as_key_is_refused() -> None:
     """It would put all clients into one bucket."""
     with pytest.raises(RuleError, match="function"):
-        RateLimitRule("burst", 5, 60, FIXED, key="x-api-key")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]: the mistake itself
+        RateLimitRule("burst", 5, 60, FIXED, key="x-api-key")  # pyright: ignore[reportArgumentType]: the mistake itself
 
 
 def test_two_rules_of_one_decision_cannot_share_a_name() -> None:
@@ -87,4 +87,4 @@ def test_rules_with_the_same_values_are_equal_and_cannot_be_changed() -> None:
 
     assert one == other
     with pytest.raises(AttributeError):
-        one.limit = 6  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]: the mistake itself
+        one.limit = 6  # pyright: ignore[reportAttributeAccessIssue]: the mistake itself

@@ -51,7 +51,7 @@ async def without_words() -> Item:
     return Item("tea")
 
 
-async def returns_nothing_known():  # type: ignore[no-untyped-def]  # that is the point
+async def returns_nothing_known():  # that is the point
     """Returns something."""
 
 
@@ -132,7 +132,7 @@ async def telling_guard() -> None:
     raise HTTPError(402)
 
 
-telling_guard.openapi = OpenAPIContribution(responses={"402": {"description": "Pay."}})  # type: ignore[attr-defined]  # pyright: ignore[reportFunctionMemberAccess]: a guard says it so
+telling_guard.openapi = OpenAPIContribution(responses={"402": {"description": "Pay."}})  # pyright: ignore[reportFunctionMemberAccess]: a guard says it so
 
 
 async def guarded_by_one_that_tells(who: Annotated[None, Depends(telling_guard)]) -> Item:

@@ -52,7 +52,7 @@ def test_the_document_is_made_once_and_not_before_it_is_asked_for(monkeypatch: p
     plugin = OpenAPI()
     made: list[object] = []
     document = plugin.document
-    monkeypatch.setattr(plugin, "document", lambda *given, **named: made.append(given) or document(*given, **named))  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+    monkeypatch.setattr(plugin, "document", lambda *given, **named: made.append(given) or document(*given, **named))  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]: it takes what the method takes
     with TestClient(shop(plugin)) as client:
         client.get("/items/1")
         assert made == []

@@ -21,7 +21,7 @@ async def signed_in(request: Request) -> str:
     return "Ada"
 
 
-signed_in.openapi = OpenAPIContribution(  # type: ignore[attr-defined]  # pyright: ignore[reportFunctionMemberAccess]: how guards say it
+signed_in.openapi = OpenAPIContribution(  # pyright: ignore[reportFunctionMemberAccess]: how guards say it
     security=({"bearer": ()},),
     components={"securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}},
 )

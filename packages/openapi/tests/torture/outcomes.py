@@ -64,7 +64,7 @@ async def optional(there: bool = False) -> Item | None:
 
 
 @router.get("/undeclared")
-async def undeclared():  # type: ignore[no-untyped-def]  # a result without a type is what this is about
+async def undeclared():  # a result without a type is what this is about
     """Gives what it likes."""
     return {"a": 1}
 
