@@ -1,13 +1,17 @@
 """Every behaviour is tested on every protocol, through generated plans and through interpreted ones."""
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from velo_core import Velo
 from velo_testing import ProtocolName, TestClient
+
+sys.path.insert(0, str(Path(__file__).parent))  # for `parameter_routes`, which several files share
 
 Serve = Callable[..., TestClient]
 
