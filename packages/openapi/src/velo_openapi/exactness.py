@@ -1,6 +1,8 @@
 """What msgspec's schemas leave unsaid, or say otherwise than msgspec reads.
 
-A decimal may be a number, of what a set has twice one is kept, and not every text is base64: none of that is in the schemas.
+A decimal may be a number, of what a set has twice one is kept, and not every text is base64: none of that is in the schemas. Nor is the
+format of a date with a time where its offset may be missing, which RFC 3339 wants: without it, readers would take such a value for any text
+at all, which it is much less.
 """
 
 from __future__ import annotations
@@ -13,9 +15,7 @@ from msgspec import inspect
 __all__ = ["base64_text", "exact"]
 
 Schema: TypeAlias = dict[str, Any]
-_TEXTS: Mapping[type[inspect.Type], Schema] = {
-    inspect.DecimalType: {"anyOf": [{"type": "string", "format": "decimal"}, {"type": "number"}]},
-}
+_FORMATS: Mapping[type[inspect.Type], str] = {inspect.DateTimeType: "date-time", inspect.TimeType: "time"}
 _BYTES = inspect.BytesType | inspect.ByteArrayType | inspect.MemoryViewType
 _BASE64 = "[A-Za-z0-9+/]"
 _REPEATS = 250
@@ -70,8 +70,10 @@ def _visit(info: inspect.Type, schema: Schema, components: Mapping[str, Schema],
     if isinstance(info, inspect.UnionType):
         for member, one in _members(info, schema):
             _visit(member, one, components, seen)
-    elif type(info) in _TEXTS:
-        _say(info, schema)
+    elif isinstance(info, inspect.DecimalType):
+        _or_number(schema)
+    elif type(info) in _FORMATS:
+        schema.setdefault("format", _FORMATS[type(info)])
     elif isinstance(info, _BYTES):
         if schema.get("contentEncoding") == "base64":
             schema |= base64_text(info.min_length, info.max_length)
@@ -88,11 +90,10 @@ def _visit(info: inspect.Type, schema: Schema, components: Mapping[str, Schema],
         _visit(info.value_type, schema["additionalProperties"], components, seen)
 
 
-def _say(info: inspect.Type, schema: Schema) -> None:
-    if getattr(info, "tz", None) is None and schema.get("type") == "string":
-        for name in ("type", "format"):
-            schema.pop(name, None)
-        schema |= {"anyOf": [dict(one) for one in _TEXTS[type(info)]["anyOf"]]}
+def _or_number(schema: Schema) -> None:
+    if schema.get("type") == "string":
+        text = {name: schema.pop(name) for name in ("type", "format") if name in schema}
+        schema["anyOf"] = [text, {"type": "number"}]
 
 
 def _end(schema: Schema) -> None:

@@ -17,7 +17,6 @@ from velo_openapi.attributes import name_by_attributes
 from velo_openapi.errors import OpenAPIError
 from velo_openapi.exactness import base64_text, exact
 from velo_openapi.forms import Form, form_of
-from velo_openapi.moments import add_formats
 
 __all__ = ["Key", "Mode", "Schema", "Schemas", "Wanted", "bounded", "number", "plain"]
 
@@ -195,7 +194,6 @@ def _of_msgspec(
 ) -> tuple[list[Schema], Mapping[str, Schema]]:
     types = [one.type for one in wanted]
     schemas, components = msgspec.json.schema_components(types, schema_hook=foreign, ref_template=REF)
-    add_formats(types, schemas, components)
     exact(types, schemas, components)
     if not by_alias:
         name_by_attributes(types, components)
