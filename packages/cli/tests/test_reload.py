@@ -66,6 +66,23 @@ def test_a_change_is_served_and_a_broken_one_waits_for_the_next(serve: Serve, wr
     assert running.result().status == 0
 
 
+@pytest.mark.parametrize("target", ["shop.web", "shop/web.py"])
+def test_a_change_in_the_same_second_is_served(serve: Serve, write: Write, monkeypatch: pytest.MonkeyPatch, target: str) -> None:
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)  # what was compiled is all that Python would look at
+    source = write("shop/web.py", APP.format(text="one"))
+    running = serve(target, "--server", "uvicorn", "--reload")
+    assert running.get() == "one"
+
+    changed = write("changed", APP.format(text="two"))
+    told = source.stat()
+    os.utime(changed, (told.st_atime, told.st_mtime))
+    changed.replace(source)
+
+    wait_for(running, "two")
+    running.press_control_c()
+    assert running.result().status == 0
+
+
 def test_a_server_that_was_killed_is_told(serve: Serve, write: Write) -> None:
     write("shop.py", APP.replace('"{text}"', "os.getpid()").replace("-> str", "-> int").replace("from", "import os\nfrom"))
     running = serve("shop", "--server", "uvicorn", "--reload")

@@ -5,7 +5,11 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from collections.abc import Iterable
+from contextlib import suppress
+from importlib.util import cache_from_source
 from multiprocessing.context import SpawnProcess
+from pathlib import Path
 
 from watchfiles import PythonFilter, watch
 
@@ -31,18 +35,21 @@ def serve_and_reload(settings: Settings) -> None:
     ending = threading.Event()
     for number in ENDING:
         signal.signal(number, lambda number, frame: ending.set())
+    watching = watch(
+        settings.target.folder,
+        watch_filter=PythonFilter(),
+        stop_event=ending,
+        rust_timeout=POLL_MILLISECONDS,
+        yield_on_timeout=True,
+        ignore_permission_denied=True,
+    )
+    next(watching, None)  # It watches before the application is imported: no change is missed.
     process, changed, waiting = _start(settings), False, False
     try:
-        for changes in watch(
-            settings.target.folder,
-            watch_filter=PythonFilter(),
-            stop_event=ending,
-            rust_timeout=POLL_MILLISECONDS,
-            yield_on_timeout=True,
-            ignore_permission_denied=True,
-        ):
+        for changes in watching:
             if changes:
                 stop([process], settings.shutdown_timeout)
+                _forget_compiled(path for _, path in changes)
                 process, changed, waiting = _start(settings), True, False
             elif process.exitcode is not None and not waiting:
                 _tell(process.exitcode)
@@ -52,6 +59,16 @@ def serve_and_reload(settings: Settings) -> None:
                 sys.stderr.write("Waiting for a change.\n")
     finally:
         stop([process], settings.shutdown_timeout)
+
+
+def _forget_compiled(sources: Iterable[str]) -> None:
+    """Removes what Python has compiled of these files.
+
+    It tells by second and size whether that is up to date, and would run the old one after a quick change.
+    """
+    for source in sources:
+        with suppress(NotImplementedError, OSError):  # an interpreter without a cache; a folder that is not ours
+            Path(cache_from_source(source)).unlink(missing_ok=True)
 
 
 def _start(settings: Settings) -> SpawnProcess:
