@@ -22,13 +22,13 @@ PROPERTIES: dict[str, list[str]] = {
         f"{KIT}::test_installing_only_records",
     ],
     "3. the order is computed, stable, and a cycle prints its path": [
-        f"{CORE}/test_plugins.py::test_wishes_are_followed_and_else_the_order_stays",
-        f"{CORE}/test_plugins.py::test_a_cycle_is_reported_with_its_path",
+        f"{CORE}/test_plugin_order.py::test_wishes_are_followed_and_else_the_order_stays",
+        f"{CORE}/test_plugin_order.py::test_a_cycle_is_reported_with_its_path",
         f"{CORE}/test_broken_plugins.py::test_plugins_wait_for_each_other",
     ],
     "4. capabilities, not only names, can be required": [
         f"{CORE}/test_description.py::test_plugins_are_told_in_their_order_with_its_reasons",
-        f"{CORE}/test_plugins.py::test_a_requirement_can_be_met_above_but_not_beside_or_below",
+        f"{CORE}/test_plugin_requirements.py::test_a_requirement_can_be_met_above_but_not_beside_or_below",
     ],
     "5. confined to a router; two instances with different settings on two routers": [
         f"{CORE}/test_plugins.py::test_a_plugin_on_a_router_touches_nothing_beside_or_above",
@@ -47,22 +47,22 @@ PROPERTIES: dict[str, list[str]] = {
         f"{CORE}/test_broken_plugins.py::test_two_plugins_have_one_name",
         f"{CORE}/test_broken_plugins.py::test_two_slots_have_one_name",
         f"{CORE}/test_broken_plugins.py::test_two_routes_match_the_same_path",
-        f"{CORE}/test_plugins.py::test_twice_is_fine_for_a_plugin_that_says_so_and_on_two_routers",
-        f"{CORE}/test_plugins.py::test_what_is_exclusive_is_provided_once",
+        f"{CORE}/test_plugin_requirements.py::test_twice_is_fine_for_a_plugin_that_says_so_and_on_two_routers",
+        f"{CORE}/test_plugin_requirements.py::test_what_is_exclusive_is_provided_once",
         f"{CORE}/test_options.py::test_variables_of_a_plugin_whose_name_begins_alike_are_not_its_own",
         f"{CLI}/test_commands.py::test_a_command_of_a_plugin_that_cannot_be_loaded_is_one_line",
     ],
     "9. the level of the contract is checked, prereleases pass, one loud override; methods may take a subset": [
         f"{CORE}/test_broken_plugins.py::test_the_level_of_the_contract_is_another_one",
-        f"{CORE}/test_plugins.py::test_a_prerelease_passes_as_what_it_leads_to_and_as_what_was_before_it",
-        f"{CORE}/test_plugins.py::test_the_level_can_be_ignored_for_one_plugin_and_that_is_logged",
+        f"{CORE}/test_plugin_requirements.py::test_a_prerelease_passes_as_what_it_leads_to_and_as_what_was_before_it",
+        f"{CORE}/test_plugin_requirements.py::test_the_level_can_be_ignored_for_one_plugin_and_that_is_logged",
         f"{CORE}/test_plugins.py::test_methods_take_what_they_want_under_whatever_name",
     ],
     "10. set-up and tear-down with a time-out that names the culprit, in reverse even after a failure; closing before the drain": [
         f"{CORE}/test_broken_plugins.py::test_the_start_hangs",
-        f"{CORE}/test_plugins.py::test_what_was_started_is_stopped_when_a_later_one_cannot_start",
-        f"{CORE}/test_plugins.py::test_the_others_are_stopped_when_one_cannot_stop",
-        f"{CORE}/test_plugins.py::test_closing_comes_before_the_drain_and_in_reverse_order",
+        f"{CORE}/test_plugin_lifespans.py::test_what_was_started_is_stopped_when_a_later_one_cannot_start",
+        f"{CORE}/test_plugin_lifespans.py::test_the_others_are_stopped_when_one_cannot_stop",
+        f"{CORE}/test_plugin_lifespans.py::test_closing_comes_before_the_drain_and_in_reverse_order",
     ],
     "11. bands and edges for middleware; a hook that nobody uses costs nothing": [
         f"{CORE}/test_middleware_order.py::test_bands_decide_whatever_the_order_of_registration",
@@ -77,13 +77,13 @@ PROPERTIES: dict[str, list[str]] = {
         f"{CLI}/test_plugins.py::test_the_configuration_is_shown_with_origins_and_without_secrets",
     ],
     "13. discovery is explicit": [
-        f"{CORE}/test_plugins.py::test_a_distribution_that_is_only_there_enables_nothing",
+        f"{CORE}/test_plugin_names.py::test_a_distribution_that_is_only_there_enables_nothing",
         f"{CORE}/test_import_cost.py::test_fifty_distributions_that_are_only_there_are_neither_imported_nor_read",
     ],
     "14. introspection: tree, versions, timings, order and why, machine-readable": [
         f"{CORE}/test_description.py::test_the_description_can_be_written_as_json",
         f"{CORE}/test_description.py::test_a_route_tells_what_runs_around_it_in_which_order_and_why",
-        f"{CORE}/test_plugins.py::test_times_are_kept",
+        f"{CORE}/test_plugin_lifespans.py::test_times_are_kept",
         f"{CLI}/test_plugins.py::test_json_shows_the_whole_manifest",
     ],
     "15. a conformance kit that third parties run with one line": [
