@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -11,7 +12,7 @@ from hypothesis import HealthCheck, settings
 from velo_core import Velo
 from velo_testing import ProtocolName, TestClient
 
-sys.path.insert(0, str(Path(__file__).parent))  # for `parameter_routes`, which several files share
+sys.path.insert(0, str(Path(__file__).parent))  # for `parameter_routes` and `wsgi_requests`, which several files share
 
 Serve = Callable[..., TestClient]
 
@@ -59,3 +60,17 @@ def serve(way: tuple[ProtocolName, bool]) -> Iterator[Serve]:
             return stack.enter_context(TestClient(app, protocol=protocol, raise_app_exceptions=raise_app_exceptions))
 
         yield start
+
+
+@pytest.fixture(params=[False, True], ids=["generated", "interpreted"])
+def make(request: pytest.FixtureRequest) -> Iterator[Callable[..., Velo]]:
+    """Makes applications for WSGI servers, which are stopped at the end."""
+    made: list[Velo] = []
+
+    def make(**options: Any) -> Velo:
+        made.append(Velo(interpreted=request.param, **options))
+        return made[-1]
+
+    yield make
+    for app in made:
+        app.wsgi.stop()
