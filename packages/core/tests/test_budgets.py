@@ -285,8 +285,8 @@ BUDGETS = {
     ("rsgi", "plaintext"): Budget(2, 3, 72, 576),
     ("asgi", "json"): Budget(2, 7, 134, 1441),
     ("rsgi", "json"): Budget(2, 4, 89, 704),
-    ("asgi", "params"): Budget(8, 23, 356, 2066),
-    ("rsgi", "params"): Budget(8, 19, 304, 1245),
+    ("asgi", "params"): Budget(8, 24, 375, 2066),
+    ("rsgi", "params"): Budget(8, 20, 323, 1245),
     ("asgi", "body"): Budget(8, 16, 346, 1797),
     ("rsgi", "body"): Budget(7, 10, 193, 1035),
     ("asgi", "dependencies"): Budget(2, 7, 151, 1457),
@@ -295,8 +295,8 @@ BUDGETS = {
     ("rsgi", "header"): Budget(4, 4, 105, 720),
     ("asgi", "middleware"): Budget(3, 8, 232, 1792),
     ("rsgi", "middleware"): Budget(3, 5, 187, 1312),
-    ("asgi", "not found"): Budget(3, 9, 173, 1288),
-    ("rsgi", "not found"): Budget(3, 6, 125, 520),
+    ("asgi", "not found"): Budget(3, 5, 125, 1224),
+    ("rsgi", "not found"): Budget(3, 2, 81, 464),
 }
 MORE_FRAMES, MORE_BYTES = (2, 400) if sys.version_info < (3, 12) else (0, 64)
 """On Python 3.11 the application is a coroutine function, and a comprehension is a function of its own."""

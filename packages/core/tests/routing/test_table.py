@@ -520,7 +520,7 @@ ANSWERS = {row.value for row in EVERYTHING.routes} | {
 }
 
 
-SEGMENTS = ["a", "", "{int}", "{str}", "a{str}", "{float}-{str}", "{path}"]
+SEGMENTS = ["a", "ab", "abc", "", "{int}", "{str}", "a{str}", "{float}-{str}", "{path}"]
 
 
 def pattern_of(kinds: list[str]) -> Pattern | None:
@@ -535,21 +535,33 @@ def pattern_of(kinds: list[str]) -> Pattern | None:
 @given(
     st.sampled_from(TrailingSlash),
     st.lists(st.tuples(st.sampled_from(["GET", "POST", "HEAD"]), st.lists(st.sampled_from(SEGMENTS), min_size=1, max_size=3)), max_size=10),
-    st.lists(st.lists(st.sampled_from(["", "a", "1", "ab", "1-a"]), max_size=3), min_size=1, max_size=8),
+    st.lists(st.sampled_from(["/a", "/ac", "/b"]), max_size=2, unique=True),
+    st.lists(st.lists(st.sampled_from(["", "a", "1", "ab", "abd", "b", "1-a", "\0", "ä"]), max_size=3), min_size=1, max_size=8),
 )
 def test_the_short_cuts_of_a_table_find_what_the_tree_finds(
-    policy: TrailingSlash, routes: list[tuple[str, list[str]]], paths: list[list[str]]
+    policy: TrailingSlash, routes: list[tuple[str, list[str]]], prefixes: list[str], paths: list[list[str]]
 ) -> None:
     """A raw path takes no short cut."""
     table = Table[str]()
-    table.add_fallback(pattern(""), fallback("root"))
+    for prefix in ("", *prefixes):
+        table.add_fallback(pattern(prefix), fallback(prefix or "root"))
     for method, kinds in routes:
         route = pattern_of(kinds)
         if route is not None:
             table.add(method, route, f"{method} {route.text}", trailing_slash=policy)
     table.freeze()
-    for method, path in product(("GET", "POST", "HEAD", "OPTIONS"), ("/" + "/".join(parts) for parts in paths)):
-        assert table.find(method, path) == table.find_raw(method, path)
+    for method, path in product(("GET", "POST", "HEAD", "OPTIONS"), ("*", *("/" + "/".join(parts) for parts in paths))):
+        assert table.find(method, path) == table.find_raw(method, path.encode().decode("latin-1"))
+
+
+@pytest.mark.parametrize("path", ["/", "/a", "/a/x", "/bc", "/bd", "/bd/x", "/be/x", "/ö", "/ö/x", "/😀/x"])
+def test_a_path_is_found_whatever_else_begins_with_its_letters(find: Find, path: str) -> None:
+    table = table_of(
+        "GET /", "GET /a", "GET /a/{x}", "GET /bc", "GET /bd", "GET /bd/{x}", "GET /ö", "GET /ö/{x}", "GET /😀/{x}", prefixes=("/be",)
+    )
+
+    assert find(table, "GET", path)[0] == ("/be 404" if path == "/be/x" else f"GET {path.replace('x', '{x}')}")
+    assert find(table, "GET", path + "/y/z")[0] == ("/be 404" if path == "/be/x" else "root 404")
 
 
 @given(st.sampled_from(["GET", "POST", "OPTIONS", "TRACE", ""]), st.binary(max_size=40))
@@ -608,6 +620,7 @@ def test_a_look_up_enters_no_more_functions_than_it_needs() -> None:
     assert frames(lambda: table.search("GET", "/n/7")) == 2
     assert frames(lambda: table.search("GET", "/u/1/v/2")) == 2
     assert frames(lambda: table.find("GET", "/none")) <= 5
+    assert frames(lambda: table.search("GET", "/zip/code")) == 1  # nothing begins with these letters
     assert frames(lambda: ignoring.find("GET", "/a/")) == 1
 
 
