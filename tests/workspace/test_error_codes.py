@@ -1,4 +1,4 @@
-"""Each `VELO_*` code is explained in docs/errors.md, and each code that is explained there can be met.
+"""Each code is explained in docs/errors.md, and each code that is explained there can be met.
 
 Codes are what users match on and search for, so a new one without a word about it, and a word about one that is gone, are mistakes.
 """
@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "errors.md"
-CODE = re.compile(r"VELO(_[A-Z]+)+")
+CODE = re.compile(r"(VELO|OPENAPI)(_[A-Z]+)+")
 
 
 def codes_in(source: Path) -> set[str]:
@@ -38,7 +38,7 @@ def test_every_explained_code_exists() -> None:
 
 def test_every_code_says_what_to_do() -> None:
     """In the tables whose rows begin with a code: what it means, and what to do about it."""
-    lines = re.findall(r"^\| `VELO_.*\|$", PAGE.read_text(), re.MULTILINE)
+    lines = re.findall(r"^\| `[A-Z]+_.*\|$", PAGE.read_text(), re.MULTILINE)
     rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
     incomplete = [row[0] for row in rows if len(row) != 3 or not all(row)]
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import pytest
 
 from velo_core import Depends, OpenAPIContribution, Router, SetupError, Velo, openapi_of
@@ -58,3 +61,22 @@ def test_a_dependency_can_say_what_it_adds_to_the_document() -> None:
     assert openapi_of(guard) is Guard.openapi
     assert openapi_of(fine) is None
     Depends(guard)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"security": {"key": []}}, "`security` takes a tuple of objects, "),
+        ({"security": [{"key": "read"}]}, "the scopes of each scheme as a tuple"),
+        ({"responses": {"429": "Too many"}}, "`responses` takes objects by name, "),
+        ({"components": {"securitySchemes": ["key"]}}, "`components` takes objects by name, "),
+        ({"parameters": [{"name": "x-key"}]}, "`parameters` takes a tuple of objects, "),
+        ({"tags": [{"description": "Tea."}]}, "`tags` takes a tuple of objects, "),
+        ({"headers": {"x": {"schema": {"default": object()}}}}, "`headers` has no form in JSON: "),
+    ],
+)
+def test_a_contribution_that_no_document_can_have_is_refused_where_it_is_made(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(SetupError, match=re.escape(said)) as caught:
+        OpenAPIContribution(**given)
+    assert caught.value.code == "VELO_OPENAPI_CONTRIBUTION"
+    assert len(caught.value.problems) == 1

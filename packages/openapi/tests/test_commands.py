@@ -179,7 +179,7 @@ def test_a_document_that_is_not_there_is_one_line(velo: Run) -> None:
     [
         (["nowhere"], 1, "there is no module 'nowhere'"),
         (["plain", "-o", "no/such/folder.json"], 1, "no/such/folder.json cannot be written: No such file or directory"),
-        (["clash"], 1, "both have the operation id 'same'; give one of them another [OPENAPI_OPERATION_ID]"),
+        (["clash"], 1, "clash.py:10); give each another [OPENAPI_OPERATION_ID]"),
         (["plain", "--openapi-version", "2"], 2, "'2' is not one of '3.1', '3.2'"),
     ],
 )
@@ -225,7 +225,7 @@ def test_errors_end_with_1(velo: Run, tmp_path: Path) -> None:
         assert result.status == 1
         said = result.out.replace('"', "'")  # which quotes depends on whether jsonschema-rs is there
         assert said == "error: #/info/license: 'name' is a required property [invalid]\n1 error.\n"
-    assert "both have the operation id 'same'" in velo("check", "clash").out
+    assert "the operation id 'same' is given to GET /a (" in velo("check", "clash").err
     assert velo("check", "clash").status == 1
 
 

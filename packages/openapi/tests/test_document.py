@@ -506,7 +506,7 @@ def test_two_components_of_one_name_are_a_mistake() -> None:
     async def show() -> int:
         return 1
 
-    with pytest.raises(OpenAPIError, match="different securitySchemes of the name 'login', to /") as caught:
+    with pytest.raises(OpenAPIError, match="different securitySchemes of the name 'login', to GET /") as caught:
         document(app)
     assert caught.value.code == "OPENAPI_COMPONENT"
 

@@ -51,8 +51,8 @@ def test_who_has_the_document_already_gets_304() -> None:
 def test_the_document_is_made_once_and_not_before_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     plugin = OpenAPI()
     made: list[object] = []
-    document = plugin.document
-    monkeypatch.setattr(plugin, "document", lambda *given, **named: made.append(given) or document(*given, **named))  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]: it takes what the method takes
+    draft = plugin.draft
+    monkeypatch.setattr(plugin, "draft", lambda *given, **named: made.append(given) or draft(*given, **named))  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]: it takes what the method takes
     with TestClient(shop(plugin)) as client:
         client.get("/items/1")
         assert made == []
@@ -184,6 +184,13 @@ def test_responses_of_routes_of_one_template_are_in_the_document() -> None:
     [
         ({"tags": ["x"]}, "`tags` takes objects such as"),
         ({"servers": ["https://x"]}, "`servers` takes objects such as"),
+        ({"tags": [{"description": "Tea."}]}, "`tags` takes objects such as"),
+        ({"title": None}, "`title` takes a text, not None"),
+        ({"info": {"x-made": object()}}, "`info` has no form in JSON"),
+        ({"extra": [1]}, "`extra` takes a mapping, not [1]"),
+        ({"path": "openapi.json"}, "`path` takes a path such as '/openapi.json', not 'openapi.json'"),
+        ({"swagger_ui": True}, "`swagger_ui` takes a path such as '/docs', not True"),
+        ({"oauth2": {"clientId": object()}, "swagger_ui": "/docs"}, "`oauth2` has no form in JSON"),
         ({"include": "/admin"}, "`include` takes a function"),
         ({"webhooks": Velo()}, "`webhooks` takes a Router that is never served"),
         ({"page_options": {"swagger": {}}, "swagger_ui": "/docs"}, "'swagger', which is no page"),
@@ -210,7 +217,24 @@ def test_origins_of_all_kinds_can_be_connected_to() -> None:
         OpenAPI(swagger_ui="/docs", connect=[origin])
 
 
-def test_a_response_that_is_no_type_and_no_object_is_refused_where_it_is_given() -> None:
-    with pytest.raises(OpenAPIError, match="for 410 it has 'Gone'") as caught:
-        operation(responses={410: "Gone"})
+def test_a_path_without_a_slash_is_one_problem_that_says_what_to_write() -> None:
+    with pytest.raises(OpenAPIError) as caught:
+        OpenAPI(swagger_ui="docs")
+    assert str(caught.value) == "`swagger_ui` takes a path such as '/docs', not 'docs' [OPENAPI_OPTION]"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"responses": {410: "Gone"}}, "for 410 it has 'Gone'"),
+        ({"responses": {"gone": None}}, "takes statuses, their classes such as '4XX', and 'default', not 'gone'"),
+        ({"responses": {410: {"x-made": object()}}}, "`responses` has no form in JSON"),
+        ({"extra": {"x-made": {1, object}}}, "`extra` has no form in JSON"),
+        ({"callbacks": "paid"}, "`callbacks` takes a mapping, not 'paid'"),
+        ({"operation_id": 7}, "`operation_id` takes a text, not 7"),
+    ],
+)
+def test_what_no_operation_can_say_is_refused_where_it_is_given(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(OpenAPIError, match=re.escape(said)) as caught:
+        operation(**options)
     assert caught.value.code == "OPENAPI_OPTION"

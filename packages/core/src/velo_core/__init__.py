@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         WebSocketDisconnect,
         WebSocketError,
         error_reporter,
+        where,
     )
     from velo_core.files import FileResponse
     from velo_core.headers import Headers, MutableHeaders
@@ -145,6 +146,7 @@ __all__ = [
     "openapi_of",
     "options_of",
     "sounds_secret",
+    "where",
 ]
 
 # The same as above, for the interpreter; a test compares them.
@@ -171,6 +173,7 @@ _PLACES = {
         "WebSocketDisconnect",
         "WebSocketError",
         "error_reporter",
+        "where",
     ),
     "files": ("FileResponse",),
     "headers": ("Headers", "MutableHeaders"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from types import MappingProxyType
@@ -20,7 +20,7 @@ from velo_core.errors import Problem, SetupError
 from velo_core.freezing import Freezer, as_started
 from velo_core.frozen import Frozen, Mounted, Settings
 from velo_core.generate import compiled, source_of
-from velo_core.installing import install_all
+from velo_core.installing import install_all, problems_found_by
 from velo_core.json import JSONCodec
 from velo_core.life import Life, detached
 from velo_core.logs import REQUEST_ID
@@ -226,7 +226,10 @@ class Velo(ASGI, RSGI, WSGI, Router):
                 self._problems = [*configured, *wrong]
                 frozen, problems = Freezer(self, self._settings()).freeze(plugins)
                 self._problems = [*self._problems, *problems]
-                self._frozen = None if self._problems else frozen
+                if not self._problems:
+                    self._frozen = frozen  # which plugins may look at
+                    self._problems = list(problems_found_by(plugins, self))
+                    self._frozen = None if self._problems else frozen
             if self._problems:
                 raise SetupError.of(self._problems)
             self.close()
@@ -406,6 +409,13 @@ class Velo(ASGI, RSGI, WSGI, Router):
         from velo_core.operations import operations
 
         return operations(self._freeze())
+
+    @property
+    def dependencies(self) -> Iterator[tuple[Mounted, tuple[Callable[..., object], ...]]]:
+        """Each route with the functions that run before its handler, in their order. Freezes the application."""
+        from velo_core.operations import dependencies
+
+        return dependencies(self._freeze())
 
     def plan(self, method: str, path: str, *, host: str | None = None, version: str | None = None) -> PlanView:
         """The plan that serves a request, for reading: `app.plan("GET", "/users/1").source`.

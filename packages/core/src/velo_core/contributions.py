@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TypeAlias
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from typing import TypeAlias, cast
 
-from msgspec import Struct, field
+from msgspec import Struct, field, json
+
+from velo_core.errors import SetupError
 
 __all__ = ["Check", "HealthCheck", "OpenAPIContribution", "openapi_of"]
 
@@ -28,6 +30,9 @@ class OpenAPIContribution(Struct, frozen=True, kw_only=True):
         components: For the document, by kind and name: `{"securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}}`. Two
             different ones of one name are a mistake.
         tags: Tag objects, for the document.
+
+    Raises:
+        SetupError: `VELO_OPENAPI_CONTRIBUTION`, something is not in the words of OpenAPI, or has no form in JSON.
     """
 
     security: Sequence[Mapping[str, Sequence[str]]] = ()
@@ -37,11 +42,60 @@ class OpenAPIContribution(Struct, frozen=True, kw_only=True):
     components: Mapping[str, Mapping[str, object]] = field(default_factory=dict[str, Mapping[str, object]])
     tags: Sequence[Mapping[str, object]] = ()
 
+    def __post_init__(self) -> None:
+        wrong = list(_mistakes(self))
+        if wrong:
+            raise SetupError("VELO_OPENAPI_CONTRIBUTION", f"this cannot be contributed: {'; '.join(wrong)}")
+
 
 def openapi_of(dependency: object) -> OpenAPIContribution | None:
     """What a dependency adds to the operations that run it, if it says so."""
     found: object = getattr(dependency, "openapi", None)
     return found if isinstance(found, OpenAPIContribution) else None
+
+
+def _mistakes(given: OpenAPIContribution) -> Iterator[str]:
+    """Each mistake with an example of what is meant: they are made once, and found in a document by nobody."""
+    for name, example in _OBJECTS.items():
+        if not _is_object_of_objects(getattr(given, name)):
+            yield f"`{name}` takes objects by name, {example}, not {getattr(given, name)!r}"
+    for name, members, example in _LISTS:
+        value: object = getattr(given, name)
+        if not _is_list_of_objects(value, members):
+            yield f"`{name}` takes a tuple of objects, {example}, not {value!r}"
+    if _is_list_of_objects(given.security):
+        for scopes in (one for requirement in given.security for one in requirement.values()):
+            if isinstance(scopes, str) or not isinstance(scopes, Sequence):  # pyright: ignore[reportUnnecessaryIsInstance]: untyped guards
+                yield f'`security` takes the scopes of each scheme as a tuple, ({{"login": ("read",)}},), not {scopes!r}'
+    for name in given.__struct_fields__:
+        try:
+            json.encode(getattr(given, name))
+        except (TypeError, ValueError, RecursionError) as error:
+            yield f"`{name}` has no form in JSON: {error}"
+
+
+_OBJECTS = {
+    "responses": '{"429": {"description": "Too many requests"}}',
+    "headers": '{"x-left": {"schema": {"type": "integer"}}}',
+    "components": '{"securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}}',
+}
+_LISTS: tuple[tuple[str, tuple[str, ...], str], ...] = (
+    ("security", (), '({"bearer": ()},)'),
+    ("parameters", ("name", "in"), '({"name": "x-key", "in": "header", "schema": {"type": "string"}},)'),
+    ("tags", ("name",), '({"name": "items"},)'),
+)
+
+
+def _is_object_of_objects(value: object) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(one, Mapping) for one in cast("Mapping[object, object]", value).values())
+
+
+def _is_list_of_objects(value: object, members: Sequence[str] = ()) -> bool:
+    """Whether it is, and each object has the members, or refers to one that has."""
+    if not isinstance(value, list | tuple):
+        return False
+    objects = cast("Sequence[object]", value)
+    return all(isinstance(one, Mapping) and ("$ref" in one or all(name in one for name in members)) for one in objects)
 
 
 Check: TypeAlias = Callable[[], Awaitable[object]]

@@ -21,7 +21,7 @@ __all__ = ["HOOKS", "OVERRIDE", "instantiate"]
 
 OVERRIDE = "VELO_IGNORE_PLUGIN_API"
 """Environment variable with the names, separated by commas, of plugins that are installed whatever level of the contract they want."""
-HOOKS = {"install": ("router",), "lifespan": ("app",), "closing": ("app",)}
+HOOKS = {"install": ("router",), "find_problems": ("app",), "lifespan": ("app",), "closing": ("app",)}
 """What each method of a plugin can take."""
 
 logger = logging.getLogger("velo.plugin")

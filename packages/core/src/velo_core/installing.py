@@ -15,9 +15,10 @@ from velo_core.hooks import call_hook
 from velo_core.plugin import Installation, Ready
 
 if TYPE_CHECKING:
+    from velo_core.app import Velo
     from velo_core.router import Router
 
-__all__ = ["install_all"]
+__all__ = ["install_all", "problems_found_by"]
 
 
 def install_all(root: Router) -> tuple[list[Ready], list[Problem]]:
@@ -49,6 +50,16 @@ def install_all(root: Router) -> tuple[list[Ready], list[Problem]]:
         done.append(ready)
     problems += [*_missing(given), *_conflicts(given), *_misplaced(given, done)]
     return [replace(ready, reasons=tuple(_reasons(ready, done))) for ready in done], problems
+
+
+def problems_found_by(plugins: Iterable[Ready], app: Velo) -> Iterator[Problem]:
+    """What plugins find wrong with an application in which all is in its place."""
+    for ready in plugins:
+        try:
+            yield from call_hook(ready.plugin.find_problems, app=app)
+        except Exception as error:
+            message = f"find_problems of the plugin {ready.label} raised {type(error).__name__}: {error}; report it to its authors"
+            yield Problem("VELO_PLUGIN_HOOK", message)
 
 
 def _install(ready: Ready, done: Sequence[Ready]) -> list[Problem]:

@@ -31,7 +31,7 @@ from velo_core.sse import ServerSentEvent
 from velo_core.steps import Binding, Call, Extract, Hop, Read, ReadBody, ReadModel
 from velo_core.types import MISSING
 
-__all__ = ["Operation", "OperationBody", "OperationParameter", "OperationResult", "model_family", "operations"]
+__all__ = ["Operation", "OperationBody", "OperationParameter", "OperationResult", "dependencies", "model_family", "operations"]
 
 ParameterLocation: TypeAlias = Literal["path", "host", "query", "header", "cookie", "body"]
 ResponseClass: TypeAlias = type[Response]
@@ -178,11 +178,23 @@ def model_family(annotation: object) -> str:
 
 def operations(frozen: Frozen) -> tuple[Operation, ...]:
     """All operations, in the order of registration. A mount is none: what it serves is its own affair."""
+    return tuple(_operation(*one) for one in _served(frozen))
+
+
+def dependencies(frozen: Frozen) -> Iterator[tuple[Mounted, tuple[Callable[..., object], ...]]]:
+    """Each route with the functions that run before its handler, in their order: a small part of what an operation tells."""
+    for mounted, _, served in _served(frozen):
+        yield mounted, tuple(call.function for call in _calls(served.binding))
+
+
+def _served(frozen: Frozen) -> Iterator[tuple[Mounted, Plan, Served]]:
     plans: dict[int, Plan] = {}
     for entry in frozen.plans:
         plans.setdefault(id(entry.pattern), entry.plan)
-    found = ((mounted, plans.get(id(mounted.pattern))) for mounted in frozen.routes)
-    return tuple(_operation(mounted, plan, plan.endpoint) for mounted, plan in found if plan and isinstance(plan.endpoint, Served))
+    for mounted in frozen.routes:
+        plan = plans.get(id(mounted.pattern))
+        if plan is not None and isinstance(plan.endpoint, Served):
+            yield mounted, plan, plan.endpoint
 
 
 def _operation(mounted: Mounted, plan: Plan, served: Served) -> Operation:

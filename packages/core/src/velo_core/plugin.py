@@ -6,13 +6,14 @@ an order that satisfies what they require, and everything that is wrong is repor
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TYPE_CHECKING, ClassVar
 
 from msgspec import Struct, field
 
 from velo_core.distributions import distribution_of
+from velo_core.errors import Problem
 from velo_core.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -44,6 +45,14 @@ class Plugin:
     def install(self, router: Router) -> None:
         """Records on `router` what the plugin adds. Runs once for each router it is installed on, before the application starts."""
         raise NotImplementedError(f"{type(self).__qualname__} has no install(router)")
+
+    def find_problems(self, app: Velo) -> Iterable[Problem]:
+        """What is wrong with an application in which every router, route and plugin is in its place; the start reports it as a mistake.
+
+        Runs at the end of `Velo.freeze()`, if nothing else is wrong, and should be quick: what it looks at, such as `app.routes`, is there.
+        It changes nothing.
+        """
+        return ()
 
     def lifespan(self, app: Velo) -> AbstractAsyncContextManager[None]:
         """A context that is entered before the first request and left after the last one, in reverse order of installation.

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 import msgspec
 
-from velo_core import Operation, Velo
+from velo_core import Operation, Problem
 from velo_openapi.errors import OpenAPIError
-from velo_openapi.options import DocumentOptions, OperationOptions, options_of_handler
+from velo_openapi.operation_ids import OperationIds, place_of
+from velo_openapi.options import DocumentOptions, options_of_handler
 from velo_openapi.parameters import parameter_objects, request_body
 from velo_openapi.problems import RESPONSES, SCHEMAS
 from velo_openapi.responses import response_objects
 from velo_openapi.schemas import Key, Schema, Schemas, Wanted
+from velo_openapi.starting import Components, webhooks_of
 
-__all__ = ["Document", "build"]
+__all__ = ["Document", "build", "draft"]
 
 _METHODS = frozenset(("GET", "PUT", "POST", "DELETE", "OPTIONS", "HEAD", "PATCH", "TRACE"))
 _NEW_TAG_MEMBERS = ("parent", "kind", "summary")
@@ -34,11 +35,13 @@ class Document:
         content: As plain data, which is yours to change: no part of it is anybody else's, or stands in it twice.
         warnings: What could not be said in it, or is better said: one sentence each.
         places: By the id of an operation, its method and path, and the file and line of its handler.
+        problems: What is not in it as it was asked for.
     """
 
     content: dict[str, Any]
     warnings: tuple[str, ...]
     places: Mapping[str, str] = field(default_factory=dict[str, str])
+    problems: tuple[Problem, ...] = ()
 
 
 def build(operations: Sequence[Operation], options: DocumentOptions, *, root_path: str = "") -> Document:
@@ -50,8 +53,16 @@ def build(operations: Sequence[Operation], options: DocumentOptions, *, root_pat
         root_path: Where the application is mounted, if no servers are given.
 
     Raises:
-        OpenAPIError: contributions do not go together, or two operations were given one id.
+        OpenAPIError: with all that cannot be as it was asked for.
     """
+    made = draft(operations, options, root_path=root_path)
+    if made.problems:
+        raise OpenAPIError.of(made.problems)
+    return made
+
+
+def draft(operations: Sequence[Operation], options: DocumentOptions, *, root_path: str = "") -> Document:
+    """The document, whatever is wrong: what cannot be as it was asked for is left out, and told in its `problems`."""
     return _Builder([one for one in operations if one.include_in_schema], options, root_path).build()
 
 
@@ -64,21 +75,21 @@ class _Builder:
         self.root_path = root_path
         self.warnings: list[str] = []
         self.schemas = Schemas(dict.fromkeys(backend for one in operations for backend in one.model_backends))
-        self.pending: list[tuple[Schema, Key, Callable[[Schema], Schema]]] = []
-        self.components: dict[str, dict[str, Any]] = {}
-        self.tags: dict[str, Schema] = {tag["name"]: dict(tag) for tag in options.tags}
-        hooks = options.webhooks
-        self.hooks = [] if hooks is None else _operations_of(hooks)
-        # One id for one method of one operation.
-        self.shared_names = {name for name, count in Counter(self._base_ids([*operations, *self.hooks])).items() if count > 1}
-        self.ids: dict[str, str] = {}
+        self.pending: list[tuple[Schema, Key, Callable[[Schema], Schema], str]] = []
+        self.components = Components()
+        self.tags: dict[str, Schema] = {str(tag["name"]): dict(tag) for tag in options.tags}
+        self.hooks, wrong = webhooks_of(options)
+        self.ids = OperationIds([*operations, *self.hooks], options.operation_id)
+        self.problems: list[Problem] = [*wrong, *self.ids.problems]
+        self.place = ""
 
     def build(self) -> Document:
         paths, sockets = self.paths()
         webhooks = {one.name: self.item([one]) for one in self.hooks}
         self.schemas.make()
-        for slot, key, shape in self.pending:
-            slot.update(shape(self.schemas.of(key)))
+        self.problems += self.schemas.problems
+        for slot, key, shape, place in self.pending:
+            self._fill(slot, key, shape, place)
         options = self.options
         servers = [dict(one) for one in options.servers] or ([{"url": self.root_path}] if self.root_path else [])
         content: dict[str, Any] = {
@@ -103,7 +114,7 @@ class _Builder:
             content["components"] = self._components(content)
         if not content["components"]:
             del content["components"]
-        return Document(msgspec.json.decode(_encoded(content)), tuple(self.warnings), self.ids)
+        return Document(self._plain(content), tuple(self.warnings), self.ids.places, tuple(self.problems))
 
     # Paths.
 
@@ -113,7 +124,9 @@ class _Builder:
         sockets: Schema = {}
         for one in self.operations:
             if one.is_websocket:
-                sockets[_literal(one.path)] = self.operation(one, "WEBSOCKET", {})
+                made = self.described(one, "WEBSOCKET", {})
+                if made is not None:
+                    sockets[_literal(one.path)] = made
                 continue
             grouped.setdefault(_NAME.sub("{}", one.path), (_literal(one.path), []))[1].append(one)
         return {path: self.item(found, path) for path, found in grouped.values()}, sockets
@@ -125,18 +138,29 @@ class _Builder:
         for one in operations:
             renamed = dict(zip(_NAME.findall(one.path), names, strict=False))
             for method in one.methods:
+                made = self.described(one, method, renamed)
+                if made is None:
+                    continue
                 field = method.lower()
                 target = item
                 if self.options.openapi_version == "3.2" and method not in _METHODS | {"QUERY"}:
                     target, field = item.setdefault("additionalOperations", {}), method
                 elif self.options.openapi_version == "3.1" and method not in _METHODS:
                     target, field = item.setdefault("x-additionalOperations", {}), method
-                made = self.operation(one, method, renamed)
                 if target.setdefault(field, made) is not made:  # of another host, another version, or other types of its parameters
                     target[field].setdefault("x-alternatives", []).append(made)
-                    place = f"{method} {one.path} ({one.place})"
-                    self.warnings.append(f"{place} is in x-alternatives of another route: OpenAPI has one for path and method")
+                    self.warnings.append(f"{self.place} is in x-alternatives of another route: OpenAPI has one for path and method")
         return item
+
+    def described(self, one: Operation, method: str, renamed: Mapping[str, str]) -> Schema | None:
+        """One operation object; `None` and a problem if something in it, which nobody foresaw, is not what it should be."""
+        self.place = place_of(one, method)
+        try:
+            return self.operation(one, method, renamed)
+        except Exception as error:
+            message = f"{self.place} cannot be described, and is left out: {type(error).__name__}: {error}; correct what it says of itself"
+            self.problems.append(Problem("OPENAPI_OPERATION", message))
+            return None
 
     def operation(self, one: Operation, method: str, renamed: Mapping[str, str]) -> Schema:
         """One operation object."""
@@ -151,7 +175,7 @@ class _Builder:
             made["summary"] = summary
         if description:
             made["description"] = description
-        made["operationId"] = self.operation_id(one, method, said)
+        made["operationId"] = self.ids.of(one, method)
         contributed: list[Schema] = [dict(given) for contribution in one.contributions for given in contribution.parameters]
         parameters = [*parameter_objects(one, self.describe), *contributed]
         for parameter in parameters:
@@ -178,54 +202,33 @@ class _Builder:
         self.contribute(one)
         return made | dict(said.extra)
 
-    def operation_id(self, one: Operation, method: str, said: OperationOptions) -> str:
-        """The id: what the handler says, what the policy says, or the name of the route, with method and path if others have it too."""
-        policy = self.options.operation_id
-        found = said.operation_id or (None if policy is None else policy(one, method))
-        if found is None:
-            found = _base_id(one, method)
-            if found in self.shared_names:
-                found = "_".join((found, *re.findall(r"[A-Za-z0-9]+", f"{method.lower()} {one.path} {one.host or ''}")))
-                if found in self.ids and one.version is not None:
-                    found = "_".join((found, *re.findall(r"[A-Za-z0-9]+", one.version)))
-                number, base = 1, found
-                while found in self.ids:  # the types of parameters alone tell such routes apart
-                    number, found = number + 1, f"{base}_{number + 1}"
-        place = f"{method} {one.path} ({one.place})"
-        if found in self.ids:
-            message = f"{place} and {self.ids[found]} both have the operation id {found!r}; give one of them another"
-            raise OpenAPIError("OPENAPI_OPERATION_ID", message)
-        self.ids[found] = place
-        return found
-
-    @staticmethod
-    def _base_ids(operations: Iterable[Operation]) -> Iterator[str]:
-        for one in operations:
-            yield from (_base_id(one, method) for method in one.methods or ("WEBSOCKET",))
-
     def describe(self, wanted: Wanted, shape: Callable[[Schema], Schema]) -> Schema:
         """See `Describe`."""
         slot: Schema = {}
-        self.pending.append((slot, self.schemas.ask(wanted), shape))
+        self.pending.append((slot, self.schemas.ask(wanted), shape, self.place))
         return slot
+
+    def _fill(self, slot: Schema, key: Key, shape: Callable[[Schema], Schema], place: str) -> None:
+        schema = self.schemas.of(key)
+        try:
+            slot.update(shape(schema))
+        except (TypeError, ValueError, RecursionError) as error:  # of an example, say
+            slot.update(schema)
+            message = f"an example or a default of {place} has no form in JSON: {error}; write it as plain data"
+            self.problems.append(Problem("OPENAPI_VALUE", message))
 
     # What belongs to the document.
 
     def contribute(self, one: Operation) -> None:
         """Adds components and tags of contributions."""
         for contribution in one.contributions:
-            for kind, named in contribution.components.items():
-                known = self.components.setdefault(kind, {})
-                for name, component in named.items():
-                    if known.setdefault(name, component) != component:
-                        message = f"two plugins contribute different {kind} of the name {name!r}, to {one.path} ({one.place}); rename one"
-                        raise OpenAPIError("OPENAPI_COMPONENT", message)
+            self.problems += self.components.add(contribution, self.place)
             for tag in contribution.tags:
                 name = cast("str", tag["name"])
                 self.tags[name] = {**tag, **self.tags.get(name, {})}
 
     def _components(self, used: Schema) -> Schema:
-        made: Schema = {kind: dict(named) for kind, named in self.components.items()}
+        made: Schema = {kind: dict(named) for kind, named in self.components.named.items()}
         referred = _references({**used, "components": made})
         problems = {f"Problem{status}": one for status, one in RESPONSES.items() if f"#/components/responses/Problem{status}" in referred}
         if problems:
@@ -237,22 +240,21 @@ class _Builder:
             made["schemas"] = dict(sorted(named.items()))
         return made
 
+    def _plain(self, content: Schema) -> Schema:
+        """The document as plain data."""
+        try:
+            encoded = msgspec.json.encode(content)
+        except (TypeError, ValueError, RecursionError) as error:
+            place = "".join(f"[{key!r}]" for key in _misfit(content))
+            message = f"what is at {place} of the document has no form in JSON: {error}; write it as plain data"
+            self.problems.append(Problem("OPENAPI_VALUE", message))
+            encoded = _encoded(content)
+        return msgspec.json.decode(encoded, type=dict[str, Any])
+
     def _tag(self, tag: Schema) -> Schema:
         if self.options.openapi_version == "3.2":
             return tag
         return {key: value for key, value in tag.items() if key not in _NEW_TAG_MEMBERS}
-
-
-def _operations_of(router: Any) -> list[Operation]:
-    """The operations of a router that nobody serves."""
-    described = Velo()
-    described.include(router)
-    return list(described.operations)
-
-
-def _base_id(one: Operation, method: str) -> str:
-    name = re.sub(r"[^A-Za-z0-9_.]+", "_", one.name) or "root"
-    return f"{name}_{method.lower()}" if len(one.methods) > 1 else name
 
 
 def _words(one: Operation) -> tuple[str, str]:
@@ -293,24 +295,41 @@ def _references(value: Schema) -> set[str]:
 
 
 def _encoded(value: object) -> bytes:
+    """As JSON, with `null` in place of what has no form there."""
     try:
         return msgspec.json.encode(value)
-    except (TypeError, ValueError, RecursionError) as error:
-        place = "".join(f"[{key!r}]" for key in _misfit(value))
-        raise OpenAPIError(
-            "OPENAPI_VALUE", f"what is at {place} of the document has no form in JSON: {error}; write it as plain data"
-        ) from error
+    except (TypeError, ValueError, RecursionError):
+        return msgspec.json.encode(_fitting(value))
 
 
-def _misfit(value: object) -> Iterator[object]:
+def _fitting(value: object, depth: int = 0) -> object:
+    """The data with `None` in place of what has no form in JSON."""
+    try:
+        msgspec.json.encode(value)
+    except (TypeError, ValueError, RecursionError):
+        if depth == _DEEPEST or not isinstance(value, Mapping | list | tuple):
+            return None
+        if isinstance(value, Mapping):
+            members = cast("Mapping[object, object]", value)
+            return {key: _fitting(one, depth + 1) for key, one in members.items() if isinstance(key, str | int)}
+        return [_fitting(one, depth + 1) for one in cast("Sequence[object]", value)]
+    return value
+
+
+def _misfit(value: object, depth: int = 0) -> Iterator[object]:
     """The way to what cannot be encoded."""
     members: Iterable[tuple[object, object]] = cast("Mapping[object, object]", value).items() if isinstance(value, Mapping) else ()
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, list | tuple):
         members = enumerate(cast("Sequence[object]", value))
     for key, one in members:
         try:
-            msgspec.json.encode(one)
+            msgspec.json.encode({key: one})
         except (TypeError, ValueError, RecursionError):
             yield key
-            yield from _misfit(one)
+            if depth < _DEEPEST:
+                yield from _misfit(one, depth + 1)
             return
+
+
+_DEEPEST = 30
+"""Members of members that are looked through; a value that has itself inside has no end."""

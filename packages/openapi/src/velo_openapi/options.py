@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar, cast
+
+import msgspec
 
 from velo_core import Operation, Router
 from velo_openapi.errors import OpenAPIError
 
-__all__ = ["DocumentOptions", "OperationOptions", "Version", "operation", "options_of_handler"]
+__all__ = ["DocumentOptions", "OperationOptions", "Version", "operation", "options_of_handler", "unfit"]
 
 Handler = TypeVar("Handler", bound=Callable[..., object])
 Version: TypeAlias = Literal["3.1", "3.2"]
@@ -78,11 +81,11 @@ def operation(
         extra: Members of the operation object, which win over all others: `{"x-internal": True}`.
 
     Raises:
-        OpenAPIError: `OPENAPI_OPTION`, for a response that is none of these.
+        OpenAPIError: `OPENAPI_OPTION`, for what no document can have.
     """
-    for status, given in (responses or {}).items():
-        if isinstance(given, str | bytes | int | float | list):
-            raise OpenAPIError("OPENAPI_OPTION", f"`responses` takes a type, a Response object or None; for {status} it has {given!r}")
+    wrong = list(_mistakes(operation_id, responses or {}, {"callbacks": callbacks or {}, "extra": extra or {}}))
+    if wrong:
+        raise OpenAPIError("OPENAPI_OPTION", "; ".join(wrong))
     options = OperationOptions(operation_id=operation_id, responses=responses or {}, callbacks=callbacks or {}, extra=extra or {})
 
     def note(handler: Handler) -> Handler:
@@ -96,3 +99,39 @@ def options_of_handler(handler: object) -> OperationOptions:
     """What was said of a handler."""
     found: object = getattr(handler, _ATTRIBUTE, None)
     return found if isinstance(found, OperationOptions) else OperationOptions()
+
+
+def unfit(value: object) -> str | None:
+    """Why a value has no form in JSON, if it has none."""
+    try:
+        msgspec.json.encode(value)
+    except (TypeError, ValueError, RecursionError) as error:
+        return f"has no form in JSON: {error}; write it as plain data"
+    return None
+
+
+def _mistakes(operation_id: object, responses: object, objects: Mapping[str, object]) -> Iterator[str]:
+    if operation_id is not None and not (isinstance(operation_id, str) and operation_id):
+        yield f"`operation_id` takes a text, not {operation_id!r}"
+    if not isinstance(responses, Mapping):
+        yield f"`responses` takes what is answered by status, such as {{404: None}}, not {responses!r}"
+    else:
+        yield from _response_mistakes(cast("Mapping[object, object]", responses))
+    for name, one in objects.items():
+        said = unfit(one) if isinstance(one, Mapping) else f"takes a mapping, not {one!r}"
+        if said is not None:
+            yield f"`{name}` {said}"
+
+
+def _response_mistakes(responses: Mapping[object, object]) -> Iterator[str]:
+    for status, given in responses.items():
+        if not _STATUS(str(status)):
+            yield f"`responses` takes statuses, their classes such as '4XX', and 'default', not {status!r}"
+        if isinstance(given, str | bytes | int | float | list):
+            yield f"`responses` takes a type, a Response object or None; for {status} it has {given!r}"
+        elif isinstance(given, Mapping) and (said := unfit(cast("object", given))) is not None:
+            yield f"`responses` {said}, for {status}"
+
+
+_STATUS = re.compile(r"[1-5][0-9]{2}|[1-5]XX|default").fullmatch
+"""Keys of a Responses object (OpenAPI 3.1 section 4.8.16)."""

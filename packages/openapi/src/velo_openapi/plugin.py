@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from hashlib import sha256
@@ -12,13 +13,16 @@ from typing import Any, cast
 
 import msgspec
 
-from velo_core import Manifest, Operation, Plugin, Request, Response, Router, Velo, check_preconditions
-from velo_openapi.document import Document, build
+from velo_core import Manifest, Operation, Plugin, Problem, Request, Response, Router, Velo, check_preconditions
+from velo_openapi.document import Document, draft
 from velo_openapi.errors import OpenAPIError
-from velo_openapi.options import DocumentOptions, Version
+from velo_openapi.options import DocumentOptions, Version, unfit
 from velo_openapi.pages import add_page
+from velo_openapi.starting import problems_at_start
 
 __all__ = ["OpenAPI"]
+
+logger = logging.getLogger("velo.openapi")
 
 
 class OpenAPI(Plugin):
@@ -108,6 +112,10 @@ class OpenAPI(Plugin):
         self._kept = None
         yield
 
+    def find_problems(self, app: Velo) -> Iterator[Problem]:
+        """What is wrong with the document, as far as that can be told without making it."""
+        return problems_at_start(self, app, self._router)
+
     def document(self, app: Velo, *, root_path: str = "", openapi_version: Version | None = None) -> Document:
         """The document, made anew. Freezes the application.
 
@@ -117,15 +125,36 @@ class OpenAPI(Plugin):
             openapi_version: In place of that of the options.
 
         Raises:
-            OpenAPIError: contributions do not go together, or two operations were given one id.
+            OpenAPIError: with all that cannot be as it was asked for.
         """
+        made = self.draft(app, root_path=root_path, openapi_version=openapi_version)
+        if made.problems:
+            raise OpenAPIError.of(made.problems)
+        return made
+
+    def draft(self, app: Velo, *, root_path: str = "", openapi_version: Version | None = None) -> Document:
+        """The same, whatever is wrong: what cannot be as it was asked for is left out, and told in `problems`. That is what is served."""
         options = self.options if openapi_version is None else replace(self.options, openapi_version=openapi_version)
-        return build(self.operations(app), options, root_path=root_path)
+        operations, problems = self._chosen(app)
+        made = draft(operations, options, root_path=root_path)
+        return replace(made, problems=(*problems, *made.problems))
 
     def operations(self, app: Velo) -> list[Operation]:
         """The operations that are in the document, and those among them that `include_in_schema` hides. Freezes the application."""
-        operations = [one for one in app.operations if self._router is None or self._router in one.routers]
-        return operations if self.include is None else [one for one in operations if self.include(one)]
+        return self._chosen(app)[0]
+
+    def _chosen(self, app: Velo) -> tuple[list[Operation], list[Problem]]:
+        found = [one for one in app.operations if self._router is None or self._router in one.routers]
+        chosen: list[Operation] = []
+        problems: list[Problem] = []
+        for one in found:
+            try:
+                if self.include is None or self.include(one):
+                    chosen.append(one)
+            except Exception as error:  # it may be one that nobody should see
+                message = f"include of OpenAPI(...) raised {type(error).__name__}: {error}, for {one.path} ({one.place}), which is left out"
+                problems.append(Problem("OPENAPI_OPTION", f"{message}; correct it"))
+        return chosen, problems
 
     def served_at(self, app: Velo) -> str | None:
         """The whole path of the document; `None` if none is served. Freezes the application."""
@@ -144,7 +173,9 @@ class OpenAPI(Plugin):
         if kept is not None and kept[0] is app and kept[1] == request.root_path:
             return kept
         # In a thread: of a large application it takes some tenths of a second, which others need not wait.
-        document = await asyncio.to_thread(self.document, app, root_path=request.root_path)
+        document = await asyncio.to_thread(self.draft, app, root_path=request.root_path)
+        for problem in document.problems:
+            logger.error("%s [%s]", problem.message, problem.code)
         body = msgspec.json.encode(document.content)
         self._kept = made = app, request.root_path, body, sha256(body).hexdigest()[:32]
         return made
@@ -157,13 +188,27 @@ def _check_options(plugin: OpenAPI) -> None:
         OpenAPIError: `OPENAPI_OPTION`, with the option and what it takes.
     """
     options = plugin.options
-    objects: dict[str, Sequence[object]] = {"tags": options.tags, "servers": options.servers}
+    paths: dict[str, object] = {"path": plugin.path, **{kind.replace("-", "_"): at for kind, at in plugin.pages.items()}}
     wrong = [
-        f"`{name}` takes objects such as {example}, not {one!r}"
-        for name, example in (("tags", '{"name": "items"}'), ("servers", '{"url": "https://api.example.com"}'))
-        for one in objects[name]
-        if not isinstance(one, Mapping)
+        f"`{name}` takes a path such as {_path(at)!r}, not {at!r}" for name, at in paths.items() if at is not None and not _is_path(at)
     ]
+    texts: dict[str, object] = {"title": options.title, "version": options.version}
+    wrong += [f"`{name}` takes a text, not {one!r}" for name, one in texts.items() if not isinstance(one, str)]
+    objects: dict[str, Sequence[object]] = {"tags": options.tags, "servers": options.servers}
+    wrong += [
+        f"`{name}` takes objects such as {example}, not {one!r}"
+        for name, member, example in (("tags", "name", '{"name": "items"}'), ("servers", "url", '{"url": "https://api.example.com"}'))
+        for one in objects[name]
+        if not isinstance(one, Mapping) or member not in one
+    ]
+    mappings: dict[str, object] = {
+        "info": options.info,
+        "extra": options.extra,
+        "page_options": plugin.page_options,
+        "oauth2": plugin.oauth2 or {},
+    }
+    wrong += [f"`{name}` takes a mapping, not {one!r}" for name, one in mappings.items() if not isinstance(one, Mapping)]
+    wrong += [f"`{name}` {said}" for name, one in (objects | mappings).items() if (said := unfit(one)) is not None]
     functions: dict[str, object] = {"include": plugin.include, "operation_id": options.operation_id}
     wrong += [f"`{name}` takes a function, not {one!r}" for name, one in functions.items() if one is not None and not callable(one)]
     routers: list[object] = [] if options.webhooks is None else [options.webhooks]
@@ -174,7 +219,7 @@ def _check_options(plugin: OpenAPI) -> None:
     ]
     if plugin.pages and plugin.path is None:
         wrong.append("there are pages, but no document that they could show; leave `path` at its default")
-    unknown = sorted(set(plugin.page_options) - set(plugin.pages))
+    unknown = sorted(set(plugin.page_options) - set(plugin.pages)) if isinstance(mappings["page_options"], Mapping) else []
     if unknown:
         wrong.append(f"`page_options` has {unknown[0]!r}, which is no page that is served; there are {sorted(plugin.pages) or 'none'}")
     if plugin.oauth2 is not None and "swagger-ui" not in plugin.pages:
@@ -183,6 +228,14 @@ def _check_options(plugin: OpenAPI) -> None:
     wrong += [f"`connect` takes origins such as 'https://login.example.com', not {one!r}" for one in plugin.connect if not _ORIGIN(one)]
     if wrong:
         raise OpenAPIError("OPENAPI_OPTION", "; ".join(wrong))
+
+
+def _is_path(at: object) -> bool:
+    return isinstance(at, str) and at.startswith("/")
+
+
+def _path(at: object) -> str:
+    return f"/{at}" if isinstance(at, str) and at else "/docs"
 
 
 _ORIGIN = re.compile(r"(?:(?:https?|wss?)://)?[A-Za-z0-9.*\[\]:-]+(?:/[!-+\--:<-~]*)?").fullmatch

@@ -12,9 +12,8 @@ from typing import Any, Literal, TypeAlias, cast
 
 import msgspec
 
-from velo_core import ModelBackend, model_family
+from velo_core import ModelBackend, Problem, model_family
 from velo_openapi.attributes import name_by_attributes
-from velo_openapi.errors import OpenAPIError
 from velo_openapi.exactness import base64_text, exact
 from velo_openapi.forms import Form, form_of
 
@@ -56,11 +55,13 @@ class Schemas:
 
     Attributes:
         components: By name, for `#/components/schemas`.
+        problems: Types that have no schema; they may be anything then.
     """
 
     def __init__(self, backends: Iterable[ModelBackend] = ()) -> None:
         self._backends = tuple(backends)
         self.components: dict[str, Schema] = {}
+        self.problems: list[Problem] = []
         self._asked: dict[Key, Wanted] = {}  # holds the types as well: forms have identities in them
         self._families: dict[Form, tuple[object, str]] = {}
         self._made: dict[Key, Schema] = {}
@@ -109,12 +110,13 @@ class Schemas:
     def _add(self, keys: Sequence[Key], make: Make, *, is_partial: bool) -> None:
         try:
             schemas, components = make([self._asked[key] for key in keys])
-        except KeyError as error:  # two classes have the same name in the same module, which msgspec takes for one
-            if len(keys) == 1:
-                message = f"two classes have the name of {error}, and one type has both inside; rename one"
-                raise OpenAPIError("OPENAPI_COMPONENT", message) from error
-            for key in keys:
-                self._add([key], make, is_partial=is_partial)
+        except Exception as error:  # one of the types has no schema
+            if len(keys) > 1:
+                for key in keys:
+                    self._add([key], make, is_partial=is_partial)
+                return
+            self._made[keys[0]] = {}
+            self.problems.append(_problem(self._asked[keys[0]].type, error))
             return
         if is_partial:  # nothing in them has to be there
             schemas = [_without_required(one) for one in schemas]
@@ -151,6 +153,13 @@ class Schemas:
 
     def _is_taken(self, name: str, schema: Schema) -> bool:
         return name in self.components and self.components[name] != schema
+
+
+def _problem(hint: object, error: Exception) -> Problem:
+    if isinstance(error, KeyError):  # two classes have the same name in the same module, which msgspec takes for one
+        return Problem("OPENAPI_COMPONENT", f"two classes have the name of {error}, and one type has both inside; rename one")
+    name = hint.__qualname__ if isinstance(hint, type) else str(hint)
+    return Problem("OPENAPI_SCHEMA", f"the type {name} has no schema: {' '.join(str(error).split())}; give it one, or another type")
 
 
 Make: TypeAlias = Callable[[Sequence[Wanted]], tuple[list[Schema], Mapping[str, Schema]]]
