@@ -118,7 +118,7 @@ def _mistakes(operation_id: object, responses: object, objects: Mapping[str, obj
     else:
         yield from _response_mistakes(cast("Mapping[object, object]", responses))
     for name, one in objects.items():
-        said = unfit(one) if isinstance(one, Mapping) else f"takes a mapping, not {one!r}"
+        said = unfit(cast("object", one)) if isinstance(one, Mapping) else f"takes a mapping, not {one!r}"
         if said is not None:
             yield f"`{name}` {said}"
 
