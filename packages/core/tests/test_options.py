@@ -270,6 +270,20 @@ def test_plugins_go_on_the_routers_that_the_file_names(serve: Serve, write: Writ
     assert client.get("/greet").status_code == 404
 
 
+def test_the_file_can_say_of_the_application_whatever_plain_data_can(write: Write) -> None:
+    given = {"on_disconnect": "shield", "trusted_proxies": ["10.0.0.0/8"], "produces": ["application/json"], "pools": {"cpu": 3}}
+    write("velo.toml", "[app]\n" + "".join(f"{name} = {value!r}\n" for name, value in given.items()).replace("'cpu':", "cpu ="))
+    assert {name: one.value for name, one in Velo.from_config().settings.items()} == given
+
+    write("velo.toml", "[app]\non_disconnect = 'explode'\nversioning = 'header'\n")
+    with pytest.raises(SetupError) as caught:
+        Velo.from_config()
+    assert [problem.message.partition(": ")[2].partition("): ")[2] for problem in caught.value.problems] == [
+        "Invalid enum value; it is one of 'cancel', 'shield', 'ignore'",
+        "velo_core.versioning.Versioning | None cannot be written as text; install the plugin in code",
+    ]
+
+
 def test_a_router_that_is_not_there_is_reported_with_those_that_are(write: Write) -> None:
     write("velo.toml", "[[plugins]]\nname = 'greeter'\non = '/nowhere'\n")
     app = Velo.from_config()

@@ -2,60 +2,50 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from functools import partial
+from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias, TypeVar, cast
 
 from msgspec import Struct
-from msgspec.structs import replace
 
-from velo_core.body import DEFAULT_LIMIT
-from velo_core.codecs import Media
-from velo_core.config import Config
-from velo_core.contributions import HealthCheck
 from velo_core.errors import Problem, SetupError
-from velo_core.freezing import Freezer, as_started
-from velo_core.frozen import Frozen, Mounted, Settings
-from velo_core.generate import compiled, source_of
-from velo_core.installing import install_all, problems_found_by
-from velo_core.json import JSONCodec
-from velo_core.life import Life, detached
-from velo_core.logs import REQUEST_ID
-from velo_core.markers import Dependency
-from velo_core.plan import Middleware, Plan, Run, Served
-from velo_core.plugin import Ready
-from velo_core.protocols.asgi import ADAPTER as ASGI_ADAPTER
-from velo_core.protocols.asgi import ASGI
-from velo_core.protocols.asgi import WEBSOCKET_ADAPTER as ASGI_WEBSOCKET_ADAPTER
-from velo_core.protocols.rsgi import RSGI
+from velo_core.limits import DEFAULT_LIMIT, DEFAULT_MAX_MESSAGE_SIZE, TIMEOUT_SECONDS
+from velo_core.protocols.asgi_application import ASGI
+from velo_core.protocols.rsgi_application import RSGI
 from velo_core.protocols.wsgi_application import WSGI
-from velo_core.proxies import TrustedProxies
-from velo_core.request import Adapter
-from velo_core.request_ids import RequestIDs
 from velo_core.router import Router
-from velo_core.routing import WEBSOCKET, Table
-from velo_core.running import TIMEOUT_SECONDS, close_plugins, lifespan_of, running
-from velo_core.scope import Scope
-from velo_core.selection import Selector, table_of
-from velo_core.slots import Slot, restorer
-from velo_core.steps import Given, Provider
 from velo_core.threads import SHARED_POOLS, ThreadPool, pools_of
-from velo_core.urls import host_of, path_of
-from velo_core.versioning import Versioning
-from velo_core.watch import OnDisconnect, shielded
-from velo_core.websocket import DEFAULT_MAX_MESSAGE_SIZE, OpenSockets
+from velo_core.types import WEBSOCKET
 
-# Imported at run time by the methods that use them: most applications have no file, and nobody who asks what they are made of.
+# What registers is here when `Velo` is imported, and no event loop: commands, tests and tools import applications that they never start.
+# The rest, asyncio among it, is imported by the methods that use it, nearly all of it by `freeze`, and nothing by a request.
 if TYPE_CHECKING:
+    import asyncio
     from pathlib import Path
 
+    from velo_core.codecs import Media
+    from velo_core.config import Config
     from velo_core.configuration import Configured
+    from velo_core.contributions import HealthCheck
     from velo_core.description import Description
+    from velo_core.frozen import Frozen, Mounted, Settings
+    from velo_core.json import JSONCodec
+    from velo_core.life import Life
     from velo_core.operations import Operation
     from velo_core.options import Setting
+    from velo_core.plan import Middleware, Plan, Run
+    from velo_core.plugin import Ready
+    from velo_core.proxies import TrustedProxies
+    from velo_core.request import Adapter
+    from velo_core.request_ids import RequestIDs
+    from velo_core.routing import Table
+    from velo_core.scope import Scope
+    from velo_core.slots import Slot
+    from velo_core.versioning import Versioning
+    from velo_core.watch import OnDisconnect
+    from velo_core.websocket import OpenSockets
 
 __all__ = ["Velo"]
 
@@ -150,13 +140,15 @@ class Velo(ASGI, RSGI, WSGI, Router):
         self.pools: Mapping[str, ThreadPool] = MappingProxyType({**SHARED_POOLS, **self._own_pools})
         """The threads for functions that may block; `app.pools["cpu"].waiting` is the number of functions that wait for one."""
         if request_ids is not None:
+            from velo_core.logs import REQUEST_ID
+
             self.own_slots[cast("Slot[object]", REQUEST_ID)] = "Velo(request_ids=...)"
         self.config = config
         """The configuration it was given; handlers take it by its class."""
         if config is not None:
             self._provide_config(config)
         self.versioning = versioning
-        self._proxies = TrustedProxies.of(trusted_proxies)
+        self._proxies = _proxies_of(trusted_proxies)
         self.plugin_timeout_seconds = plugin_timeout_seconds
         self.debug = debug
         self.validate_responses = debug if validate_responses is None else validate_responses
@@ -171,12 +163,26 @@ class Velo(ASGI, RSGI, WSGI, Router):
         self.settings: Mapping[str, Setting] = {}
         """The options that `from_config` has found, each with its origin."""
         self._configured: tuple[Configured, ...] = ()
-        self.life = Life(self.closing)
-        """Tasks that outlive requests, and the news that the application is about to stop."""
         self._shielded: set[asyncio.Task[None]] = set()
-        self._sockets = OpenSockets()
+
+    @cached_property
+    def life(self) -> Life:
+        """Tasks that outlive requests, and the news that the application is about to stop."""
+        from velo_core.life import Life
+
+        return Life(self.closing)
+
+    @cached_property
+    def _sockets(self) -> OpenSockets:
+        from velo_core.websocket import OpenSockets
+
+        return OpenSockets()
 
     def _provide_config(self, config: Config) -> None:
+        from velo_core.config import Config
+        from velo_core.markers import Dependency
+        from velo_core.steps import Given, Provider
+
         if not isinstance(config, Config):  # pyright: ignore[reportUnnecessaryIsInstance]: untyped callers
             message = f"config is {config!r}; derive a class from Config, and give what it loads: Velo(config=Shop.load())"
             raise SetupError("VELO_CONFIG", message)
@@ -221,6 +227,9 @@ class Velo(ASGI, RSGI, WSGI, Router):
     def _freeze(self) -> Frozen:
         if self._frozen is None:
             if not self._problems:  # plugins are installed once, even if it was in vain
+                from velo_core.freezing import Freezer
+                from velo_core.installing import install_all, problems_found_by
+
                 configured = self._install_configured()
                 plugins, wrong = install_all(self)
                 self._problems = [*configured, *wrong]
@@ -244,32 +253,17 @@ class Velo(ASGI, RSGI, WSGI, Router):
 
     def bind(self, adapter: Adapter) -> Table[Run]:
         """What serves each path on one protocol; for adapters."""
-        if self.interpreted:
-            from velo_core.interpret import interpreter as made_of
-        else:
-            made_of = compiled
-        send_response = cast("object", adapter.send_response)
-        if isinstance(send_response, partial):  # by position, for a keyword would cost a dictionary for each response
-            send = cast("partial[Awaitable[None]]", send_response)
-            adapter = replace(adapter, send_response=partial(send.func, self.life))
+        from velo_core.selection import table_of
+        from velo_core.serving import runner
+
+        frozen = self._freeze()
         adapter = adapter if self._proxies is None else self._proxies.before(adapter)
-        runs: dict[int, Run] = {}
-
-        def run(plan: Plan) -> Run:
-            if plan.socket is not None and adapter.channel is None:  # HTTP has to know where only a websocket is
-                return _not_over_http
-            if id(plan) not in runs:
-                plan = as_started(plan if adapter.tells_disconnect else replace(plan, on_disconnect="ignore"))
-                made = None if plan.direct is None else plan.direct(adapter)
-                made = made or made_of(plan, adapter)
-                if isinstance(plan.endpoint, Served) and plan.endpoint.binding.has_background and plan.socket is None:
-                    made = detached(made, self.life)
-                runs[id(plan)] = shielded(made, self._shielded) if plan.on_disconnect == "shield" else made
-            return runs[id(plan)]
-
-        return table_of(self._freeze(), run, adapter, self.versioning)
+        run = runner(adapter, self.life, self._shielded, interpreted=self.interpreted)
+        return table_of(frozen, run, adapter, self.versioning)
 
     def _settings(self) -> Settings:
+        from velo_core.frozen import Settings
+
         return Settings(
             self.debug,
             self.dependency_overrides,
@@ -282,6 +276,8 @@ class Velo(ASGI, RSGI, WSGI, Router):
         )
 
     def _host_for(self, name: str, values: Mapping[str, object]) -> str | None:
+        from velo_core.urls import host_of
+
         return host_of(self._freeze().names.get(name, ()), name, values)
 
     async def startup(self) -> None:
@@ -290,11 +286,14 @@ class Velo(ASGI, RSGI, WSGI, Router):
         if self._running is not None:
             return
         if frozen.overrides != self.dependency_overrides:  # as between two tests of one application
+            from velo_core.freezing import Freezer
+
             frozen, problems = Freezer(self, self._settings()).freeze(frozen.plugins)
             if problems:
                 raise SetupError.of(problems)
             self._frozen = frozen
             self._unbind()
+        self.life.reopen()  # made by now, before requests in several threads ask for it
         self._starting = True
         try:
             self._running = await self._open(frozen)
@@ -303,6 +302,9 @@ class Velo(ASGI, RSGI, WSGI, Router):
 
     async def _open(self, frozen: Frozen) -> AsyncExitStack:
         """Enters everything that lives as long as the application."""
+        from velo_core.running import lifespan_of, running
+        from velo_core.slots import restorer
+
         async with AsyncExitStack() as stack:
             stack.callback(restorer(dict.fromkeys(self.tree())))
             for ready in frozen.plugins:
@@ -326,6 +328,8 @@ class Velo(ASGI, RSGI, WSGI, Router):
         """
         if self._running is None or self._is_closing:
             return
+        from velo_core.running import close_plugins
+
         self._is_closing = True
         self.life.close()
         await close_plugins(reversed(self._freeze().plugins), self)
@@ -333,6 +337,8 @@ class Velo(ASGI, RSGI, WSGI, Router):
 
     async def shutdown(self) -> None:
         """Ends all websockets, then leaves the lifespans in reverse order."""
+        import asyncio
+
         await self.closing()
         await self._sockets.close(SHUTDOWN_SECONDS)  # who was let in meanwhile, or without a start
         if self._shielded:
@@ -377,6 +383,8 @@ class Velo(ASGI, RSGI, WSGI, Router):
         Raises:
             SetupError: the application cannot start.
         """
+        from velo_core.scope import Scope
+
         container = self._freeze().container
         starts = not container.is_open
         if starts and self._starting:
@@ -429,15 +437,19 @@ class Velo(ASGI, RSGI, WSGI, Router):
         Raises:
             LookupError: it is a pattern, and there is no such route.
         """
+        from velo_core.generate import source_of
+        from velo_core.protocols import asgi
+        from velo_core.selection import Selector, table_of
+
         method = WEBSOCKET if method == "WEBSOCKET" else method
         is_pattern = "{" in path or not path.startswith("/")
         for entry in self._freeze().plans if (host is None and version is None) or is_pattern else ():
             if entry.pattern.text == path and (entry.method == method or (method == "HEAD" and entry.method == "GET")):
-                adapter = ASGI_ADAPTER if entry.plan.socket is None else ASGI_WEBSOCKET_ADAPTER
+                adapter = asgi.ADAPTER if entry.plan.socket is None else asgi.WEBSOCKET_ADAPTER
                 return PlanView(entry.plan.label, source_of(entry.plan, adapter))
         if is_pattern:
             raise LookupError(f"there is no route {method} {path}; `velo routes` lists all")
-        adapter = ASGI_WEBSOCKET_ADAPTER if method == WEBSOCKET else ASGI_ADAPTER
+        adapter = asgi.WEBSOCKET_ADAPTER if method == WEBSOCKET else asgi.ADAPTER
         table = cast("Table[Any]", table_of(self._freeze(), cast("Any", lambda plan: plan), adapter, self.versioning))  # pyright: ignore[reportUnknownLambdaType]: plans in place of what runs them
         path = path.partition("?")[0]
         if isinstance(table, Selector):
@@ -475,11 +487,17 @@ class Velo(ASGI, RSGI, WSGI, Router):
             LookupError: no route, or more than one, has that name.
             ValueError: the values are not those that the path takes.
         """
+        from velo_core.urls import path_of
+
         return path_of(self._freeze().names.get(name, ()), name, values)
 
 
-async def _not_over_http(scope: object, receive: object, send: object, values: tuple[object, ...]) -> None:
-    raise AssertionError("a request over HTTP cannot have the method of a websocket")
+def _proxies_of(given: TrustedProxies | Sequence[str]) -> TrustedProxies | None:
+    if given == ():
+        return None
+    from velo_core.proxies import TrustedProxies
+
+    return TrustedProxies.of(given)
 
 
 class PlanView(Struct, frozen=True):

@@ -10,10 +10,7 @@ from collections.abc import AsyncIterable
 
 from velo_core.errors import HTTPError
 
-__all__ = ["DEFAULT_LIMIT", "check_declared_length", "collect", "too_large"]
-
-DEFAULT_LIMIT = 1_048_576
-"""1 MiB, as nginx and axum's 2 MiB: enough for any JSON a person would read, small enough for many at once."""
+__all__ = ["check_declared_length", "collect", "too_large"]
 
 
 def too_large(limit: int) -> HTTPError:

@@ -8,11 +8,19 @@ from typing import TYPE_CHECKING, cast
 
 from msgspec import Struct
 
+from velo_core.codecs import Media
+from velo_core.config import Config
 from velo_core.errors import Problem, SetupError
+from velo_core.json import JSONCodec
 from velo_core.options import Setting, Source, read_options
+from velo_core.plan import Middleware
 from velo_core.plugin import Installation
+from velo_core.proxies import TrustedProxies
+from velo_core.request_ids import RequestIDs
 from velo_core.routing import join
 from velo_core.tables import read_tables
+from velo_core.versioning import Versioning
+from velo_core.watch import OnDisconnect
 
 if TYPE_CHECKING:
     from velo_core.router import Router
@@ -21,6 +29,17 @@ __all__ = ["Configuration", "Configured", "install_configured", "read_configurat
 
 TABLES = ("app", "plugins", "config")
 KEYS = ("name", "on", "options")
+NAMES: Mapping[str, object] = {
+    "Config": Config,
+    "JSONCodec": JSONCodec,
+    "Media": Media,
+    "Middleware": Middleware,
+    "OnDisconnect": OnDisconnect,
+    "RequestIDs": RequestIDs,
+    "TrustedProxies": TrustedProxies,
+    "Versioning": Versioning,
+}
+"""What the signature of `Velo` names; its module imports them for type checkers alone."""
 
 
 class Configured(Struct, frozen=True):
@@ -72,7 +91,7 @@ def read_configuration(path: str | Path | None, factory: Callable[..., object], 
     arguments: dict[str, Setting] = {}
     if isinstance(app, dict):
         sources = [Source(cast("dict[str, object]", app), str(file), "file"), Source(overrides, "code", "code")]
-        _, settings, wrong = read_options(factory, sources)
+        _, settings, wrong = read_options(factory, sources, names=NAMES)
         problems += [f"the application {one}" for one in wrong]
         arguments = {name: one for name, one in settings.items() if one.origin != "default"}
     else:

@@ -16,7 +16,7 @@ from velo_core.contributions import HealthCheck
 from velo_core.errors import HTTPError, Problem, SetupError, not_found, where
 from velo_core.frozen import Covered, Entry, Frozen, Info, Mounted, Settings, by_name
 from velo_core.hosts import parse_host_pattern
-from velo_core.inheritance import Included, Inherited, inherit
+from velo_core.inheritance import Inherited, inherit
 from velo_core.json import MsgspecJSON
 from velo_core.negotiation import Negotiate, Offer
 from velo_core.parsing import Origin
@@ -24,6 +24,7 @@ from velo_core.phases import NO_PHASES, around, sending, watching
 from velo_core.plan import Middleware, Plan, Refusal, Served
 from velo_core.plugin import Ready
 from velo_core.refusals import allowed_methods, bad_host, method_not_allowed, other_slash
+from velo_core.registering import Included
 from velo_core.remembering import remembering
 from velo_core.request import Request
 from velo_core.response import Response, check_status

@@ -1,16 +1,24 @@
-"""Calling methods of plugins with those of the arguments that they take."""
+"""Calling methods of plugins, and phase hooks, with those of the arguments that they take."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 
-__all__ = ["call_hook", "refused_parameters"]
+__all__ = ["OFFERED", "call_hook", "refused_parameters"]
 
 T = TypeVar("T")
 
 _KINDS = inspect.Parameter
+
+OFFERED: Final[dict[str, tuple[str, ...]]] = {
+    "on_request": ("request",),
+    "on_response": ("request", "response"),
+    "on_error": ("request", "error"),
+    "on_sent": ("request", "response"),
+}
+"""What phase hooks are called with; see `phases`."""
 
 
 def call_hook(function: Callable[..., T], **offered: object) -> T:

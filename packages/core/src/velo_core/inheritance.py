@@ -11,6 +11,7 @@ from velo_core.answers import ExceptionHandler
 from velo_core.codecs import DEFAULT, Coding
 from velo_core.contributions import OpenAPIContribution
 from velo_core.extractors import Extractor
+from velo_core.limits import DEFAULT_MAX_MESSAGE_SIZE
 from velo_core.markers import Dependency, Marker
 from velo_core.middleware import Around, ordered
 from velo_core.phases import NO_PHASES, Phases
@@ -20,12 +21,11 @@ from velo_core.slots import NO_SLOTS, SlotScope
 from velo_core.steps import Provider
 from velo_core.versioning import Deprecation
 from velo_core.watch import OnDisconnect
-from velo_core.websocket import DEFAULT_MAX_MESSAGE_SIZE
 
 if TYPE_CHECKING:
-    from velo_core.router import Router
+    from velo_core.registering import Included
 
-__all__ = ["Included", "Inherited", "inherit"]
+__all__ = ["Inherited", "inherit"]
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -86,14 +86,6 @@ class Inherited(Struct, frozen=True):
     def middleware(self) -> tuple[Middleware, ...]:
         """Around every route, outermost first."""
         return tuple(one.function for one in self.around)
-
-
-class Included(Struct, frozen=True):
-    """A router in another one."""
-
-    router: Router
-    prefix: str
-    tags: tuple[str, ...]
 
 
 def inherit(parent: Inherited, child: Included) -> Inherited:

@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 UNKNOWN: Final = object()
 """Type of an option whose annotation cannot be read: whatever code gives passes, and no file can."""
-
+NO_NAMES: Final[Mapping[str, object]] = {}
 
 NESTED: Final = "__"
 """Between the names of a table and of its field in the environment."""
@@ -92,9 +92,9 @@ def options_of(factory: Callable[..., object]) -> Mapping[str, Option]:
     return _schema(factory)[0]
 
 
-def _schema(factory: Callable[..., object]) -> tuple[dict[str, Option], type | None]:
+def _schema(factory: Callable[..., object], names: Mapping[str, object] = NO_NAMES) -> tuple[dict[str, Option], type | None]:
     """The options of a constructor by name, and the class that holds them if it takes one object."""
-    options = _parameters(factory)
+    options = _parameters(factory, names)
     if len(options) == 1 and not _is_table(factory):
         (only,) = options.values()
         if _is_table(only.type):
@@ -111,11 +111,11 @@ def _is_table(kind: object) -> bool:
     return isinstance(kind, type) and (dataclasses.is_dataclass(kind) or issubclass(kind, msgspec.Struct))
 
 
-def _parameters(factory: Callable[..., object]) -> dict[str, Option]:
+def _parameters(factory: Callable[..., object], names: Mapping[str, object] = NO_NAMES) -> dict[str, Option]:
     found: dict[str, Option] = {}
     # A field may be inherited from a class of another module, whose names count then.
     owners = reversed(factory.__mro__[:-1]) if isinstance(factory, type) else (factory,)
-    namespace: dict[str, object] = {}
+    namespace: dict[str, object] = {**names}
     for owner in owners:
         namespace |= vars(sys.modules.get(getattr(owner, "__module__", ""), typing))
     made = _made_defaults(factory)
@@ -163,7 +163,11 @@ def prefix_of(name: str) -> str:
 
 
 def read_options(
-    factory: Callable[..., T], sources: Sequence[Source], *, needs: Callable[[Sequence[str]], list[str]] | None = None
+    factory: Callable[..., T],
+    sources: Sequence[Source],
+    *,
+    needs: Callable[[Sequence[str]], list[str]] | None = None,
+    names: Mapping[str, object] = NO_NAMES,
 ) -> tuple[Callable[[], T], dict[str, Setting], list[str]]:
     """What makes the plugin, where each value comes from, and what is wrong.
 
@@ -171,10 +175,11 @@ def read_options(
         factory: The constructor.
         sources: Later ones win over earlier ones.
         needs: Says what is wrong where names are missing.
+        names: What annotations of the constructor may name beside what is in its module.
     """
-    options, holder = _schema(factory)
+    options, holder = _schema(factory, names)
     if holder is not None and any(source.kind == "code" and set(source.values) - set(options) for source in sources):
-        options, holder = _parameters(factory), None  # code gives the object itself
+        options, holder = _parameters(factory, names), None  # code gives the object itself
     read = _Read(options)
     for source in sources:
         read.take(source)

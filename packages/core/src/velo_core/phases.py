@@ -21,7 +21,7 @@ from msgspec import Struct
 from velo_core.answers import AnswerError
 from velo_core.background import report
 from velo_core.errors import SetupError, where
-from velo_core.hooks import call_hook, refused_parameters
+from velo_core.hooks import OFFERED, call_hook, refused_parameters
 from velo_core.plan import CallNext, Middleware
 from velo_core.request import Request
 from velo_core.response import Response
@@ -33,13 +33,6 @@ Phase: TypeAlias = Callable[..., Any]
 
 Hooks: TypeAlias = Mapping[Literal["on_request", "on_response", "on_error", "on_sent"], Phase | Sequence[Phase]]
 """Hooks of one route, by their phase."""
-
-OFFERED: Final[dict[str, tuple[str, ...]]] = {
-    "on_request": ("request",),
-    "on_response": ("request", "response"),
-    "on_error": ("request", "error"),
-    "on_sent": ("request", "response"),
-}
 
 
 class Phases(Struct, frozen=True):

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from velo_core.codecs import PLAIN, Media, WriteOptions
-from velo_core.distributions import distribution_of
+from msgspec import Struct
+
 from velo_core.errors import SetupError, where
-from velo_core.markers import Dependency
-from velo_core.plan import Middleware
-from velo_core.routing import TrailingSlash
-from velo_core.slots import Slot
+from velo_core.types import TrailingSlash
+
+# Every module that says `from velo_core import Velo` imports this one: what only some applications use is imported where it is used.
+if TYPE_CHECKING:
+    from velo_core.codecs import Media
+    from velo_core.markers import Dependency
+    from velo_core.plan import Middleware
+    from velo_core.router import Router
+    from velo_core.slots import Slot
 
 __all__ = [
+    "Included",
     "check_middleware",
     "check_path",
     "check_takes",
@@ -27,10 +32,18 @@ __all__ = [
     "place_of_caller",
     "texts_of",
     "trailing_slash_of",
-    "written_as",
+    "versions_given",
 ]
 
 T = TypeVar("T")
+
+
+class Included(Struct, frozen=True):
+    """A router in another one."""
+
+    router: Router
+    prefix: str
+    tags: tuple[str, ...]
 
 
 def texts_of(values: Sequence[str], name: str) -> tuple[str, ...]:
@@ -51,13 +64,6 @@ def media_of(given: Sequence[Media] | None, owner: str) -> tuple[Media, ...] | N
     return tuple(given)
 
 
-def written_as(exclude_none: bool, exclude_unset: bool, exclude_defaults: bool, by_alias: bool) -> WriteOptions:
-    """How results are shaped; one object for all routes that say nothing about it."""
-    if by_alias and not (exclude_none or exclude_unset or exclude_defaults):
-        return PLAIN
-    return WriteOptions(exclude_none, exclude_unset, exclude_defaults, by_alias)
-
-
 def check_path(path: object) -> None:
     """Refuses what is no text: a decorator without parentheses gets the function as its path, and would register nothing."""
     if isinstance(path, str):
@@ -73,6 +79,8 @@ def check_takes(function: object, parts: Sequence[str], code: str, thing: str) -
     name = getattr(function, "__qualname__", function)
     if not callable(function):
         raise SetupError(code, f"{function!r} is no {thing}; write a function ({', '.join(parts)})")
+    import inspect
+
     try:
         taken = inspect.signature(function)
     except (TypeError, ValueError):  # a builtin without a signature
@@ -106,6 +114,8 @@ def checked_exception(kind: object) -> type[Exception]:
 
 def checked_dependency(value: object) -> Dependency:
     """The value, if it is a dependency."""
+    from velo_core.markers import Dependency
+
     if isinstance(value, Dependency):
         return value
     raise SetupError("VELO_DEPENDENCY", f"{value!r} is not a dependency; write Depends({getattr(value, '__name__', 'function')})")
@@ -119,6 +129,8 @@ def place_of_caller() -> str:
 
 def label_of(slot: Slot[T], place: str) -> str:
     """A slot, and where it was declared."""
+    from velo_core.distributions import distribution_of
+
     origin = distribution_of(slot.module)
     return f"{slot!r}{f' of {origin}' if origin else ''}, declared at {place}"
 
@@ -130,6 +142,15 @@ def trailing_slash_of(value: str) -> TrailingSlash:
     except ValueError as error:
         known = ", ".join(repr(policy.value) for policy in TrailingSlash)
         raise SetupError("VELO_ROUTE_OPTION", f"the trailing_slash of a router is {value!r}; it has to be one of {known}") from error
+
+
+def versions_given(version: str | Sequence[str] | None) -> tuple[str, ...]:
+    """The versions of an option; see `versioning.versions_of`."""
+    if version is None:
+        return ()
+    from velo_core.versioning import versions_of
+
+    return versions_of(version)
 
 
 def locals_of_caller() -> Mapping[str, object]:

@@ -18,7 +18,7 @@ from velo_core.types import MISSING
 from velo_core.versioning import Deprecation
 from velo_core.watch import OnDisconnect
 
-__all__ = ["MiddlewareOptions", "Route", "RouteOptions"]
+__all__ = ["MiddlewareOptions", "Route", "RouteOptions", "written_as"]
 
 
 class RouteOptions(TypedDict, total=False):
@@ -136,3 +136,10 @@ class Route(Struct, frozen=True):
     def __repr__(self) -> str:
         # What was local where the handler was registered is for nobody to read.
         return f"Route(path={self.path!r}, methods={self.methods!r}, handler={self.handler!r}, name={self.name!r})"
+
+
+def written_as(exclude_none: bool, exclude_unset: bool, exclude_defaults: bool, by_alias: bool) -> WriteOptions:
+    """How results are shaped; one object for all routes that say nothing about it."""
+    if by_alias and not (exclude_none or exclude_unset or exclude_defaults):
+        return PLAIN
+    return WriteOptions(exclude_none, exclude_unset, exclude_defaults, by_alias)

@@ -6,22 +6,23 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar, Unpack, cast
 
-from velo_core.codecs import Media
 from velo_core.errors import SetupError
-from velo_core.json import JSONCodec
-from velo_core.phases import Hooks, sorted_hooks
-from velo_core.plan import Middleware
-from velo_core.registering import check_middleware, check_path, checked_dependency, locals_of_caller, media_of, texts_of, written_as
-from velo_core.response import Response
-from velo_core.route import Route, RouteOptions
+from velo_core.registering import check_middleware, check_path, checked_dependency, locals_of_caller, media_of, texts_of, versions_given
 from velo_core.types import MISSING
-from velo_core.versioning import Deprecation, versions_of
-from velo_core.watch import OnDisconnect
 
+# As in `registering`: an import of `Velo` alone is to cost little, and one that nobody uses nothing at all.
 if TYPE_CHECKING:
+    from velo_core.codecs import Media
+    from velo_core.json import JSONCodec
     from velo_core.mounting import Mount
     from velo_core.mounting.asgi import ASGIApplication
     from velo_core.mounting.wsgi import WSGIApplication
+    from velo_core.phases import Hooks, Phase
+    from velo_core.plan import Middleware
+    from velo_core.response import Response
+    from velo_core.route import Route, RouteOptions
+    from velo_core.versioning import Deprecation
+    from velo_core.watch import OnDisconnect
 
 __all__ = ["RegistersRoutes"]
 
@@ -120,6 +121,8 @@ class RegistersRoutes(ABC):
                 "VELO_ROUTE_METHOD", f"the route {path!r} has no method, so nothing would be served; leave `methods` out for GET"
             )
 
+        from velo_core.route import Route, written_as
+
         def register(handler: Handler) -> Handler:
             self._open_for(f"route {path}")
             self.own_routes.append(
@@ -135,7 +138,7 @@ class RegistersRoutes(ABC):
                     response_class=response_class,
                     dependencies=tuple(checked_dependency(one) for one in dependencies),
                     middleware=tuple(check_middleware(one) for one in middleware),
-                    hooks={} if hooks is None else sorted_hooks(hooks),
+                    hooks={} if hooks is None else _sorted(hooks),
                     max_content_length=max_content_length,
                     timeout_seconds=timeout_seconds,
                     on_disconnect=on_disconnect,
@@ -150,7 +153,7 @@ class RegistersRoutes(ABC):
                     deprecated=deprecated,
                     include_in_schema=include_in_schema,
                     host=host,
-                    versions=versions_of(version),
+                    versions=versions_given(version),
                     deprecation=deprecation,
                     namespace=locals_of_caller(),
                 )
@@ -228,6 +231,8 @@ class RegistersRoutes(ABC):
         """
         check_path(path)
 
+        from velo_core.route import Route
+
         def register(handler: Handler) -> Handler:
             self._open_for(f"websocket {path}")
             self.own_routes.append(
@@ -240,7 +245,7 @@ class RegistersRoutes(ABC):
                     tags=tuple(tags),
                     dependencies=tuple(checked_dependency(one) for one in dependencies),
                     middleware=tuple(check_middleware(one) for one in middleware),
-                    hooks={} if hooks is None else sorted_hooks(hooks),
+                    hooks={} if hooks is None else _sorted(hooks),
                     timeout_seconds=timeout_seconds,
                     on_disconnect=on_disconnect,
                     summary=summary,
@@ -290,3 +295,9 @@ class RegistersRoutes(ABC):
         from velo_core.mounting import Mount  # most applications mount nothing
 
         self.own_mounts.append(Mount(path, app, interface=interface, lifespan=lifespan, name=name, middleware=middleware))
+
+
+def _sorted(hooks: Hooks) -> dict[str, list[Phase]]:
+    from velo_core.phases import sorted_hooks
+
+    return sorted_hooks(hooks)

@@ -5,22 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar, Unpack, cast, get_origin, overload
 
-from msgspec.structs import replace
-
-from velo_core.answers import ExceptionHandler
-from velo_core.codecs import Media, ModelBackend
-from velo_core.contributions import Check, HealthCheck, OpenAPIContribution
 from velo_core.errors import SetupError, where
-from velo_core.extractors import BUILT_IN, RESERVED, Extractor, Location, Take
-from velo_core.hints import is_union
-from velo_core.inheritance import Included
-from velo_core.json import JSONCodec
-from velo_core.markers import Dependency, DependencyOptions, Factory, Marker, dependency
-from velo_core.middleware import Around, Band
-from velo_core.phases import OFFERED, Phase, checked
-from velo_core.plan import Middleware
-from velo_core.plugin import Installation, Plugin
+from velo_core.hooks import OFFERED
 from velo_core.registering import (
+    Included,
     check_middleware,
     check_takes,
     checked_dependency,
@@ -30,18 +18,30 @@ from velo_core.registering import (
     place_of_caller,
     texts_of,
     trailing_slash_of,
+    versions_given,
 )
-from velo_core.request import Request
-from velo_core.route import MiddlewareOptions, Route
 from velo_core.route_registration import RegistersRoutes
-from velo_core.routing import Converter
-from velo_core.slots import HoldsSlots, Slot, SlotScope
-from velo_core.steps import Provider
-from velo_core.versioning import Deprecation, versions_of
-from velo_core.watch import OnDisconnect
+from velo_core.slots import HoldsSlots
 
+# As in `registering`: what a method needs beside this is imported by that method, for most applications call few of them.
 if TYPE_CHECKING:
+    from velo_core.answers import ExceptionHandler
+    from velo_core.codecs import Media, ModelBackend
+    from velo_core.contributions import Check, HealthCheck, OpenAPIContribution
+    from velo_core.extractors import Extractor, Location, Take
+    from velo_core.json import JSONCodec
+    from velo_core.markers import Dependency, DependencyOptions, Factory, Marker
+    from velo_core.middleware import Around, Band
     from velo_core.mounting import Mount
+    from velo_core.phases import Phase
+    from velo_core.plan import Middleware
+    from velo_core.plugin import Installation, Plugin
+    from velo_core.route import MiddlewareOptions, Route
+    from velo_core.routing import Converter
+    from velo_core.slots import Slot, SlotScope
+    from velo_core.steps import Provider
+    from velo_core.versioning import Deprecation
+    from velo_core.watch import OnDisconnect
 
 __all__ = ["Router"]
 
@@ -115,12 +115,12 @@ class Router(RegistersRoutes, HoldsSlots):
         self.on_disconnect: OnDisconnect | None = on_disconnect
         self.trailing_slash = None if trailing_slash is None else trailing_slash_of(trailing_slash)
         self.host = host
-        self.versions = versions_of(version)
+        self.versions = versions_given(version)
         self.deprecation = deprecation
         self.websocket_origins = None if websocket_origins is None else texts_of(websocket_origins, "websocket_origins")
         self.max_message_size = max_message_size
         self.own_routes: list[Route] = []
-        self.own_around: list[Around] = [Around.of(check_middleware(one)) for one in middleware]
+        self.own_around: list[Around] = [_around(one) for one in middleware]
         self.own_phases: dict[str, list[Phase]] = {kind: [] for kind in OFFERED}
         self.own_exception_handlers: dict[type[Exception], ExceptionHandler] = {}
         self.own_dependencies: list[Dependency] = [checked_dependency(one) for one in dependencies]
@@ -214,7 +214,7 @@ class Router(RegistersRoutes, HoldsSlots):
                 be are reported when it starts.
         """
         self._open_for("middleware")
-        self.own_around.append(Around.of(check_middleware(function), name, band, before, after))
+        self.own_around.append(_around(function, name, band, before, after))
 
     def on_request(self, function: Handler) -> Handler:
         """Calls the decorated `(request)` before middleware, dependencies and handler; a response that it returns is the answer.
@@ -249,6 +249,8 @@ class Router(RegistersRoutes, HoldsSlots):
 
     def _add_phase(self, kind: str, function: Handler) -> Handler:
         self._open_for(f"hook {kind}")
+        from velo_core.phases import checked
+
         self.own_phases[kind].append(checked(kind, function))
         return function
 
@@ -299,6 +301,11 @@ class Router(RegistersRoutes, HoldsSlots):
                 already started.
         """
         self._open_for("provider")
+        from velo_core.hints import is_union
+        from velo_core.markers import dependency
+        from velo_core.request import Request
+        from velo_core.steps import Provider
+
         place = place_of_caller()
         made = kind if is_union(kind) else get_origin(kind) or kind
         if not isinstance(made, type) or made.__module__ == "builtins" or issubclass(made, Request):
@@ -348,6 +355,11 @@ class Router(RegistersRoutes, HoldsSlots):
                 of Velo's own sources; or the application has already started.
         """
         self._open_for("extractor")
+        from msgspec.structs import replace
+
+        from velo_core.extractors import BUILT_IN, RESERVED, Extractor
+        from velo_core.markers import Marker, dependency
+
         if not (isinstance(marker, type) and issubclass(marker, Marker)):  # pyright: ignore[reportUnnecessaryIsInstance]: untyped callers
             raise SetupError("VELO_EXTRACTOR", f"{marker!r} is no marker; derive a class from Marker, and mark parameters with that")
         if issubclass(marker, BUILT_IN) or marker is Marker:
@@ -369,6 +381,8 @@ class Router(RegistersRoutes, HoldsSlots):
             SetupError: this is no backend; or the application has already started.
         """
         self._open_for("model backend")
+        from velo_core.codecs import ModelBackend
+
         if not isinstance(backend, ModelBackend):  # pyright: ignore[reportUnnecessaryIsInstance]: untyped callers
             raise SetupError(
                 "VELO_MODEL_BACKEND", f"{backend!r} is no model backend; derive a class from ModelBackend, and give an instance"
@@ -424,6 +438,8 @@ class Router(RegistersRoutes, HoldsSlots):
             SetupError: this router already has a check of that name; or the application has already started.
         """
         self._open_for(f"health check {name}")
+        from velo_core.contributions import HealthCheck
+
         place = place_of_caller()
         known = self.own_health_checks.get(name)
         if known is not None:
@@ -448,6 +464,8 @@ class Router(RegistersRoutes, HoldsSlots):
                 reported when the application starts, together with everything else.
         """
         self._open_for("plugin")
+        from velo_core.plugin import Installation, Plugin
+
         if isinstance(plugin, Plugin) and options:
             raise SetupError(
                 "VELO_PLUGIN_OPTIONS", f"options are for plugins installed by name; give them to {type(plugin).__qualname__}(...) itself"
@@ -472,3 +490,11 @@ class Router(RegistersRoutes, HoldsSlots):
             raise SetupError(
                 "VELO_FROZEN", f"the application has started; this {thing} comes too late. Register everything before the first request."
             )
+
+
+def _around(
+    function: Middleware, name: str | None = None, band: Band = "default", before: str | Sequence[str] = (), after: str | Sequence[str] = ()
+) -> Around:
+    from velo_core.middleware import Around
+
+    return Around.of(check_middleware(function), name, band, before, after)

@@ -17,10 +17,7 @@ from velo_core.plugin import Plugin, Ready
 if TYPE_CHECKING:
     from velo_core.app import Velo
 
-__all__ = ["TIMEOUT_SECONDS", "close_plugins", "lifespan_of", "running"]
-
-TIMEOUT_SECONDS = 30.0
-"""What a plugin may take to start, and to stop: longer than a database takes that is being started beside the application."""
+__all__ = ["close_plugins", "lifespan_of", "running"]
 
 logger = logging.getLogger("velo.plugin")
 

@@ -13,11 +13,11 @@ from typing import Final, Protocol, TypeVar, cast, overload
 
 from msgspec import Struct, field
 
-from velo_core.body import DEFAULT_LIMIT
 from velo_core.codecs import Decode, DoesNotFit, backend_for
 from velo_core.errors import HTTPError, UnsupportedError, ValidationError, WebSocketDisconnect, WebSocketError, check_close
 from velo_core.headers import MutableHeaders, is_token
 from velo_core.inbox import End, Inbox, again
+from velo_core.limits import DEFAULT_MAX_MESSAGE_SIZE
 from velo_core.parsing import Origin, parse_origin
 from velo_core.request import Adapter, Request, RouteInfo
 from velo_core.response import HeadersLike, Response
@@ -25,7 +25,6 @@ from velo_core.types import HeaderPairs
 from velo_core.watch import Deadline, OnDisconnect
 
 __all__ = [
-    "DEFAULT_MAX_MESSAGE_SIZE",
     "GOING_AWAY",
     "Channel",
     "OpenSockets",
@@ -38,7 +37,6 @@ __all__ = [
 
 T = TypeVar("T")
 ANY_ORIGIN: Final = "*"
-DEFAULT_MAX_MESSAGE_SIZE: Final = DEFAULT_LIMIT
 GOING_AWAY: Final = "The server stops."
 GRACE_SECONDS: Final = 0.5
 """How long a handler that has taken messages may work on the last ones before it is cancelled, when its client has left. Arbitrary, as long

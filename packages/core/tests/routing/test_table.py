@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from velo_core.errors import SetupError
 from velo_core.routing.converters import CONVERTERS, TYPED
 from velo_core.routing.pattern import PathBuildError, Pattern, parse
-from velo_core.routing.table import Fallback, Row, Table, TrailingSlash
+from velo_core.routing.table import Fallback, Row, Table
+from velo_core.types import TrailingSlash
 
 Found = tuple[str, tuple[object, ...]]
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
 
-from velo_core.plan import Run
-from velo_core.request import Adapter
-from velo_core.routing import Table
+if TYPE_CHECKING:
+    from velo_core.plan import Run
+    from velo_core.request import Adapter
+    from velo_core.routing import Table
 
 __all__ = ["Application"]
 

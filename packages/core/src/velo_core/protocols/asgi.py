@@ -1,37 +1,35 @@
 """ASGI 3 (HTTP 2.5, lifespan 2.0).
 
-Four parts, in the order of every adapter: read, call, write, lifespan. `scope` is the connection scope, `io` is `receive`.
+Three parts: read, find, write. `scope` is the connection scope, `io` is `receive`. What the server calls, and the lifespan, stand in
+`asgi_application`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import inspect
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
 from functools import partial
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from velo_core.body import check_declared_length, collect, too_large
 from velo_core.early_hints import EarlyHints
-from velo_core.errors import ClientDisconnect, SetupError
+from velo_core.errors import ClientDisconnect
 from velo_core.files import FileContent, FileResponse, select
 from velo_core.headers import MutableHeaders
 from velo_core.life import NO_LIFE, Life
 from velo_core.plan import Run
-from velo_core.protocols.application import Application
 from velo_core.protocols.asgi_websocket import asgi_websockets
 from velo_core.protocols.outgoing import declared_length, send_content, unsound
 from velo_core.protocols.paths import below_raw
 from velo_core.request import Adapter
 from velo_core.response import HeadersLike, Response, StreamingResponse, headers_of
-from velo_core.routing import WEBSOCKET, Table
+from velo_core.routing import Table
 from velo_core.status import has_no_body
 from velo_core.streams import ClientGone, close_content
 from velo_core.teardown import Teardown
 from velo_core.types import Address, HeaderPairs
 
-__all__ = ["ADAPTER", "ASGI", "WEBSOCKET_ADAPTER"]
+__all__ = ["ADAPTER", "WEBSOCKET_ADAPTER", "find"]
 
 # ASGI's own shapes. They stay inside this module, and a `cast` for each of their values would cost 40 ns where every request passes.
 Message: TypeAlias = MutableMapping[str, Any]
@@ -39,9 +37,6 @@ Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 RawHeaders: TypeAlias = "list[tuple[bytes, bytes]]"
-
-PERCENT: Final = ord("%")
-"""As a number: looking for `b"%"` in bytes was measured at 540 ns, for a number at 30."""
 
 
 # Read.
@@ -178,62 +173,10 @@ def _capabilities(scope: Scope) -> frozenset[str]:
     return frozenset(found | {"raw_path"} if scope.get("raw_path") is not None else found)
 
 
-# Call.
+# Find.
 
 
-class ASGI(Application):
-    """Makes an application callable by ASGI servers."""
-
-    _asgi_table: Table[Run] | None = None
-    _asgi_websockets: Table[Run] | None = None
-
-    def _serve_asgi(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Serves one connection scope.
-
-        Not a coroutine function, so that the plan's own coroutine is what the server awaits: a frame between them would cost a tenth of the
-        shortest request.
-        """
-        if scope["type"] != "http":
-            return self._asgi_other(scope, receive, send)
-        table = self._asgi_table
-        if table is None:
-            table = self._asgi_table = self.bind(ADAPTER)
-        raw_path = scope.get("raw_path")
-        if scope.get("root_path") or (raw_path is not None and PERCENT in raw_path):
-            run, values = _find(table, scope["method"], scope)
-        else:
-            # As `Table.find` does it; here it saves the commonest of all requests a frame.
-            answers = table.static.get(scope["path"])
-            answer = None if answers is None else answers.get(scope["method"])
-            run, values = table.search(scope["method"], scope["path"]) if answer is None else answer
-        return run(scope, receive, send, values)
-
-    # Servers that run ASGI 2 and WSGI applications as well take what is not a coroutine function for one of those.
-    if sys.version_info >= (3, 12):
-        __call__ = inspect.markcoroutinefunction(_serve_asgi)
-    else:
-
-        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-            """Serves one connection scope."""
-            await self._serve_asgi(scope, receive, send)
-
-    async def _asgi_other(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await _lifespan(self, receive, send)
-        elif scope["type"] == "websocket":
-            await self._serve_websocket(scope, receive, send)
-        else:
-            raise SetupError("VELO_ASGI_SCOPE", f"the server opened a {scope['type']!r} scope, which Velo does not know")
-
-    async def _serve_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        table = self._asgi_websockets
-        if table is None:
-            table = self._asgi_websockets = self.bind(WEBSOCKET_ADAPTER)
-        run, values = _find(table, WEBSOCKET, scope)
-        await run(scope, receive, send, values)
-
-
-def _find(table: Table[Run], method: str, scope: Scope) -> tuple[Run, tuple[object, ...]]:
+def find(table: Table[Run], method: str, scope: Scope) -> tuple[Run, tuple[object, ...]]:
     """Finds by the undecoded path where there is one, so that an encoded slash stays inside its segment."""
     root_path = scope.get("root_path") or ""
     raw_path = _raw_path(scope)
@@ -441,7 +384,7 @@ class _Inbox:
             self._watched = False
 
 
-# The four parts together.
+# The parts together.
 
 ADAPTER = Adapter(
     name="asgi",
@@ -472,23 +415,3 @@ ADAPTER = Adapter(
     open_hints=_open_hints,
 )
 WEBSOCKET_ADAPTER = asgi_websockets(ADAPTER)
-
-
-# Lifespan.
-
-
-async def _lifespan(app: Application, receive: Receive, send: Send) -> None:
-    await receive()
-    try:
-        await app.startup()
-    except BaseException as error:
-        await send({"type": "lifespan.startup.failed", "message": f"{type(error).__name__}: {error}"})
-        raise
-    await send({"type": "lifespan.startup.complete"})
-    await receive()
-    try:
-        await app.shutdown()
-    except BaseException as error:
-        await send({"type": "lifespan.shutdown.failed", "message": f"{type(error).__name__}: {error}"})
-        raise
-    await send({"type": "lifespan.shutdown.complete"})

@@ -1,7 +1,7 @@
 """RSGI 1.6, the protocol of Granian.
 
-Four parts, in the order of every adapter: read, call, write, lifespan. `scope` is RSGI's scope, `io` is the protocol object. Every
-attribute of a scope is computed anew at each access, so each is read at most once.
+Two parts: read, write. `scope` is RSGI's scope, `io` is the protocol object. Every attribute of a scope is
+computed anew at each access, so each is read at most once. What the server calls stands in `rsgi_application`.
 
 What RSGI cannot do: the path comes decoded, so an encoded slash is a slash; a stream takes everything at once, however slow the client is,
 and one that fails midway ends as if it were whole. `connection` makes up for the last two.
@@ -10,7 +10,7 @@ and one that fails midway ends as if it were whole. `connection` makes up for th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from functools import partial
 from typing import Final, Protocol, cast
 
@@ -19,21 +19,18 @@ from velo_core.errors import ClientDisconnect
 from velo_core.files import FileContent, FileResponse, select
 from velo_core.headers import MutableHeaders
 from velo_core.life import NO_LIFE, Life
-from velo_core.plan import Run
-from velo_core.protocols.application import Application
 from velo_core.protocols.connection import Connection
 from velo_core.protocols.outgoing import declared_length, send_content, unsound
 from velo_core.protocols.rsgi_websocket import rsgi_websockets
 from velo_core.request import Adapter
 from velo_core.response import Response, StreamingResponse
-from velo_core.routing import WEBSOCKET, Table
 from velo_core.status import has_no_body
 from velo_core.streams import ClientGone, close_content
 from velo_core.teardown import Teardown
 from velo_core.threads import in_thread
 from velo_core.types import Address, HeaderPairs
 
-__all__ = ["ADAPTER", "RSGI"]
+__all__ = ["ADAPTER", "WEBSOCKET_ADAPTER"]
 
 
 class Headers(Protocol):
@@ -175,45 +172,6 @@ async def _stream(scope: Scope, protocol: HTTP) -> AsyncIterator[bytes]:
             empty += 1
     if empty > 1:  # Granian ends every body with an empty chunk, and one that broke off with two: all that it says
         raise ClientDisconnect("the client left before it had sent the whole body")
-
-
-# Call.
-
-
-class RSGI(Application):
-    """Makes an application callable by RSGI servers."""
-
-    _rsgi_table: Table[Run] | None = None
-    _rsgi_websockets: Table[Run] | None = None
-
-    def __rsgi__(self, scope: Scope, protocol: HTTP) -> Awaitable[None]:
-        """Serves one request. Not a coroutine function itself: the plan's own coroutine is what the server awaits."""
-        if scope.proto != "http":
-            return self._serve_rsgi_websocket(scope, protocol)
-        table = self._rsgi_table
-        if table is None:
-            table = self._rsgi_table = self.bind(ADAPTER)
-        method, path = scope.method, scope.path
-        # As `Table.find` does it; here it saves the commonest of all requests a frame.
-        answers = table.static.get(path)
-        answer = None if answers is None else answers.get(method)
-        run, values = table.search(method, path) if answer is None else answer
-        return run(scope, protocol, protocol, values)
-
-    def _serve_rsgi_websocket(self, scope: Scope, protocol: object) -> Awaitable[None]:
-        table = self._rsgi_websockets
-        if table is None:
-            table = self._rsgi_websockets = self.bind(WEBSOCKET_ADAPTER)
-        run, values = table.find(WEBSOCKET, scope.path)
-        return run(scope, protocol, protocol, values)
-
-    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Starts the application; called by the server with its loop, which does not run yet."""
-        loop.run_until_complete(self.startup())
-
-    def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Stops the application; called by the server with its loop, which does not run any more."""
-        loop.run_until_complete(self.shutdown())
 
 
 # Write.
@@ -372,7 +330,7 @@ FRAMING_BYTES: Final = 9
 """What the server adds to a piece: in HTTP/2, and in HTTP/1.1 for pieces of 64 KiB."""
 
 
-# The four parts together.
+# The parts together.
 
 ADAPTER = Adapter(
     name="rsgi",
@@ -402,6 +360,3 @@ ADAPTER = Adapter(
     expressions={"raw_headers": "scope.headers", "query_string": "scope.query_string"},
 )
 WEBSOCKET_ADAPTER = rsgi_websockets(ADAPTER)
-
-
-# Lifespan: `__rsgi_init__` and `__rsgi_del__`, above, for the server calls them on the application.

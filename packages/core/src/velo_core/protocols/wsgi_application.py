@@ -5,12 +5,12 @@ from __future__ import annotations
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
-from velo_core.plan import Run
 from velo_core.protocols.application import Application
-from velo_core.routing import Table
 
 if TYPE_CHECKING:
+    from velo_core.plan import Run
     from velo_core.protocols.wsgi import WSGICallable
+    from velo_core.routing import Table
 
 __all__ = ["WSGI"]
 

@@ -8,8 +8,9 @@ table        what runs: static paths, the tree, `HEAD`, `OPTIONS`, 404, 405 and 
 
 from velo_core.routing.converters import CATCH_ALL, CONVERTERS, NO_MATCH, STRING, TYPED, Converter, NoMatch, RegexConverter
 from velo_core.routing.pattern import Parameter, PathBuildError, Pattern, Segment, join, parse
-from velo_core.routing.table import WEBSOCKET, Fallback, Row, Table, TrailingSlash
+from velo_core.routing.table import Fallback, Row, Table
 from velo_core.routing.tree import Clash, Tree
+from velo_core.types import WEBSOCKET, TrailingSlash
 
 __all__ = [
     "CATCH_ALL",

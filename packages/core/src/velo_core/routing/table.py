@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from enum import Enum
 from operator import itemgetter
 from typing import Final, Generic, TypeVar
 
@@ -16,31 +15,19 @@ from velo_core.percent import quote, unquote_to_bytes
 from velo_core.routing.converters import NO_MATCH
 from velo_core.routing.pattern import PCHAR, Pattern, Segment, is_text
 from velo_core.routing.tree import Answers, Clash, Parse, Tree, Values
+from velo_core.types import WEBSOCKET, TrailingSlash
 
-__all__ = ["WEBSOCKET", "Fallback", "Row", "Table", "TrailingSlash"]
+__all__ = ["Fallback", "Row", "Table"]
 
 T = TypeVar("T")
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _MALFORMED: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
-WEBSOCKET: Final = "WEBSOCKET \N{LEFT RIGHT ARROW}"
-"""Stands where the method of a route for websockets would: no token and not latin-1, so that no request can have it for its method."""
 _END: Final = Segment(("",))
 """What a slash at the end of a pattern adds."""
 _ROOT: Final = Pattern("/", (_END,), ())
 _PREFIX: Final = ""
 """Stands where the tree wants a method."""
-
-
-class TrailingSlash(Enum):
-    """What becomes of `/a/` when there is `/a`, and the other way round."""
-
-    STRICT = "strict"
-    """It is another path."""
-    IGNORE = "ignore"
-    """It is the same path, and patterns that differ by nothing else are duplicates. What a catch-all takes keeps its slash."""
-    REDIRECT = "redirect"
-    """It is another path, but a client whose request nothing serves there is sent to the one that serves it."""
 
 
 class Fallback(Struct, Generic[T], frozen=True):
