@@ -174,7 +174,7 @@ async def lines() -> AsyncIterator[Item]:
         (nothing, 204, None, None, ()),
         (page, 200, None, None, (HTMLResponse,)),
         (file, 200, None, None, (FileResponse,)),
-        (events, 200, "text/event-stream", ServerSentEvent, ()),
+        (events, 200, "text/event-stream", None, ()),
         (lines, 200, "application/jsonl", Item, ()),
     ],
 )

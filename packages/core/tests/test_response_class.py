@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from velo_core import HTMLResponse, JSONResponse, PlainTextResponse, Response, SetupError, Velo
+from velo_core import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response, SetupError, Velo
 from velo_testing import TestClient
 
 Serve = Callable[..., TestClient]
@@ -110,5 +110,33 @@ def test_what_is_no_class_of_responses_is_told_at_start_up(response_class: Any) 
         return "<p>"
 
     with pytest.raises(SetupError, match="no class of responses") as raised:
+        app.freeze()
+    assert raised.value.code == "VELO_RESULT"
+
+
+def test_a_redirect_has_the_status_of_one(serve: Serve) -> None:
+    app = Velo()
+
+    @app.get("/to", response_class=RedirectResponse)
+    async def to() -> str:
+        return "/there"
+
+    @app.get("/see", response_class=RedirectResponse, status_code=303)
+    async def see() -> str:
+        return "/there"
+
+    client = serve(app)
+
+    assert [(one.status_code, one.headers["location"]) for one in map(client.get, ("/to", "/see"))] == [(307, "/there"), (303, "/there")]
+
+
+def test_a_redirect_with_another_status_is_told_at_start_up() -> None:
+    app = Velo()
+
+    @app.get("/", response_class=RedirectResponse, status_code=201)
+    async def to() -> str:
+        return "/there"
+
+    with pytest.raises(SetupError, match="a redirect has no status 201; write status_code=301") as raised:
         app.freeze()
     assert raised.value.code == "VELO_RESULT"

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import pytest
 
-from velo_core import Depends, HTTPError, Request, Response, ServerSentEvent, SetupError, StreamingResponse, Velo
+from velo_core import Depends, EventSourceResponse, HTTPError, Request, Response, ServerSentEvent, SetupError, StreamingResponse, Velo
 from velo_testing import AsyncTestClient, ProtocolName, TestClient
 
 Serve = Callable[..., TestClient]
@@ -98,6 +98,21 @@ def test_what_is_yielded_is_sent_as_its_type_says(serve: Serve, handler: Any, me
     assert (response.status_code, response.headers["content-type"]) == (200, media_type)
     assert response.content.replace(b":\n\n", b":\n", 1) == body
     assert "content-length" not in response.headers
+
+
+def test_the_data_of_events_is_written_as_its_type_says(serve: Serve) -> None:
+    async def mixed() -> AsyncIterator[Item | str | ServerSentEvent | None]:
+        yield Secret("coffee", 4.0)
+        yield "a\nb"
+        yield ServerSentEvent("c", id="1")
+
+    app = Velo()
+    app.get("/", response_class=EventSourceResponse)(items)
+    app.get("/mixed", response_class=EventSourceResponse)(mixed)
+    client = serve(app)
+
+    assert client.get("/").text == ':\n\ndata: {"name":"tea","price":3.5}\n\ndata: {"name":"coffee","price":4.0}\n\n'
+    assert client.get("/mixed").text == ':\n\ndata: {"name":"coffee","price":4.0}\n\ndata: a\ndata: b\n\nid: 1\ndata: c\n\n'
 
 
 def test_parameters_status_and_class_are_those_of_any_route(serve: Serve) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, time
 from decimal import Decimal
@@ -14,32 +14,24 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 import msgspec
 import pydantic
 import pytest
-from openapi_spec_validator import OpenAPIV31SpecValidator, OpenAPIV32SpecValidator
+from describing import document
 
 from velo_core import (
     Body,
     Cookie,
     Depends,
-    EventSourceResponse,
-    FileResponse,
     Header,
-    HTMLResponse,
     Marker,
     ModelBackend,
     OpenAPIContribution,
     Operation,
     Path,
     Query,
-    RedirectResponse,
     RegexConverter,
-    Response,
     Router,
-    ServerSentEvent,
     Velo,
-    Versioning,
-    WebSocket,
 )
-from velo_openapi import DocumentOptions, OpenAPIError, build, operation
+from velo_openapi import DocumentOptions, OpenAPIError, operation
 from velo_testing import TestClient
 
 T = TypeVar("T")
@@ -72,15 +64,6 @@ class Uneven(pydantic.BaseModel):
     @property
     def double(self) -> int:
         return 2 * self.count
-
-
-def document(app: Velo, **options: Any) -> dict[str, Any]:
-    """The document, which is valid, and without a word of warning."""
-    made = build(app.operations, DocumentOptions(**options))
-    validator = OpenAPIV32SpecValidator if options.get("openapi_version") == "3.2" else OpenAPIV31SpecValidator
-    validator(made.content).validate()
-    assert made.warnings == ()
-    return made.content
 
 
 def parameters(app: Velo) -> dict[str, dict[str, Any]]:
@@ -314,119 +297,6 @@ def test_a_form_that_several_share_says_whether_it_is_whole() -> None:
     assert "additionalProperties" not in schemas["/open"]
 
 
-def test_a_result_has_all_its_media_types() -> None:
-    app = Velo()
-
-    @app.get("/", produces=("application/json", "text/plain"))
-    async def show() -> int:
-        return 1
-
-    content = document(app)["paths"]["/"]["get"]["responses"]["200"]["content"]
-
-    assert list(content) == ["application/json", "text/plain"]
-    assert [one["schema"] for one in content.values()] == [{"type": "integer"}] * 2
-
-
-def statuses(app: Velo) -> dict[str, set[str]]:
-    return {path: {status for one in item.values() for status in one["responses"]} for path, item in document(app)["paths"].items()}
-
-
-def test_problems_stand_where_they_can_happen_and_nowhere_else() -> None:
-    app = Velo()
-
-    @app.get("/plain")
-    async def plain() -> str:
-        return ""
-
-    @app.get("/text")
-    async def text(word: str = "") -> str:
-        return word
-
-    @app.get("/number/{number}")
-    async def number(number: int) -> int:
-        return number
-
-    @app.post("/body", timeout_seconds=1)
-    async def body(item: Item) -> None:
-        """Takes one."""
-
-    @app.post("/raw")
-    async def raw(data: Annotated[bytes, Body()]) -> None:
-        """Takes bytes."""
-
-    @app.get("/forms", produces=("application/json", "text/plain"))
-    async def forms() -> int:
-        return 1
-
-    assert statuses(app) == {
-        "/plain": {"200"},
-        "/text": {"200", "400"},
-        "/number/{number}": {"200", "400", "404", "422"},
-        "/body": {"204", "400", "413", "415", "422", "503"},
-        "/raw": {"204", "400", "413"},
-        "/forms": {"200", "406"},
-    }
-
-
-def test_responses_that_handlers_make_themselves_are_told_by_their_class() -> None:
-    app = Velo()
-
-    @app.get("/page")
-    async def page() -> HTMLResponse:
-        return HTMLResponse("")
-
-    @app.get("/elsewhere")
-    async def elsewhere() -> Item | RedirectResponse:
-        return Item("a")
-
-    @app.get("/file")
-    async def file() -> FileResponse:
-        raise NotImplementedError
-
-    @app.get("/any")
-    async def anything() -> Response:
-        return Response()
-
-    found = statuses(app)
-
-    assert found["/page"] == {"200"}
-    assert found["/elsewhere"] == {"200", "3XX"}
-    assert found["/file"] == {"200", "206", "304", "412", "416"}
-    assert found["/any"] == {"default"}
-
-
-async def ticks() -> AsyncIterator[ServerSentEvent]:
-    yield ServerSentEvent("")
-
-
-async def lines() -> AsyncIterator[Item]:
-    yield Item("a")
-
-
-async def made() -> EventSourceResponse:
-    raise NotImplementedError
-
-
-def streams(version: str) -> dict[str, Any]:
-    app = Velo()
-    for handler in (ticks, lines, made):
-        app.get(f"/{handler.__name__}")(handler)
-    paths = document(app, openapi_version=version)["paths"]
-    return {path: one["get"]["responses"]["200"]["content"] for path, one in paths.items()}
-
-
-def test_items_of_streams_are_described_in_3_2() -> None:
-    found = streams("3.2")
-
-    assert found["/ticks"]["text/event-stream"]["itemSchema"]["properties"].keys() == {"data", "event", "id", "retry"}
-    assert found["/lines"] == {"application/jsonl": {"itemSchema": {"$ref": "#/components/schemas/Item"}}}
-    assert found["/made"] == found["/ticks"]
-
-
-def test_items_of_streams_are_in_an_extension_in_3_1() -> None:
-    assert streams("3.1")["/lines"] == {"application/jsonl": {"x-itemSchema": {"$ref": "#/components/schemas/Item"}}}
-
-
 def test_methods_that_3_1_does_not_know_have_a_place() -> None:
     def with_methods(version: str) -> dict[str, Any]:
         app = Velo()
@@ -548,77 +418,6 @@ def test_operations_have_the_names_of_their_routes_as_ids() -> None:
     assert caught.value.code == "OPENAPI_OPERATION_ID"
 
 
-def test_paths_that_differ_in_names_alone_are_one_path() -> None:
-    app = Velo()
-
-    @app.get("/users/{user_id}")
-    async def show(user_id: int) -> None:
-        """Shows."""
-
-    @app.delete("/users/{number}")
-    async def remove(number: int) -> None:
-        """Removes."""
-
-    (path,) = document(app)["paths"].items()
-
-    assert path[0] == "/users/{user_id}"
-    assert path[1]["delete"]["parameters"][0]["name"] == "user_id"
-
-
-def test_a_route_that_the_document_has_no_place_for_is_a_warning() -> None:
-    app = Velo()
-
-    @app.get("/{number:int}")
-    async def number(number: int) -> None:
-        """Shows a number."""
-
-    @app.get("/{word}")
-    async def word(word: str) -> None:
-        """Shows a word."""
-
-    made = build(app.operations, DocumentOptions())
-
-    assert len(made.warnings) == 1
-    assert made.warnings[0].startswith("GET /{word} (")
-    assert "is in x-alternatives of another route" in made.warnings[0]
-
-
-def test_routes_of_one_template_stand_in_one_operation_and_its_alternatives() -> None:
-    """Those that host, version or types of parameters tell apart; all of them are valid, and none is lost."""
-    app = Velo(versioning=Versioning.header("Api-Version", default="1"))
-
-    for version in ("1", "2"):
-
-        @app.get("/price", version=version)
-        async def price() -> int:
-            """Shows the price."""
-            return 1
-
-    @app.get("/{number:int}")
-    async def show(number: int) -> int:
-        return number
-
-    @app.get("/{word}")
-    async def show_word(word: str) -> str:
-        return word
-
-    @app.get("/{word}", host="{shop}.example.com")
-    async def show_in_shop(word: str, shop: str) -> list[str]:
-        return [word, shop]
-
-    made = build(app.operations, DocumentOptions()).content
-    OpenAPIV31SpecValidator(made).validate()
-    price_1, shown = made["paths"]["/price"]["get"], made["paths"]["/{number}"]["get"]
-
-    assert price_1["x-version"] == "1"
-    assert [one["x-version"] for one in price_1["x-alternatives"]] == ["2"]
-    types = [one["responses"]["200"]["content"] for one in (shown, *shown["x-alternatives"])]
-    assert [next(iter(one.values()))["schema"]["type"] for one in types] == ["integer", "string", "array"]
-    assert shown["x-alternatives"][1]["servers"][0]["url"] == "//{shop}.example.com"
-    ids = [one["operationId"] for one in (price_1, *price_1["x-alternatives"], shown, *shown["x-alternatives"])]
-    assert len(set(ids)) == len(ids)
-
-
 def test_handlers_say_more_of_their_operations() -> None:
     app = Velo()
 
@@ -643,58 +442,6 @@ def test_handlers_say_more_of_their_operations() -> None:
     assert one["callbacks"].keys() == {"done"}
     assert (one["x-internal"], one["deprecated"], one["summary"]) == (True, True, "One of them")
     assert one["description"] == "Shows one.\n\nWhichever it is."
-
-
-def test_a_handler_that_tells_what_it_makes_makes_nothing_else() -> None:
-    """`default` is for a `Response` of which nothing is known."""
-    app = Velo()
-
-    @app.get("/unknown")
-    async def unknown() -> Item | Response:
-        return Response(b"", 409)
-
-    @app.get("/told")
-    @operation(responses={409: Item})
-    async def told() -> Item | Response:
-        return Response(b"", 409)
-
-    assert statuses(app) == {"/unknown": {"200", "default"}, "/told": {"200", "409"}}
-
-
-def test_webhooks_are_routes_of_a_router_that_is_not_served() -> None:
-    hooks = Router()
-
-    @hooks.post("/sold", name="sold")
-    async def sold(item: Item) -> None:
-        """Something was sold."""
-
-    content = document(Velo(), webhooks=hooks)
-
-    assert content["webhooks"]["sold"]["post"]["requestBody"]["required"]
-    assert "Item" in content["components"]["schemas"]
-
-
-def test_websockets_hosts_and_hidden_routes() -> None:
-    app, tenant = Velo(), Router(host="{name}.example.com")
-
-    @app.websocket("/chat")
-    async def chat(socket: WebSocket, room: int) -> None:
-        """Talks."""
-
-    @app.get("/hidden", include_in_schema=False)
-    async def hidden() -> None:
-        """Is not told."""
-
-    @tenant.get("/home")
-    async def home(name: str) -> None:
-        """Home."""
-
-    app.include(tenant)
-    content = document(app)
-
-    assert content["paths"].keys() == {"/home"}
-    assert content["paths"]["/home"]["get"]["servers"] == [{"url": "//{name}.example.com", "variables": {"name": {"default": "name"}}}]
-    assert content["x-websockets"]["/chat"]["parameters"][0]["name"] == "room"
 
 
 def test_results_whose_fields_may_be_left_out_require_none() -> None:

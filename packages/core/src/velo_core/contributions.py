@@ -7,7 +7,7 @@ from typing import TypeAlias, cast
 
 from msgspec import Struct, field, json
 
-from velo_core.errors import SetupError
+from velo_core.errors import HTTPError, SetupError
 
 __all__ = ["Check", "HealthCheck", "OpenAPIContribution", "openapi_of"]
 
@@ -24,7 +24,9 @@ class OpenAPIContribution(Struct, frozen=True, kw_only=True):
 
     Attributes:
         security: Security requirements, of which one has to be met: `({"bearer": ()},)`. Those of several contributions must all be met.
-        responses: Response objects by status, `{"429": {"description": "Too many requests"}}`. What a route declares itself wins.
+            Who does not meet them gets what `responses` has of 401 and 403; if it has neither, a 401, and a 403 where scopes are named.
+        responses: Response objects by status, `{"429": {"description": "Too many requests"}}`, or `HTTPError` for the problem document that
+            one makes. What a route declares itself wins.
         headers: Header objects by name, for every response of the operation.
         parameters: Parameter objects, for what is read from the request without being in a signature.
         components: For the document, by kind and name: `{"securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}}`. Two
@@ -57,7 +59,7 @@ def openapi_of(dependency: object) -> OpenAPIContribution | None:
 def _mistakes(given: OpenAPIContribution) -> Iterator[str]:
     """Each mistake with an example of what is meant: they are made once, and found in a document by nobody."""
     for name, example in _OBJECTS.items():
-        if not _is_object_of_objects(getattr(given, name)):
+        if not _is_object_of_objects(_written(given, name)):
             yield f"`{name}` takes objects by name, {example}, not {getattr(given, name)!r}"
     for name, members, example in _LISTS:
         value: object = getattr(given, name)
@@ -69,9 +71,17 @@ def _mistakes(given: OpenAPIContribution) -> Iterator[str]:
                 yield f'`security` takes the scopes of each scheme as a tuple, ({{"login": ("read",)}},), not {scopes!r}'
     for name in given.__struct_fields__:
         try:
-            json.encode(getattr(given, name))
+            json.encode(_written(given, name))
         except (TypeError, ValueError, RecursionError) as error:
             yield f"`{name}` has no form in JSON: {error}"
+
+
+def _written(given: OpenAPIContribution, name: str) -> object:
+    """What is written as it is: all but the classes among responses that stand for problem documents."""
+    value: object = getattr(given, name)
+    if name != "responses" or not isinstance(value, Mapping):
+        return value
+    return {status: one for status, one in cast("Mapping[object, object]", value).items() if one is not HTTPError}
 
 
 _OBJECTS = {

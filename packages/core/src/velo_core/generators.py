@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Coroutine, Generator, Iterable, Iterator
 from functools import wraps
-from typing import Annotated, Any, cast, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 
 from velo_core.codecs import Coding
-from velo_core.hints import class_of, expand
+from velo_core.hints import class_of, expand, is_union, peel
 from velo_core.json import encode_json
 from velo_core.response import Response, StreamingResponse
 from velo_core.sse import EventSourceResponse, ServerSentEvent
@@ -15,7 +15,7 @@ from velo_core.streams import Begun, Mapped, iterate
 from velo_core.threads import InThread
 from velo_core.types import MISSING
 
-__all__ = ["item_of", "stepped", "stream_maker"]
+__all__ = ["event_data", "item_of", "may_be_text", "stepped", "stream_maker"]
 
 _ITERABLES = (AsyncGenerator, AsyncIterable, AsyncIterator, Generator, Iterable, Iterator)
 _begin = Begun[object].begin
@@ -77,10 +77,48 @@ def stream_maker(item: object, status_code: int, response_class: type[Response] 
     if response_class is not None and not issubclass(response_class, StreamingResponse):
         raise TypeError(f"it yields, but its response_class is {response_class.__name__}; that has to be a kind of StreamingResponse")
     if response_class is not None and issubclass(response_class, EventSourceResponse):
-        return lambda content: response_class(cast("Any", content), status_code)
+        return _event_maker(item, status_code, response_class, coding)
     if item is MISSING:
         return lambda content: _by_first(cast("Begun[object]", content), status_code, response_class)
     return _typed_maker(item, status_code, response_class, coding)
+
+
+def event_data(item: object) -> object:
+    """The type that the `data` of events is written as, by that of an item; `MISSING` if only events or text are declared."""
+    members = [one for one in _members(item) if one is not ServerSentEvent]
+    if all(one is str or one is MISSING for one in members):
+        return MISSING
+    return cast("object", Union[tuple(members)])  # noqa: UP007 - a tuple of types cannot be written with |
+
+
+def may_be_text(item: object) -> bool:
+    """Whether the data of an event may be text as it is, or is what a handler makes an event of, and not JSON for sure."""
+    for one in _members(item):
+        kind = peel(one).type
+        if get_origin(kind) is Literal and any(isinstance(value, str) for value in get_args(kind)):
+            return True
+        named = class_of(kind)
+        if one is MISSING or kind is Any or named is object or (named is not None and issubclass(named, str | ServerSentEvent)):
+            return True
+    return False
+
+
+def _members(item: object) -> tuple[object, ...]:
+    hint = item if item is MISSING else expand(item)
+    return get_args(hint) if is_union(hint) else (hint,)
+
+
+def _event_maker(item: object, status_code: int, response_class: type[EventSourceResponse], coding: Coding) -> Callable[[object], Response]:
+    """Events of which the data is written as it is declared; but text is sent as it is."""
+    data = event_data(item)
+    if data is MISSING:
+        return lambda content: response_class(cast("Any", content), status_code)
+    encode = coding.encoder(data, None)
+
+    def event(one: object) -> object:
+        return one if one is None or isinstance(one, ServerSentEvent | str) else ServerSentEvent(encode(one).decode())
+
+    return lambda content: response_class(Mapped(cast("AsyncIterator[object]", content), event), status_code)
 
 
 def _typed_maker(

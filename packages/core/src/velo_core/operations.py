@@ -17,11 +17,11 @@ from velo_core.codecs import Coding, ModelBackend, backend_for, media_type_of
 from velo_core.contributions import OpenAPIContribution, openapi_of
 from velo_core.errors import where
 from velo_core.frozen import Frozen, Mounted
-from velo_core.generators import item_of
+from velo_core.generators import event_data, item_of, may_be_text
 from velo_core.hints import class_of, expand, is_union
 from velo_core.markers import Marker
 from velo_core.plan import Plan, Served
-from velo_core.response import Response
+from velo_core.response import RedirectResponse, Response, StreamingResponse
 from velo_core.results import Result, Shape
 from velo_core.route import Route
 from velo_core.router import Router
@@ -97,7 +97,7 @@ class OperationResult(Struct, frozen=True):
     Attributes:
         status_code: Of the response, if the handler does not make it itself.
         media_types: Of the response, between which the request chooses; none if there is no content, or if only the response will tell.
-        type: What is written, or one item of a stream; `None` if it is not declared.
+        type: What is written, or one item of a stream; of events, what their data is written as. `None` if it is not declared.
         is_empty: Whether there is no content.
         is_stream: Whether items of `type` follow one another.
         is_partial: Whether fields of models may be left out, although they are required.
@@ -329,12 +329,21 @@ def _result(route: Route, binding: Binding, result: Result) -> OperationResult:
     media_types = tuple(offer.media_type.partition(";")[0] for offer in result.offers) or ((named,) if named else ())
     if binding.yields:
         media_types = _stream_media_types(binding.result if route.response_model is MISSING else route.response_model, route.response_class)
-    elif result.shape is Shape.MADE and route.response_class is not None and route.response_class.media_type is not None:
-        media_types = (route.response_class.media_type,)
+        if media_types == ("text/event-stream",):
+            model = None if may_be_text(result.model) else event_data(result.model)
+    elif result.shape is Shape.MADE and route.response_class is not None:
+        if issubclass(route.response_class, _OF_THEIR_OWN):  # what the handler returns is no content
+            model, made = None, (route.response_class,)
+        elif route.response_class.media_type is not None:
+            media_types = (route.response_class.media_type,)
     empty = result.shape is Shape.NOTHING
     written = route.written
     partial = written.exclude_none or written.exclude_unset or written.exclude_defaults
     return OperationResult(result.status_code, media_types, model, empty, binding.yields, partial, written.by_alias, made)
+
+
+_OF_THEIR_OWN = (StreamingResponse, RedirectResponse)
+"""Responses, files among them, that are made of something else than their content."""
 
 
 def _stream_media_types(declared: object, response_class: type[Response] | None) -> tuple[str, ...]:

@@ -182,6 +182,9 @@ class HTMLResponse(Response):
     media_type = "text/html"
 
 
+REDIRECTING: Final = (301, 302, 303, 307, 308)
+
+
 class RedirectResponse(Response):
     """Sends the client elsewhere.
 
@@ -196,7 +199,7 @@ class RedirectResponse(Response):
     __slots__ = ()
 
     def __init__(self, url: str, status_code: int = 307, headers: HeadersLike = None) -> None:
-        if status_code not in (301, 302, 303, 307, 308):
+        if status_code not in REDIRECTING:
             raise ValueError(f"a redirect has status 301, 302, 303, 307 or 308, not {status_code!r}")
         if any(character < " " or character == "\x7f" for character in url):
             raise ValueError("the URL of a redirect has control characters in it")

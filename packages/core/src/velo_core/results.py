@@ -22,7 +22,7 @@ from velo_core.hints import class_of, expand, is_union
 from velo_core.json import encode_json
 from velo_core.negotiation import Negotiate, Offer, negotiator
 from velo_core.remembering import memory_of
-from velo_core.response import NO_HEADERS, JSONResponse, ReadyHeaders, Response, content_type
+from velo_core.response import NO_HEADERS, REDIRECTING, JSONResponse, ReadyHeaders, RedirectResponse, Response, content_type
 from velo_core.status import has_no_body
 from velo_core.types import MISSING, HeaderPairs
 
@@ -133,7 +133,8 @@ def _result_of(
     if bare is Response:
         return Result(Shape.RESPONSE, status_code or 200, NO_HEADERS, _nothing)
     nothing = bare is None or bare is type(None)
-    status = status_code or (204 if nothing else 200)
+    is_redirect = response_class is not None and issubclass(response_class, RedirectResponse)
+    status = status_code or (204 if nothing else 307 if is_redirect else 200)
     if nothing or has_no_body(status):
         return Result(Shape.NOTHING, status, NO_HEADERS, _nothing)
     if response_class is not None and response_class is not Response:
@@ -213,6 +214,8 @@ def _of_class(response_class: type[Response], model: object, bare: object, statu
         return Result(
             Shape.DATA, status, headers, coding.encoder(model, coding.json), model, None if bare is str else _shortcut(model, coding)
         )
+    if issubclass(response_class, RedirectResponse) and status not in REDIRECTING:
+        raise TypeError(f"a redirect has no status {status}; write status_code={', '.join(map(str, REDIRECTING))}, or leave it away")
     make = cast("Callable[..., Response]", response_class)
     return Result(Shape.MADE, status, NO_HEADERS, _nothing, model, make=lambda value: make(value, status_code=status))
 

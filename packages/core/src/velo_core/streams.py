@@ -12,6 +12,7 @@ from velo_core.threads import InThread, in_teardown_thread, in_thread
 __all__ = ["Begun", "ClientGone", "Mapped", "close_content", "iterate", "send_chunks", "send_pieces"]
 
 T = TypeVar("T")
+Made = TypeVar("Made")
 Content: TypeAlias = AsyncIterable[bytes | str] | Iterable[bytes | str]
 
 _END: Final = object()
@@ -120,22 +121,22 @@ def iterate(content: AsyncIterable[T] | Iterable[T], in_thread: InThread = in_th
     return aiter(content) if isinstance(content, AsyncIterable) else _Threaded(iter(content), in_thread)
 
 
-class Mapped(Generic[T]):
+class Mapped(Generic[T, Made]):
     """An iterator whose items are made into something to send; closing it closes the iterator.
 
     Args:
         iterator: What is stepped.
-        function: Item to bytes or text.
+        function: Item to bytes or text, or to what is made into them.
     """
 
-    def __init__(self, iterator: AsyncIterator[T], function: Callable[[T], bytes | str]) -> None:
+    def __init__(self, iterator: AsyncIterator[T], function: Callable[[T], Made]) -> None:
         self._iterator = iterator
         self._function = function
 
-    def __aiter__(self) -> Mapped[T]:
+    def __aiter__(self) -> Mapped[T, Made]:
         return self
 
-    async def __anext__(self) -> bytes | str:
+    async def __anext__(self) -> Made:
         return self._function(await anext(self._iterator))
 
     async def aclose(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import msgspec
@@ -14,7 +14,7 @@ from velo_openapi.errors import OpenAPIError
 from velo_openapi.operation_ids import OperationIds, place_of
 from velo_openapi.options import DocumentOptions, options_of_handler
 from velo_openapi.parameters import parameter_objects, request_body
-from velo_openapi.problems import RESPONSES, SCHEMAS
+from velo_openapi.problems import RESPONSES, SCHEMAS, possible_problems
 from velo_openapi.responses import response_objects
 from velo_openapi.schemas import Key, Schema, Schemas, Wanted
 from velo_openapi.starting import Components, webhooks_of
@@ -85,7 +85,7 @@ class _Builder:
 
     def build(self) -> Document:
         paths, sockets = self.paths()
-        webhooks = {one.name: self.item([one]) for one in self.hooks}
+        webhooks = self.webhooks()
         self.schemas.make()
         self.problems += self.schemas.problems
         for slot, key, shape, place in self.pending:
@@ -124,47 +124,61 @@ class _Builder:
         sockets: Schema = {}
         for one in self.operations:
             if one.is_websocket:
-                made = self.described(one, "WEBSOCKET", {})
-                if made is not None:
-                    sockets[_literal(one.path)] = made
+                self.put(sockets, _literal(one.path), one, "WEBSOCKET", {})
                 continue
             grouped.setdefault(_NAME.sub("{}", one.path), (_literal(one.path), []))[1].append(one)
         return {path: self.item(found, path) for path, found in grouped.values()}, sockets
 
-    def item(self, operations: Iterable[Operation], path: str = "") -> Schema:
+    def webhooks(self) -> dict[str, Schema]:
+        """The path items of the webhooks, by name."""
+        named: dict[str, list[Operation]] = {}
+        for one in self.hooks:
+            named.setdefault(one.name, []).append(one)
+        return {name: self.item(found, is_ours=True) for name, found in named.items()}
+
+    def item(self, operations: Iterable[Operation], path: str = "", *, is_ours: bool = False) -> Schema:
         """One path item. Paths that differ in nothing but the names of parameters are one path, with the names of the first."""
         item: Schema = {}
         names = _NAME.findall(path)
         for one in operations:
             renamed = dict(zip(_NAME.findall(one.path), names, strict=False))
             for method in one.methods:
-                made = self.described(one, method, renamed)
-                if made is None:
-                    continue
                 field = method.lower()
                 target = item
                 if self.options.openapi_version == "3.2" and method not in _METHODS | {"QUERY"}:
                     target, field = item.setdefault("additionalOperations", {}), method
                 elif self.options.openapi_version == "3.1" and method not in _METHODS:
                     target, field = item.setdefault("x-additionalOperations", {}), method
-                if target.setdefault(field, made) is not made:  # of another host, another version, or other types of its parameters
-                    target[field].setdefault("x-alternatives", []).append(made)
-                    self.warnings.append(f"{self.place} is in x-alternatives of another route: OpenAPI has one for path and method")
+                self.put(target, field, one, method, renamed, is_ours=is_ours)
         return item
 
-    def described(self, one: Operation, method: str, renamed: Mapping[str, str]) -> Schema | None:
-        """One operation object; `None` and a problem if something in it, which nobody foresaw, is not what it should be."""
+    def put(self, target: Schema, key: str, one: Operation, method: str, renamed: Mapping[str, str], *, is_ours: bool = False) -> None:
+        """Puts an operation in its place; beside the one that is there, if that is of another host, version, or type of a parameter.
+
+        Where something in it, which nobody foresaw, is not what it should be, that is a problem.
+        """
         self.place = place_of(one, method)
         try:
-            return self.operation(one, method, renamed)
+            made = self.operation(one, method, renamed, is_ours=is_ours)
         except Exception as error:
             message = f"{self.place} cannot be described, and is left out: {type(error).__name__}: {error}; correct what it says of itself"
             self.problems.append(Problem("OPENAPI_OPERATION", message))
-            return None
+            return
+        if target.setdefault(key, made) is not made:
+            target[key].setdefault("x-alternatives", []).append(made)
+            self.warnings.append(f"{self.place} is in x-alternatives of another route: OpenAPI has one for path and method")
 
-    def operation(self, one: Operation, method: str, renamed: Mapping[str, str]) -> Schema:
-        """One operation object."""
+    def operation(self, one: Operation, method: str, renamed: Mapping[str, str], *, is_ours: bool = False) -> Schema:
+        """One operation object.
+
+        Args:
+            one: What it is of.
+            method: One of its methods.
+            renamed: Names that its parameters have in the document.
+            is_ours: Whether it is this application that asks: a webhook. Then bodies are what we write, and responses what we read.
+        """
         said = options_of_handler(one.handler)
+        describe = self.describe_theirs if is_ours else self.describe
         made: Schema = {}
         if one.tags:
             made["tags"] = list(one.tags)
@@ -177,17 +191,18 @@ class _Builder:
             made["description"] = description
         made["operationId"] = self.ids.of(one, method)
         contributed: list[Schema] = [dict(given) for contribution in one.contributions for given in contribution.parameters]
-        parameters = [*parameter_objects(one, self.describe), *contributed]
+        parameters = [*parameter_objects(one, describe), *contributed]
         for parameter in parameters:
             if parameter.get("in") == "path":
                 parameter["name"] = renamed.get(parameter["name"], parameter["name"])
         if parameters:
             made["parameters"] = parameters
-        body = request_body(one, self.describe)
+        body = request_body(one, describe)
         if body is not None:
             made["requestBody"] = body
         if not one.is_websocket:
-            made["responses"] = response_objects(one, said, self.options.openapi_version, self.describe)
+            answers = () if is_ours else possible_problems(one)  # Velo answers nothing in place of others
+            made["responses"] = response_objects(one, method, said, self.options.openapi_version, describe, answers)
         if said.callbacks:
             made["callbacks"] = dict(said.callbacks)
         if one.deprecated:
@@ -207,6 +222,10 @@ class _Builder:
         slot: Schema = {}
         self.pending.append((slot, self.schemas.ask(wanted), shape, self.place))
         return slot
+
+    def describe_theirs(self, wanted: Wanted, shape: Callable[[Schema], Schema]) -> Schema:
+        """The same, where it is the other side that reads what is written here."""
+        return self.describe(replace(wanted, mode="output" if wanted.mode == "input" else "input"), shape)
 
     def _fill(self, slot: Schema, key: Key, shape: Callable[[Schema], Schema], place: str) -> None:
         schema = self.schemas.of(key)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from http import HTTPStatus
 
 from velo_core import Operation
 from velo_openapi.schemas import Schema
 
-__all__ = ["RESPONSES", "SCHEMAS", "possible_problems"]
+__all__ = ["RESPONSES", "SCHEMAS", "possible_problems", "problem_response"]
 
 SCHEMAS: dict[str, Schema] = {
     "Problem": {
@@ -78,21 +77,23 @@ _HEADERS: dict[int, Schema] = {
 """Headers of problems: those that Velo always sends are required, others depend on who refuses."""
 
 
-def _response(status: int) -> Schema:
-    schema = "ValidationProblem" if status == 422 else "Problem"
+def problem_response(description: str, schema: str = "Problem", headers: Schema | None = None) -> Schema:
+    """The response object of a problem document."""
     content = {"application/problem+json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
-    headers = {"headers": _HEADERS[status]} if status in _HEADERS else {}
-    return {"description": _WORDS.get(status) or HTTPStatus(status).phrase, **headers, "content": content}
+    return {"description": description, **({"headers": headers} if headers else {}), "content": content}
 
 
-RESPONSES: dict[int, Schema] = {status: _response(status) for status in _WORDS}
+RESPONSES: dict[int, Schema] = {
+    status: problem_response(words, "ValidationProblem" if status == 422 else "Problem", _HEADERS.get(status))
+    for status, words in _WORDS.items()
+}
 
 
 def possible_problems(operation: Operation) -> Iterator[int]:
     """The statuses with which Velo can answer in place of the handler."""
     reads_body = bool(operation.bodies)
-    if reads_body or any(parameter.location in ("query", "path") for parameter in operation.parameters):
-        yield 400  # a query or a path that cannot be decoded, a body that is not what it says
+    if reads_body or any(parameter.location == "query" for parameter in operation.parameters):
+        yield 400  # too many parameters in the query, a body that is not what it says
     if any(parameter.location == "path" for parameter in operation.parameters):
         yield 404
     if len(operation.result.media_types) > 1:

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any, cast
 
-from velo_core import EventSourceResponse, FileResponse, Operation, OperationResult, RedirectResponse, Response
+from velo_core import (
+    EventSourceResponse,
+    FileResponse,
+    HTTPError,
+    OpenAPIContribution,
+    Operation,
+    OperationResult,
+    RedirectResponse,
+    Response,
+)
 from velo_openapi.options import OperationOptions, Version
 from velo_openapi.parameters import Describe
-from velo_openapi.problems import possible_problems
+from velo_openapi.problems import RESPONSES, problem_response
 from velo_openapi.schemas import Schema, Wanted
 
 __all__ = ["response_objects"]
 
-_EVENT: Schema = {
-    "type": "object",
-    "properties": {
-        "data": {"type": "string"},
-        "event": {"type": "string"},
-        "id": {"type": "string"},
-        "retry": {"type": "integer", "minimum": 0},
-    },
-}
-"""An event as OpenAPI 3.2 sees it (section "Server-Sent Event Streams")."""
 _FILE: Schema = {"type": "string", "contentMediaType": "application/octet-stream"}
 
 
@@ -40,23 +39,34 @@ _RANGES: Schema = {"Accept-Ranges": _header("`bytes`: parts can be asked for (RF
 _PART: Schema = {"Content-Range": _header("Which part it is; in a multipart response each part has its own.")}
 
 
-def response_objects(operation: Operation, options: OperationOptions, version: Version, describe: Describe) -> dict[str, Schema]:
-    """The response objects by status: what the handler declares, what it says besides, what others contribute, what Velo answers."""
-    made: dict[str, Schema] = dict(_results(operation.result, version, describe))
+def response_objects(
+    operation: Operation, method: str, options: OperationOptions, version: Version, describe: Describe, problems: Iterable[int]
+) -> dict[str, Schema]:
+    """The response objects by status: what the handler declares, what it says besides, what others contribute, what Velo answers.
+
+    Args:
+        operation: Of which they are.
+        method: One of its methods.
+        options: What the handler says.
+        version: Of OpenAPI.
+        describe: Asks for schemas.
+        problems: Statuses of Velo's own answers.
+    """
+    writer = _Writer(operation.result, method, version, describe)
+    made: dict[str, Schema] = dict(writer.results())
     headers: Schema = {}
     for contribution in operation.contributions:
         headers |= cast("Schema", contribution.headers)
         for status, response in contribution.responses.items():
-            made.setdefault(str(status), cast("Schema", response))
-    if any(contribution.security for contribution in operation.contributions):
-        for code in (401, 403):
+            made.setdefault(str(status), _problem(status) if response is HTTPError else cast("Schema", response))
+        for code in _refusals(contribution):
             made.setdefault(str(code), _problem(code))
-    for code in possible_problems(operation):
+    for code in problems:
         made.setdefault(str(code), _problem(code))
     if options.responses:  # the handler tells what it makes, so that is known
         made.pop("default", None)
     for key, given in options.responses.items():
-        made[str(key)] = _given(str(key), given, made.get(str(key)), describe)
+        made |= writer.given(str(key), given, made.get(str(key)))
     if len(operation.result.media_types) > 1:
         status = str(operation.result.status_code)
         made[status] = made[status] | {"headers": _VARY | made[status].get("headers", {})}
@@ -65,18 +75,19 @@ def response_objects(operation: Operation, options: OperationOptions, version: V
     return dict(sorted(made.items()))
 
 
-def _problem(status: int) -> Schema:
-    return {"$ref": f"#/components/responses/Problem{status}"}
+def _refusals(contribution: OpenAPIContribution) -> Iterator[int]:
+    """Statuses of a guard that does not say which: 401, and 403 if it looks for scopes, which a token may lack (RFC 6750 section 3.1)."""
+    if contribution.security and not {"401", "403"} & {str(status) for status in contribution.responses}:
+        yield 401
+        if any(scopes for requirement in contribution.security for scopes in requirement.values()):
+            yield 403
 
 
-def _given(status: str, given: Any, known: Schema | None, describe: Describe) -> Schema:
-    if isinstance(given, Mapping):
-        base = {} if known is None or "$ref" in known else known
-        return {"description": _phrase(status)} | base | dict(cast("Mapping[str, Any]", given))
-    if given is None:
-        return {"description": _phrase(status)}
-    schema = describe(Wanted(given, "output"), lambda schema: schema)
-    return {"description": _phrase(status), "content": {"application/json": {"schema": schema}}}
+def _problem(status: int | str) -> Schema:
+    """A problem document: a component where Velo knows the status, or else the same written out."""
+    if str(status).isdecimal() and int(status) in RESPONSES:
+        return {"$ref": f"#/components/responses/Problem{status}"}
+    return problem_response(_phrase(str(status)))
 
 
 def _phrase(status: str) -> str:
@@ -86,70 +97,110 @@ def _phrase(status: str) -> str:
         return "A response"
 
 
-def _results(result: OperationResult, version: Version, describe: Describe) -> Iterator[tuple[str, Schema]]:
-    status = str(result.status_code)
-    if result.is_empty:
-        yield status, {"description": _phrase(status)}
-    elif result.is_stream:
-        yield status, {"description": _phrase(status), "content": _stream(result, version, describe)}
-    elif result.media_types:
-        content = {name: _content(result, describe) for name in result.media_types}
-        yield status, {"description": _phrase(status), "content": content}
-    elif not result.response_classes:  # of undeclared type: it shows when it is there
-        yield status, {"description": _phrase(status), "content": {"*/*": {}}}
-    for kind in result.response_classes:
-        yield from _of_class(kind, status, version)
+class _Writer:
+    """Response objects of one method of an operation."""
 
+    def __init__(self, result: OperationResult, method: str, version: Version, describe: Describe) -> None:
+        self.result = result
+        self.method = method
+        self.describe = describe
+        self.item_key = "itemSchema" if version == "3.2" else "x-itemSchema"
 
-def _content(result: OperationResult, describe: Describe) -> Schema:
-    if result.type is None:
-        return {}
-    if result.type is bytes:
-        return {"schema": dict(_FILE)}
-    return {"schema": describe(Wanted(result.type, "output", result.is_partial, by_alias=result.by_alias), lambda schema: schema)}
+    def results(self) -> Iterator[tuple[str, Schema]]:
+        """What the handler declares, by status."""
+        result = self.result
+        status = str(result.status_code)
+        if result.is_empty:
+            yield status, {"description": _phrase(status)}
+        elif result.is_stream:
+            yield status, {"description": _phrase(status), "content": self._stream()}
+        elif result.media_types:
+            content = {name: self._content() for name in result.media_types}
+            yield status, {"description": _phrase(status), "content": content}
+        elif not result.response_classes:  # of undeclared type: it shows when it is there
+            yield status, {"description": _phrase(status), "content": {"*/*": {}}}
+        for kind in result.response_classes:
+            yield from self._of_class(kind, status)
 
+    def given(self, status: str, given: Any, known: Schema | None) -> dict[str, Schema]:
+        """What the handler says of a status; of a file, that is all that a file can be."""
+        if isinstance(given, Mapping):
+            base = {} if known is None or "$ref" in known else known
+            return {status: {"description": _phrase(status)} | base | dict(cast("Mapping[str, Any]", given))}
+        if given is None:
+            return {status: {"description": _phrase(status)}}
+        if given is HTTPError:
+            return {status: _problem(status)}
+        if isinstance(given, type) and issubclass(given, Response):
+            made = dict(self._of_class(given, status))
+            return made if issubclass(given, FileResponse) else {status: next(iter(made.values())) | {"description": _phrase(status)}}
+        schema = self.describe(Wanted(cast("object", given), "output"), lambda schema: schema)
+        return {status: {"description": _phrase(status), "content": {"application/json": {"schema": schema}}}}
 
-def _stream(result: OperationResult, version: Version, describe: Describe) -> Schema:
-    """The content of a stream. 3.1 has no way to describe its items, so they are in an extension there.
+    def _schema(self, kind: object) -> Schema:
+        result = self.result
+        return self.describe(Wanted(kind, "output", result.is_partial, by_alias=result.by_alias), lambda schema: schema)
 
-    Without a `schema`: some readers take it for that of the whole text, others for that of an item.
-    """
-    content: Schema = {}
-    for media_type in result.media_types or ("*/*",):
-        if media_type == "text/event-stream":
-            content[media_type] = _events(version)
-        elif result.type is str:
-            content[media_type] = {"schema": {"type": "string"}}
-        elif result.type is None or result.type is bytes:
-            content[media_type] = {}
+    def _content(self) -> Schema:
+        if self.result.type is None:
+            return {}
+        if self.result.type is bytes:
+            return {"schema": dict(_FILE)}
+        return {"schema": self._schema(self.result.type)}
+
+    def _stream(self) -> Schema:
+        """The content of a stream. 3.1 has no way to describe its items, so they are in an extension there.
+
+        Without a `schema`: some readers take it for that of the whole text, others for that of an item.
+        """
+        kind = self.result.type
+        content: Schema = {}
+        for media_type in self.result.media_types or ("*/*",):
+            if media_type == "text/event-stream":
+                content[media_type] = {self.item_key: self._event(kind)}
+            elif kind is str:
+                content[media_type] = {"schema": {"type": "string"}}
+            elif kind is None or kind is bytes:
+                content[media_type] = {}
+            else:
+                content[media_type] = {self.item_key: self._schema(kind)}
+        return content
+
+    def _event(self, kind: object = None) -> Schema:
+        """One event as OpenAPI 3.2 sees it (section "Server-Sent Event Streams"); its data is the JSON of a type, or text."""
+        data: Schema = {"type": "string"}
+        if kind is not None:
+            data |= {"contentMediaType": "application/json", "contentSchema": self._schema(kind)}
+        others: Schema = {"event": {"type": "string"}, "id": {"type": "string"}, "retry": {"type": "integer", "minimum": 0}}
+        return {"type": "object", "properties": {"data": data} | others}
+
+    def _of_class(self, kind: type[Response], status: str) -> Iterator[tuple[str, Schema]]:
+        """What a response can be of which only the class is known."""
+        if issubclass(kind, FileResponse):
+            yield from self._file(kind, status)
+        elif issubclass(kind, RedirectResponse):
+            location = {"Location": {"required": True, "schema": {"type": "string", "format": "uri-reference"}}}
+            yield status if status.startswith("3") else "3XX", {"description": "It is elsewhere", "headers": location}
+        elif issubclass(kind, EventSourceResponse):
+            yield status, {"description": _phrase(status), "content": {"text/event-stream": {self.item_key: self._event()}}}
+        elif kind.media_type is not None and kind.media_type != "application/json":
+            schema: Schema = {"schema": {"type": "string"}} if kind.media_type.startswith("text/") else {}
+            yield status, {"description": _phrase(status), "content": {kind.media_type: schema}}
         else:
-            content[media_type] = _items(describe(Wanted(result.type, "output"), lambda schema: schema), version)
-    return content
+            yield "default", {"description": "What the handler makes", "content": {kind.media_type or "*/*": {}}}
 
-
-def _events(version: Version) -> Schema:
-    """Events. In 3.1 there is no schema: some readers of documents would hold each event against it, and others the whole text."""
-    return {"itemSchema": dict(_EVENT)} if version == "3.2" else {"x-itemSchema": dict(_EVENT)}
-
-
-def _items(schema: Schema, version: Version) -> Schema:
-    return {"itemSchema": schema} if version == "3.2" else {"x-itemSchema": schema}
-
-
-def _of_class(kind: type[Response], status: str, version: Version) -> Iterator[tuple[str, Schema]]:
-    """What a response can be of which only the class is known."""
-    if issubclass(kind, FileResponse):
-        yield "200", {"description": "The file", "headers": _VALIDATORS | _RANGES, "content": {kind.media_type or "*/*": {}}}
-        yield "206", {"description": "A part of the file", "headers": _VALIDATORS | _PART, "content": {"*/*": {}}}
+    def _file(self, kind: type[Response], status: str) -> Iterator[tuple[str, Schema]]:
+        """A file and, if somebody gets it, what conditions and ranges make of it; a range only of GET (RFC 9110 section 14.2)."""
+        media_type = kind.media_type or "*/*"
+        is_whole = status == "200"
+        headers = _VALIDATORS | (_RANGES if is_whole else {})
+        yield status, {"description": "The file", "headers": headers, "content": {media_type: {}}}
+        yield "404", _problem(404)  # which the constructor raises
+        if not is_whole or self.method not in ("GET", "HEAD"):
+            return
         yield "304", {"description": "The client has it already", "headers": {"ETag": _VALIDATORS["ETag"]}}
-        yield from ((str(one), _problem(one)) for one in (412, 416))
-    elif issubclass(kind, RedirectResponse):
-        location = {"Location": {"required": True, "schema": {"type": "string", "format": "uri-reference"}}}
-        yield "3XX", {"description": "It is elsewhere", "headers": location}
-    elif issubclass(kind, EventSourceResponse):
-        yield status, {"description": _phrase(status), "content": {"text/event-stream": _events(version)}}
-    elif kind.media_type is not None and kind.media_type != "application/json":
-        schema: Schema = {"schema": {"type": "string"}} if kind.media_type.startswith("text/") else {}
-        yield status, {"description": _phrase(status), "content": {kind.media_type: schema}}
-    else:
-        yield "default", {"description": "What the handler makes", "content": {kind.media_type or "*/*": {}}}
+        yield "412", _problem(412)
+        if self.method == "GET":
+            parts: Schema = {media_type: {}, "multipart/byteranges": {}} if kind.media_type else {"*/*": {}}
+            yield "206", {"description": "A part of the file", "headers": _VALIDATORS | _PART, "content": parts}
+            yield "416", _problem(416)
