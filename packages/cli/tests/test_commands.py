@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -188,3 +189,14 @@ def test_importing_the_package_needs_nothing(velo: Run) -> None:
     result = velo(python=("-c", "import sys, velo_cli; print('click' in sys.modules)"))
 
     assert result.out == "False\n"
+
+
+def test_what_ends_a_command_is_json_for_programs(velo: Run, write: Write) -> None:
+    write("shop.py", "from velo_core import Velo\napp = Velo()\napp.get('/{x:a}')(print)\napp.get('/{x:b}')(print)\n")
+    found, missing = velo("routes", "shop", "--json"), velo("routes", "nowhere", "--json")
+
+    assert (found.status, found.out) == (1, "")
+    assert len(json.loads(found.err)["problems"]) >= 2
+    assert json.loads(found.err)["problems"][0].keys() == {"code", "message"}
+    assert (missing.status, json.loads(missing.err)["problems"]) == (1, [])
+    assert json.loads(missing.err)["error"].startswith("there is no module 'nowhere'; ")

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 import velo_core
-from velo_core import Depends, FileResponse, HTTPError, OpenAPIContribution, Query, RedirectResponse, Response, Velo
+from velo_core import Depends, FileResponse, Header, HTTPError, OpenAPIContribution, Query, RedirectResponse, Request, Response, Velo
 from velo_openapi import OpenAPI, operation
 from velo_openapi.checks import RULES, Finding, check
 
@@ -132,6 +132,46 @@ async def telling_guard() -> None:
     raise HTTPError(402)
 
 
+async def reads_token(authorization: Annotated[str | None, Header()] = None) -> None:
+    """Looks at the token."""
+
+
+async def reads_headers(request: Request) -> None:
+    """Looks at the token."""
+    request.headers.get("Authorization")
+
+
+class Bearer:
+    """Looks at the token, and says so."""
+
+    openapi = OpenAPIContribution(
+        security=({"bearer": ()},), components={"securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}}
+    )
+
+    async def __call__(self, authorization: Annotated[str | None, Header()] = None) -> None:
+        """Looks at the token."""
+
+
+async def behind_token(who: Annotated[None, Depends(reads_token)]) -> Item:
+    """Is guarded."""
+    return Item("tea")
+
+
+async def behind_headers(who: Annotated[None, Depends(reads_headers)]) -> Item:
+    """Is guarded."""
+    return Item("tea")
+
+
+async def behind_bearer(who: Annotated[None, Depends(Bearer())]) -> Item:
+    """Is guarded."""
+    return Item("tea")
+
+
+async def reads_token_itself(authorization: Annotated[str, Header()]) -> Item:
+    """Looks at the token."""
+    return Item(authorization)
+
+
 telling_guard.openapi = OpenAPIContribution(responses={"402": {"description": "Pay."}})  # pyright: ignore[reportFunctionMemberAccess]: a guard says it so
 
 
@@ -155,6 +195,9 @@ async def guarded_by_one_that_tells(who: Annotated[None, Depends(telling_guard)]
         (raises, {}, "undocumented-status"),
         (raises_by_name, {}, "undocumented-status"),
         (guarded, {}, "undocumented-status"),
+        (behind_token, {}, "undocumented-security"),
+        (behind_headers, {}, "undocumented-security"),
+        (reads_token_itself, {}, "undocumented-security"),
     ],
 )
 def test_what_is_missing_is_a_warning(handler: Callable[..., object], options: dict[str, Any], code: str) -> None:
@@ -171,6 +214,7 @@ def test_what_is_missing_is_a_warning(handler: Callable[..., object], options: d
         operation(responses={410: Item})(raises_what_is_documented),
         raises_inside_another,
         guarded_by_one_that_tells,
+        behind_bearer,
     ],
 )
 def test_what_is_well_described_is_no_warning(handler: Callable[..., object]) -> None:
@@ -184,6 +228,13 @@ def test_a_warning_says_where_and_what_to_do() -> None:
     assert found.line.startswith("warning: GET / (")
     assert "guard raises 402 in line " in found.message
     assert found.message.endswith("give the dependency the attribute openapi = OpenAPIContribution(responses=...)")
+
+
+def test_who_reads_the_header_authorization_is_named() -> None:
+    (by_another,), (by_itself,) = findings(behind_token), findings(reads_token_itself)
+
+    assert by_another.message.startswith("reads_token reads the header authorization, which the document does not have; give it the ")
+    assert by_itself.message.startswith("reads_token_itself reads the header authorization, which the document does not have; read it in ")
 
 
 def test_a_schema_that_allows_anything_is_told_with_its_place() -> None:

@@ -161,7 +161,7 @@ def test_of_several_documents_that_of_the_application_is_written_unless_another_
 
     assert json.loads(usual.out)["info"] == {"title": "Shop", "version": "7"}
     assert usual.err == "Note: this is /openapi.json; --path or --router names another: /admin/openapi.json.\n"
-    for named in (["--path", "/admin/openapi.json"], ["--router", "/admin"]):
+    for named in (["--path", "/admin/openapi.json"], ["--path", "admin/openapi.json"], ["--router", "/admin/"], ["--router", "admin"]):
         other = velo("export", "shop", *named)
         assert (json.loads(other.out)["paths"].keys(), other.err) == ({"/admin/orders"}, "")
         assert json.loads(other.out)["openapi"] == "3.2.0"  # as the plugin has it
@@ -224,7 +224,7 @@ def test_errors_end_with_1(velo: Run, tmp_path: Path) -> None:
 
         assert result.status == 1
         said = result.out.replace('"', "'")  # which quotes depends on whether jsonschema-rs is there
-        assert said == "error: #/info/license: 'name' is a required property [invalid]\n1 error.\n"
+        assert said == "error: #/info/license: 'name' is a required property [invalid-structure]\n1 error.\n"
     assert "the operation id 'same' is given to GET /a (" in velo("check", "clash").err
     assert velo("check", "clash").status == 1
 
@@ -233,6 +233,51 @@ def test_findings_are_there_for_programs(velo: Run) -> None:
     found = json.loads(velo("check", "plain", "--json").out)
 
     assert [(one["level"], one["code"], one["place"]) for one in found] == [("warning", "default-title", "#/info/title")]
+
+
+TWICE = """
+from velo_core import HTTPError, Router, Velo
+from velo_openapi import OpenAPI
+
+app, admin = Velo(), Router("/admin")
+app.install(OpenAPI(title="Shop"))
+admin.install(OpenAPI(title="Back office"))
+
+
+@admin.get("/orders", summary="Shows orders.")
+async def orders() -> list[int]:
+    raise HTTPError(410)
+
+
+app.include(admin)
+"""
+
+
+def test_what_is_wrong_in_several_documents_is_told_once_with_paths_from_here(velo: Run, tmp_path: Path) -> None:
+    (tmp_path / "twice.py").write_text(TWICE)
+    found = json.loads(velo("check", "twice", "--json").out)
+
+    assert [(one["documents"], one["code"], one["place"]) for one in found] == [
+        (["/openapi.json", "/admin/openapi.json"], "undocumented-status", "GET /admin/orders (twice.py:10)")
+    ]
+    assert velo("check", "twice").out.startswith("/openapi.json, /admin/openapi.json: warning: GET /admin/orders (twice.py:10): ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "codes"),
+    [
+        (["nowhere"], "there is no module 'nowhere'", []),
+        (["clash"], "the operation id 'same' is given to GET /a (", ["OPENAPI_OPERATION_ID"]),
+        (["shop", "--path", "/nowhere"], "there is no such document; ", []),
+    ],
+)
+def test_what_ends_the_command_is_there_for_programs(velo: Run, arguments: list[str], error: str, codes: list[str]) -> None:
+    result = velo("check", "--json", *arguments)
+    told = json.loads(result.err)
+
+    assert (result.status, result.out) == (1, "")
+    assert told["error"].startswith(error)
+    assert [one["code"] for one in told["problems"]] == codes
 
 
 def test_without_the_validator_check_says_what_to_install(velo: Run) -> None:

@@ -1,9 +1,12 @@
-"""What commands of plugins are made of: `pass_application`, for those that need an application.
+"""What commands of plugins are made of: `pass_application`, for those that need an application, and `json_option`.
 
     @click.command()
     @pass_application
     @click.option("--loud", is_flag=True)
     def greet(app: Velo, loud: bool) -> None: ...
+
+`@json_option` gives a command `--json`, and the argument `as_json`. What ends it is JSON then as well, on stderr: `{"error": ...,
+"problems": [{"code": ..., "message": ...}]}`, with the problems of a `SetupError`.
 
 This module is imported by modules that the entry-point group `velo.commands` names, and so by nobody who has no `velo` command.
 """
@@ -15,13 +18,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Concatenate, TypeVar
 
 from velo_cli.errors import Failure
-from velo_cli.options import factory_option, target_argument, told, verbose_option
+from velo_cli.options import factory_option, json_option, target_argument, told, verbose_option
 from velo_cli.target import Target
 
 if TYPE_CHECKING:
     from velo_core import Velo
 
-__all__ = ["pass_application"]
+__all__ = ["json_option", "pass_application"]
 
 R = TypeVar("R")
 

@@ -14,7 +14,7 @@ from click.shell_completion import CompletionItem
 
 from velo_cli import __version__
 from velo_cli.errors import Failure, details, reason
-from velo_cli.options import told
+from velo_cli.options import Told, told
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -37,7 +37,9 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
-        except Failure as failure:
+        except (click.UsageError, Told):  # a wrong command line is for who typed it
+            raise
+        except (Failure, click.ClickException) as failure:
             raise told(failure) from failure
 
     def list_commands(self, ctx: click.Context) -> list[str]:

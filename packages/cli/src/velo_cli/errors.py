@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 from typing import cast
@@ -17,12 +18,14 @@ class Failure(Exception):
     Args:
         line: What is wrong and what to do, for stderr.
         details: A traceback, shown before the line with `--verbose`.
+        problems: Code and message of each mistake in it, for programs.
     """
 
-    def __init__(self, line: str, details: str = "") -> None:
+    def __init__(self, line: str, details: str = "", problems: Sequence[tuple[str, str]] = ()) -> None:
         super().__init__(line)
         self.line = line
         self.details = details
+        self.problems = problems
 
 
 class Signalled(SystemExit):

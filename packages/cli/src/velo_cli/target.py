@@ -94,7 +94,7 @@ class Target:
         except Failure:
             raise
         except SetupError as error:
-            raise Failure(str(error), details(error)) from error
+            raise Failure(str(error), details(error), [(one.code, one.message) for one in error.problems]) from error
         except SystemExit as error:
             raise Failure(f"{label} ends the program while it is loaded: {reason(error)}", details(error)) from error
         except Exception as error:

@@ -10,9 +10,9 @@ from velo_core import Operation
 from velo_openapi.document import Document
 from velo_openapi.options import DocumentOptions
 from velo_openapi.schemas import Schema
-from velo_openapi.sources import raised_statuses
+from velo_openapi.sources import name_of, names, raised_statuses
 
-__all__ = ["RULES", "Finding", "check"]
+__all__ = ["ERRORS", "RULES", "Finding", "check"]
 
 RULES = {
     "anything": "A schema allows anything, for nothing is known of its type.",
@@ -23,12 +23,24 @@ RULES = {
     "not-in-document": "A route has no place of its own in the document.",
     "undescribed-parameter": "A parameter says nothing of itself.",
     "undescribed-tag": "A tag says nothing of itself.",
+    "undocumented-security": "The header authorization is read, and the document asks for nothing.",
     "undocumented-status": "A handler or a dependency raises a status that the document does not have.",
     "unknown-response": "Nothing is known of a response.",
     "unknown-security-scheme": "A security requirement names a scheme that nobody contributes.",
     "unused-component": "A component is contributed and never used.",
 }
 """The warnings, by their codes, which are stable."""
+ERRORS = {
+    "duplicate-operation-id": "Two operations have one id.",
+    "duplicate-parameter": "An operation has two parameters of one name in one place.",
+    "invalid-default": "A default does not fit its own schema.",
+    "invalid-structure": "Something is not what OpenAPI wants in its place, or is missing there.",
+    "undeclared-path-parameter": "A path has a name in braces, and no parameter for it.",
+    "undeclared-property": "A schema requires a property that it does not have.",
+    "unreadable-document": "The validator takes something for granted that is not there.",
+    "unresolved-reference": "There is nothing where a reference points.",
+}
+"""What makes a document invalid; beside them there are the codes of `OpenAPIError`."""
 _METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
 _WORDS = frozenset(("title", "description", "default", "deprecated", "examples", "example"))
 """What says nothing of the values in a schema."""
@@ -39,7 +51,7 @@ class Finding:
     """Something to mend.
 
     Attributes:
-        code: `"invalid"` for an error, or one of `RULES`.
+        code: One of `RULES`, or of an error: one of `ERRORS`, or that of an `OpenAPIError`.
         place: Operation with the file and line of its handler, or a JSON pointer into the document; empty for the whole of it.
         message: What is wrong, and what to do.
     """
@@ -50,8 +62,8 @@ class Finding:
 
     @property
     def is_error(self) -> bool:
-        """Whether the document is invalid for that."""
-        return self.code == "invalid"
+        """Whether the document is invalid, or not what was asked for."""
+        return self.code not in RULES
 
     @property
     def line(self) -> str:
@@ -91,6 +103,7 @@ class _Checks:
             one = self.operations.get(place)
             if one is not None:
                 yield from self.of_sources(place, one, made)
+                yield from self.of_security(place, one, made)
         for name, schema in self.components("schemas").items():
             yield from _anything(f"#/components/schemas/{name}", f"#/components/schemas/{name}", schema)
         yield from self.of_components()
@@ -144,11 +157,23 @@ class _Checks:
             for status, line in raised_statuses(function):
                 if not known & {str(status), f"{status // 100}XX", "default"} and status not in told:
                     told.add(status)
-                    name = getattr(function, "__qualname__", type(function).__qualname__)
+                    name = name_of(function)
                     hint = f"give operation(responses={{{status}: ...}})"
                     if function is not one.handler:
                         hint = "give the dependency the attribute openapi = OpenAPIContribution(responses=...)"
                     yield Finding("undocumented-status", place, f"{name} raises {status} in line {line}; {hint}")
+
+    def of_security(self, place: str, one: Operation, made: Schema) -> Iterator[Finding]:
+        """The header that OpenAPI has no parameter for, since security schemes say it."""
+        if made.get("security") or self.content.get("security"):
+            return
+        readers = [function for function in (*one.dependencies, one.handler) if names(function, "authorization")]
+        if readers or any(parameter.location == "header" and parameter.name == "authorization" for parameter in one.parameters):
+            who = name_of(readers[0]) if readers else "a dependency"
+            hint = "give it the attribute openapi = OpenAPIContribution(security=..., components={'securitySchemes': ...})"
+            if readers and readers[0] is one.handler:
+                hint = "read it in a dependency that has the attribute openapi = OpenAPIContribution(security=...)"
+            yield Finding("undocumented-security", place, f"{who} reads the header authorization, which the document does not have; {hint}")
 
     def of_components(self) -> Iterator[Finding]:
         """What nobody refers to."""

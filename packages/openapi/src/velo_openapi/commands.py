@@ -8,16 +8,16 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
 import click
 
-from velo_cli.application import pass_application
+from velo_cli.application import json_option, pass_application
 from velo_core import Velo
 from velo_openapi.checks import RULES, Finding, check
-from velo_openapi.document import Document
 from velo_openapi.documents import Described, documents_of
 from velo_openapi.errors import OpenAPIError
 from velo_openapi.options import Version
@@ -50,8 +50,9 @@ def export(app: Velo, output: Path | None, openapi_version: str | None, path: st
     It is the document that the application serves, as its plugin OpenAPI is set up; without that plugin, one with default options. What it
     has no place for is told on stderr. The same application gives the same bytes each time.
     """
-    described = _one(_documents(app), path, router)
-    document = _made(described, openapi_version)
+    document = _one(_documents(app), path, router).make(cast("Version | None", openapi_version))
+    if document.problems:
+        raise click.ClickException(str(OpenAPIError.of(document.problems)))
     for warning in document.warnings:
         click.echo(f"Warning: {warning}", err=True)
     text = json.dumps(document.content, indent=2, ensure_ascii=False) + "\n"
@@ -73,7 +74,7 @@ def export(app: Velo, output: Path | None, openapi_version: str | None, path: st
 @click.option(
     "--ignore", metavar="CODE", multiple=True, type=click.Choice(sorted(RULES)), help="A warning not to give; as often as you like."
 )
-@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+@json_option
 def check_(
     app: Velo,
     openapi_version: str | None,
@@ -87,27 +88,37 @@ def check_(
 
     Errors are what makes a document invalid, by openapi-spec-validator (pip install 'velo-openapi[check]'). Warnings are what its readers
     and generators of clients would miss: responses that are not described, schemas that allow anything, statuses that a handler raises and
-    the document does not have. The exit status is 1 if there is an error.
+    the document does not have. The exit status is 1 if there is an error, or if the application cannot be loaded; 2 for a wrong command
+    line.
     """
     documents = _documents(app)
     if path is not None or router is not None:
         documents = [_one(documents, path, router)]
-    found = [(one.label, finding) for one in documents for finding in _findings(one, openapi_version) if finding.code not in ignore]
-    errors = sum(finding.is_error for _, finding in found)
+    found: dict[Finding, list[str]] = {}
+    for one in documents:
+        for finding in _findings(one, openapi_version):
+            if finding.code not in ignore:
+                labels = found.setdefault(_from_here(finding), [])
+                labels += [one.label] if one.label not in labels else []
     if as_json:
-        rows = [{"document": label, **finding.as_json} for label, finding in found]
+        rows = [{"documents": labels, **finding.as_json} for finding, labels in found.items()]
         click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
     else:
         _tell(found, documents)
-    if errors or (found and strict):
+    if any(finding.is_error for finding in found) or (found and strict):
         raise click.exceptions.Exit(1)
 
 
-def _tell(found: Sequence[tuple[str, Finding]], documents: Sequence[Described]) -> None:
-    for label, finding in found:
-        line = finding.line.replace(f"({Path.cwd()}{os.sep}", "(")  # files below this folder, as the user knows them
-        click.echo(f"{label + ': ' if len(documents) > 1 else ''}{line}")
-    errors = sum(finding.is_error for _, finding in found)
+def _from_here(finding: Finding) -> Finding:
+    """Files below this folder as the user knows them."""
+    here = f"({Path.cwd()}{os.sep}"
+    return replace(finding, place=finding.place.replace(here, "("), message=finding.message.replace(here, "("))
+
+
+def _tell(found: Mapping[Finding, Sequence[str]], documents: Sequence[Described]) -> None:
+    for finding, labels in found.items():
+        click.echo(f"{', '.join(labels) + ': ' if len(documents) > 1 else ''}{finding.line}")
+    errors = sum(finding.is_error for finding in found)
     counts = [(errors, "error"), (len(found) - errors, "warning")]
     click.echo(
         ", ".join(f"{count} {what}{'s' if count != 1 else ''}" for count, what in counts if count) + "." if found else "All is well."
@@ -115,15 +126,13 @@ def _tell(found: Sequence[tuple[str, Finding]], documents: Sequence[Described]) 
 
 
 def _findings(described: Described, version: str | None) -> list[Finding]:
-    try:
-        document = described.make(cast("Version | None", version))
-    except OpenAPIError as error:
-        return [Finding("invalid", "", str(error))]
+    document = described.make(cast("Version | None", version))
+    wrong = [Finding(one.code, "", one.message) for one in document.problems]
     try:
         problems = problems_of(document.content)
     except ValidatorMissing as missing:
         raise click.ClickException(str(missing)) from missing
-    return [*problems, *check(document, described.plugin.operations(described.app))]
+    return [*wrong, *problems, *check(document, described.plugin.operations(described.app))]
 
 
 def _documents(app: Velo) -> list[Described]:
@@ -138,7 +147,8 @@ def _documents(app: Velo) -> list[Described]:
 
 def _one(documents: Sequence[Described], path: str | None, router: str | None) -> Described:
     """The document that the user means; without a word about it, that of the application itself."""
-    found = [one for one in documents if path in (None, one.path) and (router is None or router.rstrip("/") == one.prefix)]
+    wanted, prefix = _with_slash(path), _with_slash(router)
+    found = [one for one in documents if wanted in (None, one.path) and (prefix is None or prefix.rstrip("/") == one.prefix)]
     if path is None and router is None and len(found) > 1:
         found = [one for one in documents if not one.prefix]
         others = ", ".join(one.label for one in documents if one.prefix)
@@ -150,8 +160,6 @@ def _one(documents: Sequence[Described], path: str | None, router: str | None) -
     raise click.ClickException(f"{'several documents fit' if found else 'there is no such document'}; name one with --path: {labels}")
 
 
-def _made(described: Described, version: str | None) -> Document:
-    try:
-        return described.make(cast("Version | None", version))
-    except OpenAPIError as error:
-        raise click.ClickException(str(error)) from error
+def _with_slash(path: str | None) -> str | None:
+    """A path begins with one; who leaves it out means the same."""
+    return path if path is None or path.startswith("/") else f"/{path}"

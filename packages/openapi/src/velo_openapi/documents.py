@@ -36,12 +36,8 @@ class Described:
         return self.path or f"{self.plugin.options.title} ({self.place or 'not installed'})"
 
     def make(self, openapi_version: Version | None = None) -> Document:
-        """The document.
-
-        Raises:
-            OpenAPIError: contributions do not go together, or two operations were given one id.
-        """
-        return self.plugin.document(self.app, openapi_version=openapi_version)
+        """The document, with what is wrong with it in its `problems`."""
+        return self.plugin.draft(self.app, openapi_version=openapi_version)
 
 
 def documents_of(app: Velo) -> list[Described]:

@@ -1,4 +1,4 @@
-"""Which statuses a function raises, as far as its source says so."""
+"""What a function does, as far as its source says so: which statuses it raises, which names it has."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import cast
 
 from velo_core import HTTPError
 
-__all__ = ["raised_statuses"]
+__all__ = ["name_of", "names", "raised_statuses"]
 
 
 def raised_statuses(function: Callable[..., object]) -> list[tuple[int, int]]:
@@ -19,17 +19,41 @@ def raised_statuses(function: Callable[..., object]) -> list[tuple[int, int]]:
 
     What functions raise that it calls, and what it works out, is not seen; nor is anything where there is no source.
     """
+    found_body = _source(function)
+    if found_body is None:
+        return []
+    function, body, first = found_body
+    names = cast("dict[str, object]", getattr(function, "__globals__", {}))
+    found = ((_status(node.exc, names), node.lineno) for node in _statements(body) if isinstance(node, ast.Raise))
+    return [(status, first + line - 1) for status, line in found if status is not None]
+
+
+def names(function: Callable[..., object], word: str) -> bool:
+    """Whether a function has a parameter of that name, or the word as a text, in any case."""
+    found = _source(function)
+    if found is None:
+        return False
+    arguments = (node.arg for node in ast.walk(found[1]) if isinstance(node, ast.arg))
+    texts = (node.value for node in ast.walk(found[1]) if isinstance(node, ast.Constant) and isinstance(node.value, str))
+    return any(one.lower() == word for one in (*arguments, *texts))
+
+
+def name_of(function: object) -> str:
+    """Its name, or that of its class."""
+    return getattr(function, "__qualname__", type(function).__qualname__)
+
+
+def _source(function: Callable[..., object]) -> tuple[Callable[..., object], ast.stmt, int] | None:
+    """The function that is called in the end, its definition, and its first line; `None` if it has no source."""
     function = inspect.unwrap(function)
     if not inspect.isroutine(function):
         function = type(function).__call__  # an object that is called
-    names = cast("dict[str, object]", getattr(function, "__globals__", {}))
     try:
         lines, first = inspect.getsourcelines(function)
         (body,) = ast.parse(textwrap.dedent("".join(lines))).body
     except (OSError, TypeError, SyntaxError, ValueError):  # no source, or not that of a statement, such as a lambda's
-        return []
-    found = ((_status(node.exc, names), node.lineno) for node in _statements(body) if isinstance(node, ast.Raise))
-    return [(status, first + line - 1) for status, line in found if status is not None]
+        return None
+    return function, body, first
 
 
 def _statements(node: ast.AST) -> Iterator[ast.AST]:
