@@ -32,7 +32,7 @@ from velo_core.binding_problems import advice, check_path, check_stream, check_w
 from velo_core.bodies import BodyPart
 from velo_core.body_parameters import BodyConflict, BodyParameters
 from velo_core.callables import Kind, identity_of, kind_of, name_of
-from velo_core.codecs import has_fields, is_model
+from velo_core.codecs import UnsoundModel, has_fields, is_model
 from velo_core.config import Config
 from velo_core.early_hints import EarlyHints
 from velo_core.errors import Problem, where
@@ -355,6 +355,9 @@ class Binder:
             return None
         except BodyConflict as error:
             self.problem("VELO_BODY_TWICE", f"{place} asks for {error}")
+            return None
+        except UnsoundModel as error:
+            self.problem("VELO_MODEL", str(error))
             return None
         except TypeError as error:
             if is_service(annotation) and not annotation.constraints:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from velo_core.answers import AnswerError, answers
 from velo_core.binding import bind
 from velo_core.checking import check_names, check_tables, check_versions
-from velo_core.codecs import PLAIN, Coding
+from velo_core.codecs import PLAIN, Coding, UnsoundModel
 from velo_core.contributions import HealthCheck
 from velo_core.errors import HTTPError, Problem, SetupError, not_found, where
 from velo_core.frozen import Covered, Entry, Frozen, Info, Mounted, Settings, by_name
@@ -214,12 +214,17 @@ class Freezer:
             is_websocket=route.is_websocket,
         )
         if binding is None:
-            self.problems += [Problem(one.code, f"{_served(mounted)}: {one.message}") for one in problems]
+            self.problems += [
+                one if one.code == "VELO_MODEL" else Problem(one.code, f"{_served(mounted)}: {one.message}") for one in problems
+            ]
             return
         try:
             if route.status_code is not None:
                 check_status(route.status_code)
             result = result_of(binding.result, route.response_model, route.status_code, route.response_class, coding, yields=binding.yields)
+        except UnsoundModel as error:
+            self.problems.append(Problem("VELO_MODEL", str(error)))
+            return
         except (TypeError, ValueError) as error:
             self.problems.append(Problem("VELO_RESULT", f"{_served(mounted)}: the result of {_named(route)} cannot be sent: {error}"))
             return

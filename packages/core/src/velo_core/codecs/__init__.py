@@ -4,7 +4,7 @@ A type is given to the backend of an application or a plugin if a class of that 
 pydantic's is, else to msgspec, which knows all other types.
 """
 
-from velo_core.codecs.backend import MAX_ERRORS, PLAIN, Backend, Convert, Decode, DoesNotFit, Encode, Make
+from velo_core.codecs.backend import MAX_ERRORS, PLAIN, Backend, Convert, Decode, DoesNotFit, Encode, Make, UnsoundModel
 from velo_core.codecs.choice import backend_for, has_fields, is_model
 from velo_core.codecs.coding import DEFAULT, JSON_TYPE, Coding, Media, media_type_of
 from velo_core.codecs.exact import Shortcut
@@ -33,6 +33,7 @@ __all__ = [
     "PlainText",
     "Shortcut",
     "StdlibJSON",
+    "UnsoundModel",
     "WriteOptions",
     "backend_for",
     "has_fields",

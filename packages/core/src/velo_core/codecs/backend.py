@@ -21,6 +21,7 @@ __all__ = [
     "Encode",
     "Make",
     "Read",
+    "UnsoundModel",
     "Write",
     "does_not_fit",
     "spelled",
@@ -52,6 +53,10 @@ class DoesNotFit(Exception):
     def __init__(self, errors: Sequence[InvalidValue]) -> None:
         self.errors = tuple(errors[:MAX_ERRORS])
         super().__init__("; ".join(error.message for error in self.errors))
+
+
+class UnsoundModel(TypeError):
+    """A model has a field that can never be read, so no route can use it; the message says all, for all of these routes."""
 
 
 def does_not_fit(message: str) -> DoesNotFit:

@@ -237,12 +237,17 @@ def check_type(annotation: object, but: Sequence[type] = ()) -> None:
 
     Raises:
         TypeError: there is such a type in it, or the fields of a model name something that cannot be found.
+        UnsoundModel: msgspec refuses a field of a model, for its type or its bounds.
     """
     try:
         found = _unknown(inspect.type_info(cast("type[object]", annotation)), set())
         unknown = next((kind for kind in found if kind not in but), None)
     except NameError as error:
         raise TypeError(f"it names {error.name!r}, which cannot be found; define it in the module of the class that names it") from error
+    except TypeError as error:
+        from velo_core.codecs.soundness import unsound  # only what does not start needs it
+
+        raise unsound(annotation) or error from error
     except RecursionError as error:
         raise TypeError("it has an alias that contains itself, which msgspec cannot read; write a model instead, or Any") from error
     if unknown is not None:

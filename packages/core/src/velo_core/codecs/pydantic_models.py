@@ -59,12 +59,12 @@ def _may_be_no_json(body: bytes) -> bool:
     """
     kinds = body.translate(_KINDS)
     # `find`, not `in`, which raises and catches an exception inside before it searches: 12 000 instructions for these, and under 4 000 so.
-    return (
-        kinds.find(b"0e") >= 0
-        or body.find(b"NaN") >= 0
-        or body.find(b"Infinity") >= 0
-        or (len(body) > 300 and kinds.find(_LONG_NUMBER) >= 0)
-    )
+    return kinds.find(b"0e") >= 0 or body.find(b"NaN") >= 0 or body.find(b"Infinity") >= 0 or _has_long_number(body)
+
+
+def _has_long_number(body: bytes) -> bool:
+    """Whether there may be a number in it with more digits than a float can have."""
+    return len(body) > len(_LONG_NUMBER) and body.translate(_KINDS).find(_LONG_NUMBER) >= 0
 
 
 _LONG_NUMBER = b"0" * 300
@@ -92,7 +92,8 @@ class PydanticBackend:
     def decoder(self, annotation: object, codec: JSONCodec | None = None) -> Decode:
         """See `Backend.decoder`."""
         # The adapter's own method is Python around this one, and costs as much as reading a small body.
-        validate, guard = _adapter(annotation).validator.validate_json, collision_guard(annotation)
+        adapter, guard = _adapter(annotation), collision_guard(annotation)
+        validate = adapter.validator.validate_json
         decode_plain = _strict.decode if codec is None else codec.decode
         reads_twice = guard is not None or codec is not None
 
@@ -101,6 +102,8 @@ class PydanticBackend:
                 data = decode_plain(body)
                 if guard is not None:
                     guard(data)
+                if _has_long_number(body):
+                    _refuse_infinite(adapter, _strict.decode(body))
             try:
                 return validate(body)
             except pydantic.ValidationError as error:
@@ -280,6 +283,21 @@ def _adapter(annotation: object) -> pydantic.TypeAdapter[object]:
     except (pydantic.errors.PydanticUserError, NameError) as error:
         raise TypeError(str(error).partition("\n")[0]) from error
     return adapter
+
+
+def _refuse_infinite(adapter: pydantic.TypeAdapter[object], data: object) -> None:
+    """Refuses integers of so many digits that they become infinite as floats, which JSON cannot say: pydantic sees that in Python's alone.
+
+    Raises:
+        DoesNotFit: there is one for a float.
+    """
+    try:
+        adapter.validate_python(data)
+    except pydantic.ValidationError as error:
+        details = error.errors(include_url=False, include_context=False)
+        found = [one for one in details if one["type"] == "float_type" and type(one["input"]) is int]
+        if found:
+            raise DoesNotFit([_invalid(one, data) for one in found[:MAX_ERRORS]]) from None
 
 
 def _is_collection(annotation: object) -> bool:
