@@ -142,6 +142,31 @@ def test_the_end_does_not_wait_for_handlers_that_wait(make: Make) -> None:
     assert ended == ["cancelled"]
 
 
+def test_a_stream_that_begins_after_the_end_does_not_wait_for_ever(make: Make) -> None:
+    app = make()
+    begun, goes_on = threading.Event(), threading.Event()
+
+    async def content() -> AsyncIterator[bytes]:
+        await asyncio.sleep(0.001)
+        yield b"."
+
+    @app.get("/")
+    def show() -> StreamingResponse:
+        begun.set()
+        assert goes_on.wait(60)
+        return StreamingResponse(content())
+
+    with ThreadPoolExecutor(2) as threads:
+        asked = threads.submit(ask, app)
+        assert begun.wait(60)
+        stopped = threads.submit(app.wsgi.stop)
+        stopped.result(60)
+        goes_on.set()
+
+        with pytest.raises(ConnectionAbortedError):
+            asked.result(60)
+
+
 def test_the_end_closes_a_stream_that_nobody_takes(make: Make) -> None:
     app = make()
     ended: list[str] = []

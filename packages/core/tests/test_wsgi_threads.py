@@ -8,12 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import pytest
 from wsgi_requests import Make, ask, begin
 
-from velo_core import Depends, Request, Response, StreamingResponse, Velo
+from velo_core import BackgroundTasks, Depends, HTTPError, Request, Response, StreamingResponse, Velo
 
 
 def here() -> int:
@@ -104,6 +105,201 @@ def test_a_handler_has_a_task_and_time_limits(make: Make) -> None:
 
     assert ask(app)[2] == b'[true,true,"made"]'
     assert asyncio._get_running_loop() is None
+
+
+class Item(msgspec.Struct):
+    name: str
+
+
+def test_requests_for_plain_functions_do_not_wait_for_the_event_loop(make: Make) -> None:
+    """Whoever keeps it keeps nobody from being served who does not need it."""
+    app = make()
+    keeps, goes_on = threading.Event(), threading.Event()
+
+    def number() -> int:
+        return 7
+
+    @app.get("/keeps")
+    async def keep() -> None:
+        keeps.set()
+        assert goes_on.wait(60)
+
+    @app.get("/plain/{count}")
+    def plain(count: int, request: Request, number: Annotated[int, Depends(number)]) -> list[int]:
+        assert request.path == f"/plain/{count}"
+        return [count, number]
+
+    @app.post("/body")
+    def body(item: Item) -> Item:
+        return item
+
+    @app.get("/fails")
+    def fails() -> None:
+        raise KeyError
+
+    requests: list[tuple[Any, ...]] = [
+        *(("/plain/3",), ("/plain/x",), ("/nowhere",)),
+        *(("/body", "POST", b'{"name":"a"}'), ("/body", "POST", b"{}"), ("/fails",)),
+    ]
+    with ThreadPoolExecutor(2) as threads:
+        try:
+            kept = threads.submit(ask, app, "/keeps")
+            assert keeps.wait(60)
+            asked = [threads.submit(ask, app, *request, CONTENT_TYPE="application/json").result(60) for request in requests]
+        finally:
+            goes_on.set()
+        assert kept.result(60)[0] == "204 No Content"
+
+    assert [status[:3] for status, _, _ in asked] == ["200", "422", "404", "200", "422", "500"]
+    assert asked[0][2] == b"[3,7]"
+
+
+def test_what_may_want_the_event_loop_has_it(make: Make) -> None:
+    """Whatever is not a plain function that runs in threads."""
+    found: list[tuple[str, bool, bool]] = []
+
+    def note(where: str) -> None:
+        found.append((where, asyncio.get_running_loop().is_running(), asyncio.current_task() is not None))
+
+    class Made:
+        def __init__(self) -> None:
+            note("class")
+
+    def inline() -> None:
+        note("inline")
+
+    async def opened() -> AsyncIterator[None]:
+        note("opened")
+        yield
+        note("closed")
+
+    def generator() -> Iterator[None]:
+        yield
+
+    async def middleware(request: Request, call_next: Any) -> Response:
+        note("middleware")
+        response: Response = await call_next(request)
+        return response
+
+    async def work() -> None:
+        note("work")
+
+    async def pieces() -> AsyncIterator[bytes]:
+        note("pieces")
+        yield b"."
+        note("more pieces")
+        yield b"."
+
+    def plain_handler(request: Request, error: Exception) -> str:
+        note("plain handler")
+        return "handled"
+
+    async def async_handler(request: Request, error: Exception) -> str:
+        note("async handler")
+        await asyncio.sleep(0.001)
+        note("async handler again")
+        return "handled"
+
+    app = make()
+    app.add_exception_handler(KeyError, plain_handler)
+    app.add_exception_handler(ZeroDivisionError, async_handler)
+
+    @app.get("/class")
+    def of_class(made: Annotated[Made, Depends(Made)]) -> None: ...
+
+    @app.get("/inline", dependencies=[Depends(inline, inline=True)])
+    def of_inline() -> None: ...
+
+    @app.get("/opened", dependencies=[Depends(opened)])
+    def of_opened() -> None: ...
+
+    @app.get("/middleware", middleware=[middleware])
+    def of_middleware() -> None: ...
+
+    @app.get("/work", dependencies=[Depends(generator)])
+    def of_work(tasks: BackgroundTasks) -> None:
+        tasks.add(work)
+
+    @app.get("/pieces")
+    def of_pieces() -> StreamingResponse:
+        return StreamingResponse(pieces())
+
+    @app.get("/plain-handler")
+    def of_plain_handler() -> None:
+        raise KeyError
+
+    @app.get("/async-handler")
+    def of_async_handler() -> None:
+        raise ZeroDivisionError
+
+    def on_request(request: Request) -> None:
+        note("on_request")
+
+    def on_response(request: Request, response: Response) -> None:
+        note("on_response")
+
+    def on_sent(request: Request, response: Response) -> None:
+        note("on_sent")
+
+    def on_error(request: Request, error: Exception) -> None:
+        note("on_error")
+
+    @app.get("/hooks", hooks={"on_request": on_request, "on_response": on_response, "on_sent": on_sent})
+    def of_hooks() -> None: ...
+
+    @app.get("/on-error", hooks={"on_error": on_error})
+    def of_on_error() -> None:
+        raise HTTPError(409)
+
+    paths = ["class", "inline", "opened", "middleware", "work", "pieces", "plain-handler", "async-handler", "hooks", "on-error"]
+    assert {ask(app, f"/{path}")[0][:3] for path in paths} == {"200", "204", "409", "500"}
+    app.wsgi.stop()
+
+    assert [where for where, *_ in found] == [
+        *("class", "inline", "opened", "closed", "middleware", "work", "pieces", "more pieces"),
+        *("plain handler", "async handler", "async handler again"),
+        *("on_request", "on_response", "on_sent", "on_error"),
+    ]
+    assert {(runs, has_task) for _, runs, has_task in found} == {(True, True)}
+
+
+def test_what_began_without_the_event_loop_goes_on_with_its_context(make: Make) -> None:
+    """A plain function fails, and what answers for it waits."""
+    app = make()
+    variable = ContextVar("variable", default="outside")
+    seen: list[object] = []
+
+    async def answer(request: Request, error: Exception) -> str:
+        seen.append(variable.get())
+        variable.set("handler")
+        await asyncio.sleep(0.001)
+        seen.append(variable.get())
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.001):
+                await asyncio.Event().wait()
+        return "answered"
+
+    @app.get("/")
+    def show() -> None:
+        seen.append(variable.get())
+        raise KeyError
+
+    app.add_exception_handler(KeyError, answer)
+    variable.set("server")
+
+    assert ask(app)[2] == b"answered"
+    assert seen == ["server", "server", "handler"]
+    assert variable.get() == "server"
+
+
+def test_a_plain_function_has_no_event_loop(make: Make) -> None:
+    app = make()
+
+    @app.get("/")
+    def show() -> bool:
+        return asyncio._get_running_loop() is None
+
+    assert ask(app)[2] == b"true"
 
 
 def test_plain_functions_block_nobody(make: Make) -> None:

@@ -16,6 +16,7 @@ from velo_core.logs import method_of, request_fields
 from velo_core.request import Request
 from velo_core.response import ReadyResponse, Response, ready
 from velo_core.results import encode_any
+from velo_core.threads import on_loop
 
 __all__ = ["AnswerError", "ExceptionHandler", "answers", "as_response", "problem", "with_response_headers"]
 
@@ -44,6 +45,7 @@ def answers(handlers: Mapping[type[Exception], ExceptionHandler], *, debug: bool
         """The response to an exception; never raises."""
         for kind in type(error).__mro__:
             if kind in handlers:
+                await on_loop()
                 try:
                     answer = handlers[cast("type[Exception]", kind)](request, error)
                     return with_response_headers(request, as_response(await answer if isawaitable(answer) else answer, error))

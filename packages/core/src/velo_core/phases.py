@@ -25,6 +25,7 @@ from velo_core.hooks import OFFERED, call_hook, refused_parameters
 from velo_core.plan import CallNext, Middleware
 from velo_core.request import Request
 from velo_core.response import Response
+from velo_core.threads import on_loop
 
 __all__ = ["NO_PHASES", "Hooks", "Phase", "Phases", "around", "checked", "sending", "sorted_hooks", "watching"]
 
@@ -138,6 +139,7 @@ def watching(phases: Phases, answer_error: AnswerError) -> AnswerError:
         return answer_error
 
     async def watched(request: Request, error: Exception) -> Response:
+        await on_loop()
         for hook in phases.error:
             try:
                 await _called(hook, request, error)

@@ -17,7 +17,7 @@ from velo_core.errors import HTTPError
 from velo_core.request import Adapter, Request, RouteInfo
 from velo_core.response import Response
 from velo_core.results import Result
-from velo_core.steps import Binding
+from velo_core.steps import Binding, Call, Hop, Step
 from velo_core.threads import SHARED_POOLS, ThreadPool
 from velo_core.watch import OnDisconnect
 from velo_core.websocket import SocketOptions, WebSocket
@@ -92,6 +92,19 @@ class Plan(Struct, frozen=True):
     socket: SocketOptions | None = None
     sent: Callable[[Request, Response], Awaitable[None]] | None = None
     direct: Callable[[Adapter], Run | None] | None = None
+
+    @property
+    def needs_loop(self) -> bool:
+        """Whether it may need an event loop before it has a response: anything but plain functions that run in any thread is there."""
+        if self.middleware or self.socket or self.sent or self.direct or self.timeout_seconds is not None:
+            return True
+        if isinstance(self.endpoint, Refusal):
+            return False
+        binding = self.endpoint.binding
+        return binding.opens or not all(self._is_plain(step) for step in binding.steps)
+
+    def _is_plain(self, step: Step) -> bool:
+        return not isinstance(step, Call) if not isinstance(step, Hop) else self.pools[step.pool].is_default
 
     @property
     def watched_from(self) -> int | None:

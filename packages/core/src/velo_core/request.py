@@ -73,6 +73,7 @@ class Adapter(Struct, frozen=True):
         expressions: Source over `scope` for what plans would call the function of that name for.
         channel: Opens a websocket, from scope, receive and send; `None` in the adapter for HTTP.
         open_hints: Early hints of one request, from scope and send.
+        on_loop: Makes of a plan that needs an event loop one that has it; `None` where all have.
     """
 
     name: str
@@ -103,6 +104,7 @@ class Adapter(Struct, frozen=True):
     channel: Callable[[Any, Any, Any], Any] | None = None
     expressions: Mapping[str, str] = field(default_factory=dict[str, str])
     open_hints: Callable[[Any, Any], EarlyHints] = no_hints
+    on_loop: Callable[[Any], Any] | None = None
 
     def expression(self, name: str) -> str:
         """How a plan reads what one of the functions that take a scope gives."""

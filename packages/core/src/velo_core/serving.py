@@ -51,6 +51,8 @@ def runner(adapter: Adapter, life: Life, tasks: set[asyncio.Task[None]], *, inte
             made = made or made_of(plan, adapter)
             if isinstance(plan.endpoint, Served) and plan.endpoint.binding.has_background and plan.socket is None:
                 made = detached(made, life)
+            if adapter.on_loop is not None and plan.needs_loop:
+                made = adapter.on_loop(made)
             runs[key] = shielded(made, tasks) if plan.on_disconnect == "shield" else made
         return runs[key]
 

@@ -10,7 +10,7 @@ connection of a database: behind them, it would never be its turn.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from threading import Lock
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
@@ -32,6 +32,7 @@ __all__ = [
     "ThreadPool",
     "in_teardown_thread",
     "in_thread",
+    "on_loop",
     "pools_of",
 ]
 
@@ -65,8 +66,19 @@ class Caller(Protocol):
         """Has the thread call `function`; `None` if it cannot, for it does not wait for the request."""
         ...
 
+    async def enter_loop(self) -> None:
+        """Makes what comes next a task of the event loop, if it is none yet."""
+        ...
+
 
 CALLER: Final[ContextVar[Caller | None]] = ContextVar("velo_caller", default=None)
+
+
+async def on_loop() -> None:
+    """Sees to it that a loop runs, for code that may want one. It always does but where a thread serves the request."""
+    caller = CALLER.get()
+    if caller is not None:
+        await caller.enter_loop()
 
 
 class ThreadPool:
@@ -90,6 +102,11 @@ class ThreadPool:
 
     def __repr__(self) -> str:
         return f"<ThreadPool {self._name}: {self.busy} of {self._size} threads busy, {self.waiting} waiting>"
+
+    @property
+    def is_default(self) -> bool:
+        """Whether its functions run in the thread of the request, if it has one."""
+        return self._is_default
 
     @property
     def size(self) -> int:
@@ -121,13 +138,12 @@ class ThreadPool:
         Raises:
             RuntimeError: the function raised `StopIteration`, which no future can carry.
         """
-        import asyncio
-        from contextvars import copy_context
-
         context = copy_context() if context is None else context
         caller = CALLER.get() if self._is_default else None
         if caller is not None and caller.is_here:
             return await caller.call(function, context)
+        import asyncio
+
         lent = caller.submit(context, function) if caller is not None else None
         job = lent or self._submit(context, function)
         try:

@@ -1,8 +1,10 @@
 """One request between the thread of a WSGI server and the plan that answers it.
 
-Theory of operation. The server's thread starts the plan as a task of the application's loop, and runs it itself until it waits for the
-first time (see `turns`). What waits goes on in the thread of the loop, and the server's thread waits for news: that there is something for
-the server, that the plan has ended, or that the plan wants a function called that may block.
+Theory of operation. A plan of plain functions needs no event loop: the server's thread runs it from its first line to its last, and such
+requests never wait for each other. A plan that needs one (`needs_loop`) is started as a task of the application's loop, and so is the rest
+of a plan that finds out later, by `enter_loop`, that it does. The server's thread runs the task itself until it waits for the first time
+(see `turns`). What waits goes on in the thread of the loop, and the server's thread waits for news: that there is something for the server,
+that the plan has ended, or that the plan wants a function called that may block.
 
 The plan waits after each part of the response until the server asks for the next one, or closes the response. So its tear-downs come after
 the last byte, in the task that has entered what is left, and a slow client holds up the plan and not a buffer.
@@ -11,12 +13,13 @@ the last byte, in the task that has entered what is left, and a slow client hold
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Generator
 from concurrent.futures import Future
-from contextvars import Context
+from contextvars import Context, copy_context
 from functools import partial
 from queue import SimpleQueue
 from threading import get_ident
+from types import coroutine
 from typing import Any, TypeVar
 
 from velo_core.protocols.turns import TurnLoop
@@ -39,41 +42,30 @@ class Exchange:
         status: Such as `"200 OK"`; empty while there is no response.
         headers: Of the response.
         is_over: Whether the plan has ended.
+        needs_loop: Whether the plan that comes is to be a task from its first line.
+        is_task: Whether it is one by now.
     """
 
-    __slots__ = (
-        "_chunk",
-        "_error",
-        "_inbox",
-        "_is_away",
-        "_is_here",
-        "_is_last",
-        "_is_ready",
-        "_left",
-        "_loop",
-        "_task",
-        "_thread",
-        "_wanted",
-        "headers",
-        "is_over",
-        "status",
-    )
+    # Attributes of the class, because most requests change few of them, and setting all would cost as much as finding the route.
+    status = ""
+    headers: HeaderPairs
+    is_over = False
+    needs_loop = False
+    is_task = False
+    _chunk: bytes | None = None
+    _error: BaseException | None = None
+    _inbox: SimpleQueue[Callable[[], None] | None]
+    _is_away = False  # whether the plan goes on in the thread of the loop
+    _is_here = False  # whether the server's thread runs the plan right now
+    _is_last = False
+    _is_ready = False
+    _left = False
+    _task: asyncio.Task[None]
+    _thread = 0
+    _wanted: asyncio.Future[None] | None = None
 
     def __init__(self, loop: TurnLoop) -> None:
-        self.status = ""
-        self.headers: HeaderPairs = []
-        self.is_over = False
         self._loop = loop
-        self._chunk: bytes | None = None
-        self._error: BaseException | None = None
-        self._inbox: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        self._is_away = False  # whether the plan goes on in the thread of the loop
-        self._is_here = False  # whether the server's thread runs the plan right now
-        self._is_last = False
-        self._is_ready = False
-        self._left = False
-        self._thread = 0
-        self._wanted: asyncio.Future[None] | None = None
 
     # The server's side: an iterable of bytes with a `close` (PEP 3333).
 
@@ -83,12 +75,36 @@ class Exchange:
         Raises:
             BaseException: what came out of the plan.
         """
+        context = copy_context()
+        if not self.needs_loop:
+            self._thread = get_ident()
+            self._is_here = True
+            try:
+                context.run(self._run_here, plan)
+            except StopIteration:
+                self.is_over = True
+                return
+            except BaseException:
+                self.is_over = True
+                raise
+            finally:
+                self._is_here = False
 
         def begin() -> None:
+            if self._loop.is_closed():  # the application was stopped meanwhile, and nobody would ever go on with what waits
+                self.is_over = self._is_ready = True
+                plan.close()
+                raise ConnectionAbortedError("the application was stopped while it answered this request")
             # Tasks are only weakly held by their loop.
-            self._task = asyncio.Task(self._run(plan), loop=self._loop)
+            self._task = asyncio.Task(self._run(plan), loop=self._loop, context=context)
 
+        self._inbox = SimpleQueue()
+        self.is_task = True
         self._advance(begin)
+
+    def _run_here(self, plan: Coroutine[Any, Any, None]) -> None:
+        CALLER.set(self)
+        plan.send(None)
 
     @property
     def body(self) -> bytes:
@@ -185,6 +201,7 @@ class Exchange:
         Raises:
             ClientGone: the client has not waited for it.
         """
+        await self.enter_loop()
         self._is_last = True
         await self._pause()
 
@@ -202,7 +219,7 @@ class Exchange:
     async def _run(self, plan: Coroutine[Any, Any, None]) -> None:
         CALLER.set(self)
         try:
-            await plan
+            await _Rest(plan)
         except asyncio.CancelledError:  # to the server it would be worse than an exception: it ends threads
             self._error = ConnectionAbortedError("the application was stopped while it answered this request")
         except BaseException as error:
@@ -224,8 +241,15 @@ class Exchange:
         """Whether the current thread is the server's, and runs the plan."""
         return self._is_here and self._thread == get_ident()
 
+    async def enter_loop(self) -> None:
+        """Makes a task of the rest of the plan, if it is none yet."""
+        if not self.is_task:
+            await _suspended()
+
     async def call(self, function: Callable[[], T], context: Context) -> T:
         """What `function` returns, called in the current thread while others have their turn with the loop."""
+        if not self.is_task:
+            return context.run(function)
         self._is_here = False
         try:
             with self._loop.turn_given():
@@ -244,6 +268,24 @@ class Exchange:
         job: Future[T] = Future()
         self._inbox.put(partial(_work, job, context, function))
         return job
+
+
+class _Rest:
+    """Awaits a coroutine that may have begun already."""
+
+    __slots__ = ("_plan",)
+
+    def __init__(self, plan: Coroutine[Any, Any, None]) -> None:
+        self._plan = plan
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        return self._plan.__await__()
+
+
+@coroutine
+def _suspended() -> Generator[None]:
+    """Gives control to whoever runs the plan."""
+    yield
 
 
 def _work(job: Future[T], context: Context, function: Callable[[], T]) -> None:
