@@ -724,7 +724,12 @@ def test_what_is_shown_of_a_plan_is_what_runs() -> None:
 
     source = app.plan("POST", "/{item_id}").source
 
-    for text in ("item_id = to_item_id(values[0], errors)", 'page = query.get("page")', "await update(item_id, item, page)", "read_body("):
+    for text in (
+        "item_id = to_item_id(values[0], errors)",
+        'page = query.get("page")',
+        "await update(item_id, item, page)",
+        "await receive()",
+    ):
         assert text in source
     for text in ("cookies", "teardown", "request = "):
         assert text not in source

@@ -29,8 +29,12 @@ T = TypeVar("T")
 _json = MsgspecJSON()
 
 
-def body_conversion(annotation: Annotation, default: object, *, required: bool, coding: Coding = DEFAULT) -> BodyConvert | None:
+def body_conversion(
+    annotation: Annotation, default: object, *, required: bool, coding: Coding = DEFAULT
+) -> tuple[BodyConvert | None, Read | None]:
     """How a body becomes what is declared; `None` if the bytes themselves are it.
+
+    The second function is short for the first, for JSON that fits, where there is no more to it: see `Backend.quick_decoder`.
 
     Raises:
         TypeError: the declared type cannot be read from what the route consumes.
@@ -40,15 +44,15 @@ def body_conversion(annotation: Annotation, default: object, *, required: bool, 
     memory, key = memory_of(body_conversion), (id(annotation), id(coding))
     if key not in memory:
         memory[key] = _conversion(annotation, default, required, coding), annotation, coding
-    return cast("BodyConvert | None", memory[key][0])
+    return cast("tuple[BodyConvert | None, Read | None]", memory[key][0])
 
 
-def _conversion(annotation: Annotation, default: object, required: bool, coding: Coding) -> BodyConvert | None:
+def _conversion(annotation: Annotation, default: object, required: bool, coding: Coding) -> tuple[BodyConvert | None, Read | None]:
     loc = ("body",)
     bounds = bounds_of(loc, annotation)
     raw = annotation.type is bytes
     if raw and bounds is None and required:
-        return None
+        return None, None
     declared = _with_none(annotation)
     codecs = [] if raw else coding.codecs(coding.consumes)
     accepted: _Accepted[Read] = _Accepted([(codec, coding.decoder(declared, codec)) for codec in codecs])
@@ -72,7 +76,8 @@ def _conversion(annotation: Annotation, default: object, required: bool, coding:
                 return INVALID
         return value if bounds is None else _held(value, bounds, errors)
 
-    return to_value
+    plain = required and bounds is None and None in codecs
+    return to_value, backend_for(declared, coding.backends).quick_decoder(declared) if plain else None
 
 
 class _Accepted(Generic[T]):

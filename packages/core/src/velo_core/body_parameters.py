@@ -29,12 +29,14 @@ class _Asked(Struct, frozen=True):
         part: The parameter.
         embed: What its marker says.
         convert: How it is made if it is all of the body.
+        decode: Short for that, where there is no more to it.
     """
 
     function: Callable[..., object]
     part: BodyPart
     embed: bool | None
     convert: BodyConvert | None
+    decode: Callable[[bytes], object] | None
 
     @property
     def is_raw(self) -> bool:
@@ -73,8 +75,8 @@ class BodyParameters:
             whole_of_it = embed is not True and known.embed is not True and False in (embed, known.embed)
             if same and (known.part.key == key or whole_of_it or (known.function is not function and embed is not True)):
                 return known.part
-        convert = body_conversion(annotation, default, required=default is MISSING, coding=self.coding)
-        asked = _Asked(function, BodyPart(self.names.free(name), key, annotation, default), embed, convert)
+        convert, decode = body_conversion(annotation, default, required=default is MISSING, coding=self.coding)
+        asked = _Asked(function, BodyPart(self.names.free(name), key, annotation, default), embed, convert, decode)
         self._check(asked)
         self.asked.append(asked)
         return asked.part
@@ -95,6 +97,7 @@ class BodyParameters:
             return None
         first = self.asked[0]
         if len(self.asked) == 1 and first.embed is not True:
-            return ReadBody(first.part.variable, first.convert, first.part.declared, first.part.default)
+            part = first.part
+            return ReadBody(part.variable, first.convert, part.declared, part.default, decode=first.decode)
         parts = tuple(asked.part for asked in self.asked)
         return ReadBody("", parts_conversion(parts, self.coding), Annotation(type=dict, full=dict), MISSING, parts)

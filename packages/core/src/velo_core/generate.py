@@ -24,6 +24,7 @@ from typing import Any, Final, cast
 from velo_core.answers import problem, with_response_headers
 from velo_core.callables import Kind
 from velo_core.calls import manager_of
+from velo_core.codecs import JSON_TYPE
 from velo_core.conversation import Conversation, abort_socket, answer_socket, conversed, finish_socket
 from velo_core.conversion import can_share
 from velo_core.errors import ValidationError
@@ -33,7 +34,7 @@ from velo_core.parsing import last_values, parse_cookies, parse_query
 from velo_core.plan import Middleware, Plan, Refusal, Run, Served, check_response
 from velo_core.request import Adapter, Request
 from velo_core.response import NO_HEADERS, ReadyHeaders, ReadyResponse, Response, ready
-from velo_core.results import Result, encode_any
+from velo_core.results import JSON, Result, encode_any
 from velo_core.steps import Binding, Call, Check, Extract, Hop, Keep, KnownNames, Read, ReadBody, ReadModel, Step
 from velo_core.teardown import Teardown
 from velo_core.threads import HANDLERS
@@ -123,7 +124,6 @@ class _Writer(ResultWriter):
             "raw_headers": adapter.raw_headers,
             "find_header": adapter.find_header,
             "find_all_headers": adapter.find_all_headers,
-            "read_body": adapter.read_body,
             "send_response": adapter.send_response,
             "open_request": self.plan.open_request(adapter),
             "adapter": adapter,
@@ -328,12 +328,33 @@ class _Writer(ResultWriter):
             self.line(2, f"query = {'parse_query' if many else 'last_values'}({self.adapter.expression('query_string')})")
         if sources & {"header", "cookie"} or binding.body is not None or result.negotiate is not None:
             self.line(2, f"headers = {self.adapter.expression('raw_headers')}")
+            self._scan(binding)
         if result.negotiate is not None:
             negotiate = self.constant("negotiate", result.negotiate)
             self.line(2, f"offer = {negotiate}(find_all_headers(headers, {self._header_key('accept')}))")
         if "cookie" in sources:
             self.header_keys["COOKIE"] = "cookie"
             self.line(2, "cookies = parse_cookies(find_all_headers(headers, COOKIE))")
+
+    def _scan(self, binding: Binding) -> None:
+        """Finds all headers in one pass where they have to be searched for. A single one is found sooner by a search that ends there."""
+        body = binding.body
+        names = [read.key for read in binding.parameters if read.source == "header" and not read.many]
+        names += ["content-type"] if body is not None and body.convert is not None else []
+        reads_length = body is not None and self._reads_body_itself
+        names += ["content-length"] if reads_length else []
+        if self.adapter.scan_headers is None or (len({*names}) < 2 and not reads_length):
+            return
+        for name in dict.fromkeys(names):
+            own = reads_length and name == "content-length"
+            self.scanned[name] = "content_length" if own else self.names.free(f"{name}_field".replace("-", "_"))
+        for text in self.adapter.scan_headers(self.scanned):
+            self.line(2, text)
+
+    def _header(self, name: str) -> str:
+        """The first value of a header, as text."""
+        found = self.scanned.get(name)
+        return f"find_header(headers, {self._header_key(name)})" if found is None else self.adapter.header_text(found)
 
     def _step(self, depth: int, step: Step) -> None:
         if isinstance(step, Read):
@@ -396,8 +417,7 @@ class _Writer(ResultWriter):
             return f"cookies.get({_quoted(read.key)})"
         if read.source == "query":
             return f"query.{'get_all' if read.many else 'get'}({_quoted(read.key)})"
-        key = self._header_key(read.key)
-        return f"{'find_all_headers' if read.many else 'find_header'}(headers, {key})"
+        return f"find_all_headers(headers, {self._header_key(read.key)})" if read.many else self._header(read.key)
 
     def _header_key(self, header: str) -> str:
         for name, known in self.header_keys.items():
@@ -419,17 +439,34 @@ class _Writer(ResultWriter):
 
     def _read_body(self, depth: int, step: ReadBody) -> None:
         itself = self._reads_body_itself
-        read = f"await read_body(scope, receive, headers, {self.plan.max_content_length})" if itself else "await request.body()"
-        if itself:
-            self.line(depth, "body = INVALID")
+        for text in (
+            ["body = INVALID", *self.adapter.read_body(self.plan.max_content_length)] if itself else ["body = await request.body()"]
+        ):
+            self.line(depth, text)
         if step.convert is None:
-            self.line(depth, f"{step.variable} = body = {read}" if itself else f"{step.variable} = {read}")
+            self.line(depth, f"{step.variable} = body")
             return
         convert = self.constant(f"to_{step.variable or 'parts'}", step.convert)
-        content_type = self._header_key("content-type")
-        self.line(depth, f"body = {read}")
         taken = f"({', '.join(part.variable for part in step.parts)},)" if step.parts else step.variable
-        self.line(depth, f"{taken} = {convert}(body, find_header(headers, {content_type}), errors)")
+        if step.decode is not None:  # the commonest body takes two frames less; what is wrong with another one is found by `convert`
+            decode = self.constant(f"decode_{step.variable}", step.decode)
+            self.line(depth, f"is_read = {self._is_json()}")
+            self.line(depth, "if is_read:")
+            self.line(depth + 1, "try:")
+            self.line(depth + 2, f"{taken} = {decode}(body)")
+            self.line(depth + 1, "except Exception:")
+            self.line(depth + 2, "is_read = False")
+            self.line(depth, "if not is_read:")
+            depth += 1
+        self.line(depth, f"{taken} = {convert}(body, {self._header('content-type')}, errors)")
+
+    def _is_json(self) -> str:
+        """Whether the Content-Type is that of JSON, as nearly all clients write it."""
+        scanned = self.scanned.get("content-type")
+        if scanned is None:
+            return f'{self._header("content-type")} == "{JSON_TYPE}"'
+        self.content_types["JSON"] = JSON[0]
+        return f"{scanned} == JSON[1]"
 
     # Calls.
 

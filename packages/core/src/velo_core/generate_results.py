@@ -20,6 +20,7 @@ class ResultWriter:
         self.constants: dict[str, object] = {}
         self.content_types: dict[str, tuple[str, str]] = {}
         self.header_keys: dict[str, str] = {}
+        self.scanned: dict[str, str] = {}
         self.lines: list[str] = []
         self.served = plan.endpoint if isinstance(plan.endpoint, Served) else None
         self.names = self.served.binding.names if self.served is not None else Names()

@@ -12,7 +12,8 @@ __all__ = ["Names"]
 _RESERVED = frozenset(
     """
     scope receive send values errors query headers cookies body error response teardown request hop plan endpoint content offer
-    content_headers     query_string raw_headers find_header find_all_headers read_body open_request answer_error
+    content_length check_declared_length collect_body field_name field_value message is_read
+    content_headers query_string raw_headers find_header find_all_headers read_body open_request answer_error
     INVALID Response Teardown ValidationError check_response check_result deepcopy encode_any in_thread parse_cookies parse_query ready
     last_values to_json with_response_headers Conversation abort_socket answer_socket conversed deny_ready finish_socket open_socket
     open_hints __builtins__ adapter route member untouched content_type plain_types Request ReadyResponse NO_HEADERS

@@ -61,14 +61,18 @@ class Adapter(Struct, frozen=True):
         client: The peer, if the server knows it.
         server: Our own end of the connection, if the server knows it.
         stream: The body, piece by piece. Can be read once.
-        read_body: The whole body, from scope, receive, raw headers and the number of bytes that are accepted.
+        scan_headers: Writes the lines of a plan that find several headers in one pass, from the lower-case name of each and the
+            variable for its first value, as it came, or `None`. Not there where one look-up is as good as a pass.
+        header_text: Writes what is the text, or `None`, of such a variable.
+        read_body: Writes the lines of a plan that put the whole body into `body`, from the number of bytes that are accepted. With
+            `scan_headers`, they find the Content-Length in `content_length`.
         client_leaves: Returns when the client has gone, or never.
         capabilities: What this connection can do beyond the common ground.
         send_response: Sends a whole response, from response, scope, receive, send and what is to be closed afterwards, if anything. A
             `partial` is given the `Life` of the application for its first argument.
         send_ready: Writes the last lines of a plan that has all parts at hand and needs no `Response`: from the status, the name of the
             constant with the one header, the name of the variable with the body, and whether the method may be HEAD.
-        constants: What those lines name.
+        constants: What the lines of an adapter name.
         tells_disconnect: Whether it can tell at all that the client has gone, so that a handler can be ended for it.
         expressions: Source over `scope` for what plans would call the function of that name for.
         channel: Opens a websocket, from scope, receive and send; `None` in the adapter for HTTP.
@@ -94,12 +98,14 @@ class Adapter(Struct, frozen=True):
     client: Callable[[Any], Address | None]
     server: Callable[[Any], Address | None]
     stream: Callable[[Any, Any], AsyncIterator[bytes]]
-    read_body: Callable[[Any, Any, Any, int], Awaitable[bytes]]
+    read_body: Callable[[int], list[str]]
     client_leaves: Callable[[Any, Any], Awaitable[None]]
     capabilities: Callable[[Any], frozenset[str]]
     send_response: Callable[..., Awaitable[None]]
     send_ready: Callable[[int, str, str, bool], list[str]]
     constants: Mapping[str, object]
+    scan_headers: Callable[[Mapping[str, str]], list[str]] | None = None
+    header_text: Callable[[str], str] = str
     tells_disconnect: bool = True
     channel: Callable[[Any, Any, Any], Any] | None = None
     expressions: Mapping[str, str] = field(default_factory=dict[str, str])

@@ -163,6 +163,7 @@ class ReadBody(Struct, frozen=True):
         default: Value for an empty body; `MISSING` if it is required.
         parts: Parameters that are members of an object in the body; if there are any, `convert` makes a tuple of their values, and
             `variable`, `declared` and `default` tell nothing.
+        decode: Short for `convert` where the media type is JSON and the body fits; where it raises, `convert` has to say what is wrong.
     """
 
     variable: str
@@ -170,6 +171,7 @@ class ReadBody(Struct, frozen=True):
     declared: Annotation
     default: object = MISSING
     parts: tuple[BodyPart, ...] = ()
+    decode: Callable[[bytes], object] | None = None
 
 
 class Call(Struct, frozen=True):

@@ -50,6 +50,10 @@ class MsgspecBackend:
             return lambda body: read(decode(body))
         return _json_decoder(annotation)
 
+    def quick_decoder(self, annotation: object) -> Decode | None:
+        """See `Backend.quick_decoder`: msgspec alone, where there is no more to it."""
+        return None if collision_guard(annotation) is not None else _bare_decoder(annotation)
+
     def message_pack_decoder(self, annotation: object, codec: MessagePack) -> Decode:
         """How to read MessagePack as `annotation`."""
         anything = any(part is Any or part is object for part in everything_in(annotation))
@@ -141,10 +145,15 @@ class MsgspecBackend:
 
 
 @once_per_type
-def _json_decoder(annotation: object) -> Decode:
+def _bare_decoder(annotation: object) -> Decode:
     check_type(annotation)
     check_bounds(annotation)
-    return _typed_decode(msgspec.json.Decoder(cast("type[object]", annotation)).decode, annotation, _plain.decode, malformed)
+    return msgspec.json.Decoder(cast("type[object]", annotation)).decode
+
+
+@once_per_type
+def _json_decoder(annotation: object) -> Decode:
+    return _typed_decode(_bare_decoder(annotation), annotation, _plain.decode, malformed)
 
 
 @once_per_type

@@ -96,6 +96,10 @@ class OwnModels:
         read, decode = self.reader(annotation), (codec or _plain).decode
         return lambda body: read(decode(body))
 
+    def quick_decoder(self, annotation: object) -> Decode | None:
+        """See `Backend.quick_decoder`: what is read by others."""
+        return None
+
     def reader(self, annotation: object) -> Read:
         """See `Backend.reader`."""
         guard = collision_guard(annotation)

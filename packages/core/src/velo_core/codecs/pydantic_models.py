@@ -111,6 +111,10 @@ class PydanticBackend:
 
         return decode
 
+    def quick_decoder(self, annotation: object) -> Decode | None:
+        """See `Backend.quick_decoder`. What pydantic takes for JSON has to be looked at first."""
+        return None
+
     def reader(self, annotation: object) -> Read:
         """See `Backend.reader`."""
         validate, guard = _adapter(annotation).validate_python, collision_guard(annotation)

@@ -351,12 +351,12 @@ ADAPTER = Adapter(
     client=_client,
     server=_server,
     stream=_stream,
-    read_body=_read_body,
+    read_body=lambda limit: [f"body = await read_body(scope, receive, headers, {limit})"],
     client_leaves=_client_leaves,
     capabilities=_capabilities,
     send_response=partial(_send_response, NO_LIFE),
     send_ready=_send_ready,
-    constants={},
+    constants={"read_body": _read_body},
     expressions={"raw_headers": "scope.headers", "query_string": "scope.query_string"},
 )
 WEBSOCKET_ADAPTER = rsgi_websockets(ADAPTER)

@@ -263,8 +263,8 @@ def _letters(beginnings: Iterable[str]) -> Mapping[str, str]:
     """What may stand second in a path below the root, by what stands first. An empty segment is never followed by another one."""
     letters: dict[str, str] = {}
     starts = {*map(itemgetter(slice(2)), beginnings)}  # not a loop of ours over all routes
-    for first, second in {f"{start}/"[:2] for start in starts if start}:
-        letters[first] = letters.get(first, "") + second
+    for start in filter(None, starts):
+        letters[start[0]] = letters.get(start[0], "") + f"{start}/"[1]
     return letters
 
 
