@@ -14,7 +14,7 @@ from typing import Annotated, Any, cast
 import msgspec
 import pytest
 
-from velo_core import Body, CallNext, Cookie, Depends, Header, HTTPError, Middleware, Query, Request, Response, Router, Velo
+from velo_core import Body, CallNext, Cookie, Depends, Header, HTTPError, Middleware, Query, Request, Response, Router, SetupError, Velo
 from velo_core.protocols.asgi import ADAPTER
 from velo_testing import TestClient
 
@@ -577,6 +577,64 @@ def test_more_parameters_than_anyone_needs_are_read_in_order(serve: Serve) -> No
     client = serve(app)
 
     assert client.get("/", params={name: str(number) for number, name in enumerate(names)}).json() == list(range(200))
+
+
+def test_handlers_of_one_shape_are_told_apart(serve: Serve) -> None:
+    """What is found out for one handler holds for others that take the same, and only for those."""
+    app = Velo()
+
+    def add(path: str, name: str, default: object = 1, kind: Any = int, keyword: bool = False, plain: bool = False) -> None:
+        made: dict[str, Any] = {"kind": kind, "default": default}
+        star, define = "*, " if keyword else "", "def" if plain else "async def"
+        source = f"{define} handler(item_id: kind, {star}page: kind = default) -> list[object]:\n    return [{path!r}, item_id, page]\n"
+        exec(source, made)  # noqa: S102 - the source above
+        made["handler"].__name__ = name
+        app.get(path)(made["handler"])
+
+    add("/a/{item_id}", "a")
+    add("/b/{item_id}", "b")
+    add("/keyword/{item_id}", "keyword", keyword=True)
+    add("/plain/{item_id}", "plain", plain=True)
+    add("/again/{item_id}", "again", plain=True)
+    add("/true/{item_id}", "true", default=True)
+    add("/float/{item_id}", "float", default=1.0)
+    add("/text/{item_id}", "text", kind=str, default="x")
+    add("/made/{item_id:int}", "made")
+    add("/page/{page}/{item_id}", "both")
+    for number, name in enumerate(("item_id", "page", "result", "send", "class", "ü", "<lambda>", "a", "a_2", "value")):
+        add(f"/named/{number}/{{item_id}}", name)
+    client = serve(app)
+
+    def answer(path: str) -> object:
+        found = client.get(path).json()
+        assert found[0].partition("{")[0] == path[: len(found[0].partition("{")[0])]
+        return repr(found[1:])
+
+    for path in ("a", "b", "keyword", "plain", "again", "made", *(f"named/{number}" for number in range(10))):
+        assert answer(f"/{path}/7") == "[7, 1]"
+        assert answer(f"/{path}/8?page=2") == "[8, 2]"
+        wrong = client.get(f"/{path}/9?page=x")
+        assert (wrong.status_code, [error["loc"] for error in wrong.json()["errors"]]) == (422, [["query", "page"]])
+    assert [answer("/true/7"), answer("/float/7"), answer("/text/7")] == ["[7, True]", "[7, 1.0]", "['7', 'x']"]
+    assert answer("/page/5/7") == "[7, 5]"
+    assert client.get("/made/x").status_code == 404
+    assert client.get("/a/x").status_code == 422
+    assert "await b(" in app.plan("GET", "/b/{item_id}").source
+
+
+def test_a_handler_that_is_like_another_one_has_mistakes_of_its_own() -> None:
+    app = Velo()
+
+    @app.get("/a/{item_id}")
+    async def first(item_id: int) -> None: ...
+    @app.get("/b/{other}")
+    async def second(item_id: int) -> None: ...
+    @app.get("/c/{item_id}", pool="none")
+    def third(item_id: int) -> None: ...
+
+    with pytest.raises(SetupError) as caught:
+        app.freeze()
+    assert [problem.code for problem in caught.value.problems] == ["VELO_PATH_PARAMETER", "VELO_POOL"]
 
 
 def test_a_plan_is_written_at_its_first_request() -> None:

@@ -29,6 +29,7 @@ from velo_core.annotations import Annotation, read_annotation
 from velo_core.arranging import Gathered, arrange
 from velo_core.background import BackgroundTasks
 from velo_core.binding_problems import advice, check_path, check_stream, check_websocket, is_service, label_of, not_a_class, outlives
+from velo_core.binding_shapes import bound_alike, remember, shape_of
 from velo_core.bodies import BodyPart
 from velo_core.body_parameters import BodyConflict, BodyParameters
 from velo_core.callables import Kind, identity_of, kind_of, name_of
@@ -83,11 +84,22 @@ def bind(
     """
     if isinstance(handler, type):
         return None, [not_a_class(handler)]
-    binder = Binder(surroundings or Surroundings(), path_parameters, namespace or {}, made or {})
+    surroundings = surroundings or Surroundings()
+    try:
+        signature = resolve(handler, namespace or {})
+    except UnresolvedAnnotation:  # told below, with all else that is wrong
+        signature = None
+    shape = None
+    if signature is not None and not dependencies and pool is None and not is_websocket:
+        shape = shape_of(handler, signature, path_parameters, surroundings, made or {}, inline)
+    alike = None if shape is None else bound_alike(shape, handler)
+    if alike is not None:
+        return alike, []
+    binder = Binder(surroundings, path_parameters, namespace or {}, made or {})
     binder.is_websocket = is_websocket
     for dependency in dependencies:
         binder.dependency(dependency, used=False)
-    call = binder.call(Dependency(handler, inline=inline, pool=pool), handler, "result", is_handler=True)
+    call = binder.call(Dependency(handler, inline=inline, pool=pool), handler, "result", is_handler=True, signature=signature)
     if not binder.problems:
         binder.problems += check_path(handler, binder.head)
     if is_websocket and call is not None:
@@ -96,7 +108,10 @@ def bind(
         binder.problems += check_stream(handler, binder.calls)
     if call is None or binder.problems:
         return None, binder.problems
-    return binder.finish(call), []
+    binding = binder.finish(call)
+    if shape is not None:
+        remember(shape, binding)
+    return binding, []
 
 
 class Binder:
@@ -238,10 +253,17 @@ class Binder:
         return kind
 
     def call(
-        self, dependency: Dependency, function: Callable[..., object], wanted: str, *, used: bool = True, is_handler: bool = False
+        self,
+        dependency: Dependency,
+        function: Callable[..., object],
+        wanted: str,
+        *,
+        used: bool = True,
+        is_handler: bool = False,
+        signature: Signature | None = None,
     ) -> Call | None:
         """Binds the parameters of a function."""
-        signature = self.signature_of(function)
+        signature = signature or self.signature_of(function)
         if signature is None:
             return None
         result = signature.result

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import keyword
 import re
+from collections.abc import Set
 
 __all__ = ["Names"]
 
@@ -42,6 +43,20 @@ class Names:
             name = f"{base}_{number}"
         self._used.add(name)
         return name
+
+    def renamed(self, old: str, new: str) -> Names | None:
+        """The same names but for one; `None` if the new one is not free as it is."""
+        if new != old and (new in self._used or new in _TAKEN or not (new.isascii() and new.isidentifier())):
+            return None
+        names = Names()
+        names._used |= self._used
+        names._used.discard(old)
+        names._used.add(new)
+        return names
+
+    def are(self, names: Set[str]) -> bool:
+        """Whether these are all that have been handed out."""
+        return self._used == names
 
     def name_of(self, wanted: str, value: object) -> str:
         """A name for `value`, the same whenever it is asked for. The caller keeps `value` alive."""
