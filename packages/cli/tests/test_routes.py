@@ -137,3 +137,37 @@ def test_a_mount_is_shown_by_what_is_mounted(velo: Run, write: Write) -> None:
         ("ANY", "shop.old"),
         ("WEBSOCKET", "shop.old"),
     ]
+
+
+PAGES = """
+from velo_core import Velo
+
+app = Velo()
+
+@app.get("/docs")
+async def docs() -> str: ...
+
+@app.get("/docs/start.js")
+async def start() -> str: ...
+
+@app.get("/docs/page.css")
+async def style() -> str: ...
+
+start.__velo_asset__ = style.__velo_asset__ = True
+"""
+
+
+def test_files_of_pages_are_shown_to_those_who_ask_for_them(velo: Run, write: Write) -> None:
+    write("paged.py", PAGES)
+
+    def paths(*options: str) -> list[str]:
+        return [row["path"] for row in json.loads(velo("routes", "paged", "--json", *options).out)]
+
+    usual = velo("routes", "paged")
+
+    assert [line.split()[2] for line in usual.out.splitlines()] == ["name", "/docs"]
+    assert usual.err == "Note: 2 files of pages are not shown; --all shows them.\n"
+    assert velo("routes", "paged", "--all").err == ""
+    assert len(velo("routes", "paged", "--all").out.splitlines()) == 4
+    assert (paths(), paths("--hooks")) == (["/docs"], ["/docs"])
+    assert paths("--all") == paths("--all", "--hooks") == ["/docs", "/docs/start.js", "/docs/page.css"]

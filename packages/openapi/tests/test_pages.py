@@ -98,3 +98,10 @@ def test_the_package_carries_every_file_and_the_licence_of_each_library() -> Non
             for file in re.findall(r'(?:src|href)="([^"]+)"', page):
                 if not file.startswith("data:"):
                     assert client.get(f"/{file}").status_code == 200, file
+
+
+def test_pages_and_documents_are_listed_and_their_files_are_not() -> None:
+    """By `velo routes`, which asks the handlers."""
+    listed = [one.place for one in shop().routes if not getattr(one.route.handler, "__velo_asset__", False)]
+
+    assert listed == ["/openapi.json", "/docs", "/redoc", "/scalar", "/items/{number}"]

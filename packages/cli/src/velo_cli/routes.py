@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 __all__ = ["routes"]
 
 
+ASSET = "__velo_asset__"
+"""Attribute of handlers that send what a page of theirs is made of: true for what is left out of the list."""
+
+
 class Row(TypedDict):
     """A route, as it is shown."""
 
@@ -33,19 +37,24 @@ class Row(TypedDict):
 @click.command()
 @target_argument
 @factory_option
+@click.option("--all", "everything", is_flag=True, help="Show the files of documentation pages and their like, too.")
 @click.option("--hooks", is_flag=True, help="Show what runs for each route besides its handler, in its order, and why.")
 @json_option
 @verbose_option
-def routes(target: str, factory: bool, hooks: bool, as_json: bool, verbose: bool) -> None:
+def routes(target: str, factory: bool, everything: bool, hooks: bool, as_json: bool, verbose: bool) -> None:
     """Show the routes of an application, in the order of registration.
 
-    HEAD in parentheses is answered by the route of GET. OPTIONS is answered on every path.
+    HEAD in parentheses is answered by the route of GET. OPTIONS is answered on every path. Files that documentation pages are made of are
+    left out; --all shows them.
     """
     app = Target.parse(target, factory=factory).load().app
+    hidden = 0 if everything else sum(_is_asset(one.route.handler) for one in app.routes)
+    if hidden and not as_json:
+        click.echo(f"Note: {hidden} files of pages are not shown; --all shows them.", err=True)
     if hooks:
-        _show_hooks(app, as_json=as_json)
+        _show_hooks(app, everything=everything, as_json=as_json)
         return
-    rows = _rows(app)
+    rows = _rows(app, everything=everything)
     if as_json:
         write_json(rows)
     elif rows:
@@ -66,8 +75,13 @@ def routes(target: str, factory: bool, hooks: bool, as_json: bool, verbose: bool
         click.echo("The application has no routes.")
 
 
-def _show_hooks(app: Velo, *, as_json: bool) -> None:
-    found = app.describe().routes
+def _is_asset(handler: object) -> bool:
+    return bool(getattr(handler, ASSET, False))
+
+
+def _show_hooks(app: Velo, *, everything: bool, as_json: bool) -> None:
+    shown = {(one.route.methods, one.pattern.text) for one in app.routes if everything or not _is_asset(one.route.handler)}
+    found = [route for route in app.describe().routes if (route.methods, route.path) in shown]
     if as_json:
         write_json([dataclasses.asdict(route) for route in found])
     for route in () if as_json else found:
@@ -77,7 +91,7 @@ def _show_hooks(app: Velo, *, as_json: bool) -> None:
         write_lines([*rows, ("handler", route.handler, route.place)], indent="  ")
 
 
-def _rows(app: Velo) -> list[Row]:
+def _rows(app: Velo, *, everything: bool) -> list[Row]:
     taken = {(one.pattern.text, method) for one in app.routes for method in one.route.methods}
     return [
         Row(
@@ -91,6 +105,7 @@ def _rows(app: Velo) -> list[Row]:
             tags=list(dict.fromkeys((*one.inherited.tags, *one.route.tags))),
         )
         for one in app.routes
+        if everything or not _is_asset(one.route.handler)
     ]
 
 

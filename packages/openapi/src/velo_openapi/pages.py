@@ -71,6 +71,8 @@ PAGES: Mapping[str, Page] = {
     "scalar": Page("Scalar", ("scalar.js",), (), _SCALAR),
 }
 
+_ASSET = "__velo_asset__"
+"""Attribute that keeps a route out of what `velo routes` shows."""
 _TYPES = {"js": "text/javascript; charset=utf-8", "css": "text/css; charset=utf-8"}
 
 
@@ -133,17 +135,17 @@ def add_page(
         return Response(script, 200, {"cache-control": "no-cache", "content-type": _TYPES["js"], "x-content-type-options": "nosniff"})
 
     router.get(path, include_in_schema=False)(show)
-    router.get(f"{base}/start.js", include_in_schema=False)(start)
-    for file in page.scripts + page.styles:
-        router.get(f"{base}/{file}", include_in_schema=False)(_sender(file))
+    assets = {"start.js": start, **{file: _sender(file) for file in page.scripts + page.styles}}
     if kind == "swagger-ui":
         redirect = b'<!doctype html>\n<html lang="en">\n<title>OAuth 2.0</title>\n<script src="oauth2-redirect.js"></script>\n</html>\n'
 
         async def oauth2_redirect() -> Response:
             return Response(redirect, 200, headers, "text/html")
 
-        router.get(f"{base}/oauth2-redirect", include_in_schema=False)(oauth2_redirect)
-        router.get(f"{base}/oauth2-redirect.js", include_in_schema=False)(_sender("oauth2-redirect.js"))
+        assets |= {"oauth2-redirect": oauth2_redirect, "oauth2-redirect.js": _sender("oauth2-redirect.js")}
+    for file, handler in assets.items():
+        setattr(handler, _ASSET, True)
+        router.get(f"{base}/{file}", include_in_schema=False)(handler)
 
 
 def _html(title: str, base: str, page: Page) -> str:
