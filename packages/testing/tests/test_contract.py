@@ -155,7 +155,7 @@ BROKEN = [
         "VELO_CONTRACT_BODY",
         (
             "GET /items/7 was answered with 200, but the body is not what GET /items/{number} (operationId 'show') documents: "
-            '$[0].price: \'3\' is not of type \'integer\'\n  [{"name":"tea","price":"3"}]'
+            '$[0].price: \'3\' is not of type \'integer\' [VELO_CONTRACT_BODY]\n  body: [{"name":"tea","price":"3"}]'
         ),
     ),
     (
@@ -198,7 +198,7 @@ def test_a_body_where_none_is_documented_fails() -> None:
 
     with TestClient(app, contract=Contract(document)) as client:
         client.get("/")
-        with pytest.raises(ContractViolation, match="and a body, but GET / documents none for it\n  tea"):
+        with pytest.raises(ContractViolation, match=r"and a body, but GET / documents none for it \[VELO_CONTRACT_BODY\]\n  body: tea"):
             client.get("/?x")
 
 
@@ -376,7 +376,9 @@ from velo_core import HTTPError, Manifest, Plugin, Velo
 
 class Documented(Plugin):
     manifest = Manifest(name="documented", requires_api=">=0.1,<1", provides=("openapi",))
-    content = {"paths": {"/{status}": {"get": {"responses": {"404": {"description": "No.", "content": {"*/*": {}}}}}}}}
+    places = {"fail": "GET /{status} (" + __file__ + ":15)"}
+    responses = {"404": {"description": "No.", "content": {"*/*": {}}}}
+    content = {"paths": {"/{status}": {"get": {"operationId": "fail", "responses": responses}}}}
     def install(self, router): ...
     def document(self, app): return self
 
@@ -416,4 +418,21 @@ def test_a_test_asks_for_the_contract_by_its_fixture_or_all_do_by_the_configurat
     for name in ("test_documented", "test_undocumented", "test_does_not_ask"):
         for protocol in get_args(ProtocolName):
             assert f"::{name}[{protocol}] {'FAILED' if name in failed else 'PASSED'}" in done.stdout
-    assert "ContractViolation: GET /410 was answered with 410, but GET /{status} documents 404" in done.stdout
+    assert "ContractViolation: GET /410 was answered with 410, but GET /{status} (operationId 'fail') documents 404" in done.stdout
+
+
+def test_a_violation_is_shown_with_the_lines_of_the_test_alone(tmp_path: Path) -> None:
+    (tmp_path / "test_shop.py").write_text(TESTS)
+    plugins = ["-p", "no:velo", "-p", "velo_testing.fixtures", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", *plugins, "-q", "-k", "test_undocumented and asgi"]
+
+    short = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False).stdout  # noqa: S603 - our own command
+    whole = subprocess.run([*command, "--full-trace"], cwd=tmp_path, capture_output=True, text=True, check=False).stdout  # noqa: S603 - our own command
+    shown = short.partition(" FAILURES ")[2].partition(" short test summary ")[0].splitlines()
+
+    assert len(shown) <= 14
+    assert ">       assert velo_client.get" in short
+    assert "E       velo_testing.errors.ContractViolation: GET /410 was answered with 410" in short
+    assert "handler: test_shop.py:15" in short
+    assert "httpx2" not in short
+    assert "httpx2" in whole

@@ -21,7 +21,7 @@ _SHOWN = 400  # bytes of a body that a message shows
 
 
 class HasContent(Protocol):
-    """A document, as plugins give it."""
+    """A document, as plugins give it. Its `places`, if it has any, tell where handlers are: `{"show": "GET /items (shop.py:12)"}`."""
 
     @property
     def content(self) -> Mapping[str, Any]:
@@ -46,7 +46,7 @@ class Contract:
     """
 
     def __init__(self, *documents: Mapping[str, Any], ignore: Iterable[str] = ()) -> None:
-        self._given: Callable[[], Iterable[Mapping[str, Any]]] = lambda: documents
+        self._given: Callable[[], Iterable[tuple[Mapping[str, Any], Mapping[str, str]]]] = lambda: [(one, {}) for one in documents]
         self._ignored = Document({"paths": {path: {} for path in ignore}})
         self._made: list[tuple[Document, Schemas]] | None = None
 
@@ -77,7 +77,7 @@ class Contract:
     def documents(self) -> list[tuple[Document, Schemas]]:
         """What responses are held against; made at the first need."""
         if self._made is None:
-            self._made = [(Document(content), Schemas(content)) for content in self._given()]
+            self._made = [(Document(content, places), Schemas(content)) for content, places in self._given()]
         return self._made
 
     def ignore(self, *paths: str) -> None:
@@ -133,7 +133,7 @@ class Contract:
             return
         said = "the document has the path, and not the method" if is_known else "no path of the document fits"
         hint = "add it to the document, or name the path in Contract.of(app, ignore=[...])"
-        raise _violation("VELO_CONTRACT_OPERATION", f"{asked} was answered with {status}, but {said}; {hint}")
+        raise ContractViolation("VELO_CONTRACT_OPERATION", f"{asked} was answered with {status}, but {said}; {hint}")
 
     def _is_elsewhere(self, path: str, status: int) -> bool:
         """Whether it is a redirect to the path with or without its last slash, which no operation has for its own."""
@@ -163,7 +163,7 @@ class _Answer:
         response = self.operation.response(self.status)
         if response is None:
             known = ", ".join(self.operation.statuses) or "no response"
-            raise _violation("VELO_CONTRACT_STATUS", f"{self.what}, but {self.of} {known}")
+            raise self._violation("VELO_CONTRACT_STATUS", f"{self.what}, but {self.of} {known}")
         self._expect_headers(response)
         if not has_body or self.status in (204, 205, 304):
             return _nothing
@@ -175,7 +175,7 @@ class _Answer:
         if media is None:
             known = ", ".join(content.content)
             said = f"{given!r}" if given else "no content-type"
-            raise _violation("VELO_CONTRACT_MEDIA_TYPE", f"{self.what} and {said}, but {self.of} {known} for it")
+            raise self._violation("VELO_CONTRACT_MEDIA_TYPE", f"{self.what} and {said}, but {self.of} {known} for it")
         found = self.operation.document.inside(content, media)
         return _nothing if found is None else lambda body: self._expect_body(found, given, body)
 
@@ -187,17 +187,17 @@ class _Answer:
                 continue
             if value is None:
                 if header.content.get("required", False):
-                    raise _violation("VELO_CONTRACT_HEADER", f"{self.what} without the header {name!r}, but {self.of} it as required")
+                    raise self._violation("VELO_CONTRACT_HEADER", f"{self.what} without the header {name!r}, but {self.of} it as required")
             elif "schema" in header.content:
                 pointer = f"{header.pointer}/schema"
                 troubles = [self.schemas.trouble(pointer, one) for one in _readings(value)]
                 if all(troubles):
                     message = f"{self.what} and the header {name}: {value}, but by {self.operation.label} it does not fit: {troubles[0]}"
-                    raise _violation("VELO_CONTRACT_HEADER", message)
+                    raise self._violation("VELO_CONTRACT_HEADER", message)
 
     def _expect_empty(self, body: bytes) -> None:
         if body:
-            raise _violation("VELO_CONTRACT_BODY", f"{self.what} and a body, but {self.of} none for it{_excerpt(body)}")
+            raise self._violation("VELO_CONTRACT_BODY", f"{self.what} and a body, but {self.of} none for it", body)
 
     def _expect_body(self, media: Described, media_type: str, body: bytes) -> None:
         items = next((key for key in ("itemSchema", "x-itemSchema") if key in media.content), None)
@@ -207,32 +207,34 @@ class _Answer:
         try:
             instances = instances_of(media_type, body)
         except ValueError as error:
-            message = f"{self.what} and {media_type}, but the body is none: {error}{_excerpt(body)}"
-            raise _violation("VELO_CONTRACT_BODY", message) from error
+            message = f"{self.what} and {media_type}, but the body is none: {error}"
+            raise self._violation("VELO_CONTRACT_BODY", message, body) from error
         for number, instance in enumerate(instances or ()):
             trouble = self.schemas.trouble(f"{media.pointer}/{key}", instance)
             if trouble is not None:
                 which = f"item {number} of the body" if items else "the body"
-                message = f"{self.what}, but {which} is not what {self.of}: {trouble}{_excerpt(body)}"
-                raise _violation("VELO_CONTRACT_BODY", message)
+                message = f"{self.what}, but {which} is not what {self.of}: {trouble}"
+                raise self._violation("VELO_CONTRACT_BODY", message, body)
+
+    def _violation(self, code: ContractCode, message: str, body: bytes | None = None) -> ContractViolation:
+        place = self.operation.place
+        shown = [] if body is None else [f"body: {_excerpt(body)}"]
+        return ContractViolation(code, message, [*shown, *([] if place is None else [f"handler: {place}"])])
 
 
 _CONTRACTS: WeakKeyDictionary[Velo, dict[tuple[str, ...], Contract]] = WeakKeyDictionary()
 """Documents of large applications take some tenths of a second, and each test asks for them."""
 
 
-def _documents_of(app: Velo, contract: Contract) -> Iterator[Mapping[str, Any]]:
+def _documents_of(app: Velo, contract: Contract) -> Iterator[tuple[Mapping[str, Any], Mapping[str, str]]]:
     found = [ready.plugin for ready in app.plugins if _CAPABILITY in ready.names]
     if not found:
         hint = "install velo_openapi.OpenAPI, or give a document: Contract(document)"
         raise LookupError(f"the application has no OpenAPI document, for no plugin has the capability {_CAPABILITY!r}; {hint}")
     contract.ignore(*(one.path for one in app.operations if not one.include_in_schema))
     for plugin in found:
-        yield cast("Describes", plugin).document(app).content
-
-
-def _violation(code: ContractCode, message: str) -> ContractViolation:
-    return ContractViolation(code, message)
+        document = cast("Describes", plugin).document(app)
+        yield document.content, getattr(document, "places", {})
 
 
 def _nothing(body: bytes) -> None:
@@ -271,4 +273,4 @@ def _readings(value: str) -> list[object]:
 
 def _excerpt(body: bytes) -> str:
     text = body[:_SHOWN].decode("utf-8", "backslashreplace")
-    return f"\n  {text}{'...' if len(body) > _SHOWN else ''}"
+    return f"{text}{'...' if len(body) > _SHOWN else ''}"

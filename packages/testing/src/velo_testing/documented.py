@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
@@ -47,6 +49,12 @@ class OperationFound:
         return f"{self.method} {self.path}" + (f" (operationId {name!r})" if name else "")
 
     @property
+    def place(self) -> str | None:
+        """File and line of its handler, from the current folder; `None` if that is not known."""
+        known = self.document.places.get(self.described.content.get("operationId", ""), "")
+        return known.rpartition("(")[2].removesuffix(")").removeprefix(f"{Path.cwd()}{os.sep}") or None
+
+    @property
     def statuses(self) -> list[str]:
         """That it documents."""
         return sorted(self.described.content.get("responses", {}))
@@ -65,10 +73,12 @@ class Document:
 
     Args:
         content: As plain data.
+        places: By the id of an operation, what it is, and the file and line of its handler in parentheses.
     """
 
-    def __init__(self, content: Mapping[str, Any]) -> None:
+    def __init__(self, content: Mapping[str, Any], places: Mapping[str, str] | None = None) -> None:
         self.content = content
+        self.places = places or {}
         self._prefixes = _prefixes(content)
         self._templates = sorted(((_Template(path), path) for path in content.get("paths", {})), key=lambda one: one[0].order)
 

@@ -13,6 +13,7 @@ wire is `httpx2.LocalProtocolError`, as with a real connection.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 import httpx2
@@ -72,11 +73,13 @@ class ContractViolation(AssertionError):
 
     Attributes:
         code: Stable; the message may be reworded at any time.
+        details: Lines below the message: the body, and where the handler is.
     """
 
-    def __init__(self, code: ContractCode, message: str) -> None:
+    def __init__(self, code: ContractCode, message: str, details: Sequence[str] = ()) -> None:
         self.code: ContractCode = code
-        super().__init__(f"{message} [{code}]")
+        self.details = tuple(details)
+        super().__init__("\n  ".join((f"{message} [{code}]", *details)))
 
 
 class LifespanFailed(Exception):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Iterator
+from traceback import walk_tb
+from types import TracebackType
 from typing import TYPE_CHECKING, cast, get_args
 
 import pytest
@@ -24,6 +27,33 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Adds `velo_app = module:attribute` and `velo_contract = true` to pytest's configuration."""
     parser.addini(OPTION, "The application that the fixture velo_app gives, such as shop:app.", default="")
     parser.addini(CONTRACT, "Hold what velo_client receives against the OpenAPI document of the application.", type="bool", default=False)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+    """Shows a test that received what is not in the document, and not how that was found: of the traceback, the lines of the test.
+
+    `pytest --full-trace` shows all.
+    """
+    errors = sys.modules.get("velo_testing.errors")  # who has not imported it cannot have raised it
+    if errors is None or call.excinfo is None or item.config.getoption("fulltrace"):
+        return
+    violation = call.excinfo.value
+    if isinstance(violation, cast("type[BaseException]", errors.ContractViolation)):
+        violation.__cause__ = None  # which the message has already
+        call.excinfo = pytest.ExceptionInfo.from_exception(violation.with_traceback(_own(violation.__traceback__)))
+
+
+def _own(traceback: TracebackType | None) -> TracebackType | None:
+    """The traceback without what is between a test and its application."""
+    kept: TracebackType | None = None
+    for frame, line in reversed(list(walk_tb(traceback))):
+        if str(frame.f_globals.get("__name__", "")).partition(".")[0] not in _BETWEEN:
+            kept = TracebackType(kept, frame, frame.f_lasti, line)
+    return kept
+
+
+_BETWEEN = frozenset(("velo_testing", "httpx2"))
 
 
 @pytest.fixture(params=get_args(ProtocolName))
