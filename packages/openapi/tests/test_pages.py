@@ -102,6 +102,12 @@ def test_the_package_carries_every_file_and_the_licence_of_each_library() -> Non
 
 def test_pages_and_documents_are_listed_and_their_files_are_not() -> None:
     """By `velo routes`, which asks the handlers."""
-    listed = [one.place for one in shop().routes if not getattr(one.route.handler, "__velo_asset__", False)]
+    listed = {one.place: one.name for one in shop().routes if not getattr(one.route.handler, "__velo_asset__", False)}
 
-    assert listed == ["/openapi.json", "/docs", "/redoc", "/scalar", "/items/{number}"]
+    assert listed == {
+        "/openapi.json": "serve_document",
+        "/docs": "swagger_ui",
+        "/redoc": "redoc",
+        "/scalar": "scalar",
+        "/items/{number}": "show_item",
+    }

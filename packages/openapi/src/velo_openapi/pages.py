@@ -134,6 +134,7 @@ def add_page(
     async def start() -> Response:
         return Response(script, 200, {"cache-control": "no-cache", "content-type": _TYPES["js"], "x-content-type-options": "nosniff"})
 
+    show.__name__ = show.__qualname__ = kind.replace("-", "_")  # the name of the route
     router.get(path, include_in_schema=False)(show)
     assets = {"start.js": start, **{file: _sender(file) for file in page.scripts + page.styles}}
     if kind == "swagger-ui":

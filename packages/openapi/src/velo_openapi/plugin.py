@@ -101,7 +101,7 @@ class OpenAPI(Plugin):
         """Adds the routes of the document and of the pages."""
         self._router = router
         if self.path is not None:
-            router.get(self.path, include_in_schema=False)(self._serve)
+            router.get(self.path, include_in_schema=False)(self.serve_document)
             for kind, at in self.pages.items():
                 config: dict[str, Any] = {"options": self.page_options.get(kind, {}), "oauth2": self.oauth2}
                 add_page(router, kind, at, self.path, title=self.options.title, config=config, connect=self.connect)
@@ -158,9 +158,10 @@ class OpenAPI(Plugin):
 
     def served_at(self, app: Velo) -> str | None:
         """The whole path of the document; `None` if none is served. Freezes the application."""
-        return next((one.path for one in app.operations if one.handler == self._serve), None)
+        return next((one.path for one in app.operations if one.handler == self.serve_document), None)
 
-    async def _serve(self, request: Request) -> Response:
+    async def serve_document(self, request: Request) -> Response:
+        """The handler of the document: made at the first request, kept, and sent with an `ETag`."""
         _, _, body, etag = await self._current(request)
         ended = check_preconditions(request, etag=etag)
         return ended or Response(body, 200, {"cache-control": "no-cache"}, "application/json")

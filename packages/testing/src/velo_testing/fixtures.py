@@ -38,10 +38,10 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     errors = sys.modules.get("velo_testing.errors")  # who has not imported it cannot have raised it
     if errors is None or call.excinfo is None or item.config.getoption("fulltrace"):
         return
-    violation = call.excinfo.value
-    if isinstance(violation, cast("type[BaseException]", errors.ContractViolation)):
+    violation, kind = call.excinfo.value, cast("type[Exception]", errors.ContractViolation)
+    if isinstance(violation, kind):
         violation.__cause__ = None  # which the message has already
-        call.excinfo = pytest.ExceptionInfo.from_exception(violation.with_traceback(_own(violation.__traceback__)))
+        call.excinfo = pytest.ExceptionInfo[BaseException].from_exception(violation.with_traceback(_own(violation.__traceback__)))
 
 
 def _own(traceback: TracebackType | None) -> TracebackType | None:
