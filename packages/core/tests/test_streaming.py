@@ -2,9 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping
 from contextvars import ContextVar
-from types import SimpleNamespace
 from typing import Annotated, Any, cast
 
 import httpx2
@@ -423,89 +422,6 @@ async def test_a_blocking_step_is_waited_for_when_the_client_leaves(protocol: Pr
         assert events == ["stepped", "closed"]
 
 
-@both_protocols
-async def test_a_generator_that_never_awaits_leaves_the_loop_to_others(protocol: str) -> None:
-    """Even on a server that takes every chunk without waiting, as Granian does."""
-    app = Velo()
-    stop = asyncio.Event()
-    count = 0
-
-    async def endless() -> AsyncIterator[bytes]:
-        nonlocal count
-        while not stop.is_set():
-            count += 1
-            if count > 100_000:
-                raise AssertionError("nobody else was heard")
-            yield b"chunk"
-
-    @app.get("/")
-    async def show() -> StreamingResponse:
-        return StreamingResponse(endless())
-
-    asyncio.get_running_loop().call_later(0.01, stop.set)
-    await serve_raw(app, protocol)
-
-    assert 0 < count <= 100_000
-
-
-@both_protocols
-async def test_somebody_elses_cancellation_is_not_taken_for_the_client(protocol: str) -> None:
-    app = Velo()
-    events: list[str] = []
-    started = asyncio.Event()
-
-    async def chunks() -> AsyncIterator[bytes]:
-        try:
-            yield b"chunk"
-            started.set()
-            await asyncio.Event().wait()
-        except asyncio.CancelledError:
-            events.append("cancelled")
-            raise
-
-    @app.get("/")
-    async def show() -> StreamingResponse:
-        return StreamingResponse(chunks())
-
-    request = asyncio.ensure_future(serve_raw(app, protocol))
-    await started.wait()
-    request.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await request
-
-    assert events == ["cancelled"]
-
-
-@both_protocols
-async def test_a_server_that_says_so_when_nobody_is_there_is_believed(protocol: str, caplog: pytest.LogCaptureFixture) -> None:
-    """The error of a server is no error of ours; one of the content is, even if it looks the same."""
-    app = Velo()
-    events: list[str] = []
-
-    async def session() -> AsyncIterator[None]:
-        try:
-            yield
-        except OSError:
-            events.append("session told")
-            raise
-
-    async def chunks() -> AsyncIterator[bytes]:
-        try:
-            while True:
-                yield b"chunk"
-        finally:
-            events.append("closed")
-
-    @app.get("/", dependencies=[Depends(session)])
-    async def show() -> StreamingResponse:
-        return StreamingResponse(chunks())
-
-    await serve_raw(app, protocol, BrokenPipeError() if protocol == "asgi" else RuntimeError("RSGI transport is closed"))
-
-    assert events == ["closed", "session told"]
-    assert caplog.records == []
-
-
 # Request bodies.
 
 
@@ -679,48 +595,3 @@ async def test_fifty_requests_at_once_do_not_share_anything(protocol: ProtocolNa
                 assert response.text == f"{number} b{number} n{number} n{number} n{number} {number}"
 
         await asyncio.gather(*(ask(number) for number in range(50)))
-
-
-async def never() -> Message:
-    await asyncio.Event().wait()
-    raise AssertionError
-
-
-async def serve_raw(app: Velo, protocol: str, error: Exception | None = None) -> None:
-    """Serves a request for `/` as a server does that takes everything at once, or raises `error` from the first chunk on."""
-
-    async def send(message: object) -> None:
-        if error is not None and b"chunk" in (message, cast("Message", message).get("body") if protocol == "asgi" else None):
-            raise error
-
-    if protocol == "asgi":
-        scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": cast("object", []), "http_version": "1.1"}
-        await app(scope, never, send)
-        return
-
-    def respond(status: int, headers: object) -> object:
-        return SimpleNamespace(send_bytes=send)
-
-    await rsgi(app, response_stream=respond, client_disconnect=never)
-
-
-def rsgi(app: Velo, **protocol: object) -> Awaitable[None]:
-    """A request for `/` by the smallest RSGI server there can be."""
-
-    def no_value(name: str) -> None: ...
-
-    def no_values(name: str) -> list[str]:
-        return []
-
-    headers = SimpleNamespace(get=no_value, get_all=no_values, items=list)
-    scope = SimpleNamespace(
-        proto="http",
-        http_version="1.1",
-        method="GET",
-        path="/",
-        query_string="",
-        headers=headers,
-        client="192.0.2.1:5000",
-        server="192.0.2.2:80",
-    )
-    return app.__rsgi__(cast("Any", scope), cast("Any", SimpleNamespace(**protocol)))

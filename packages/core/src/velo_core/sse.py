@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
+from time import monotonic
 from typing import Final
 
 from msgspec import Struct
 
 from velo_core.json import encode_json
 from velo_core.response import HeadersLike, StreamingResponse
-from velo_core.streams import ClientGone, Mapped, iterate, send_chunks
+from velo_core.streams import ClientGone, Mapped, Pulse, iterate, send_chunks
 
 __all__ = ["PING_SECONDS", "EventSourceResponse", "ServerSentEvent", "send_events"]
 
@@ -20,6 +21,7 @@ PING_SECONDS: Final = 15.0
 
 _LINES: Final = re.compile("\r\n|\r|\n")
 _NO_LINE: Final = re.compile("[^\r\n\0]*").fullmatch
+_PRINTABLE: Final = str.isprintable
 _PING: Final = b": ping\n\n"
 _OPEN: Final = b":\n\n"
 
@@ -46,9 +48,11 @@ class ServerSentEvent(Struct, frozen=True):
     comment: str | None = None
 
     def __post_init__(self) -> None:
-        for name, value in (("event", self.event), ("id", self.id)):
-            if value is not None and not _NO_LINE(value):
-                raise ValueError(f"the {name} of an event cannot have line ends or NUL in it: {value[:100]!r}")
+        # What is printable has neither, and that is told much faster.
+        if self.event is not None and not _PRINTABLE(self.event) and not _NO_LINE(self.event):
+            raise ValueError(f"the event of an event cannot have line ends or NUL in it: {self.event[:100]!r}")
+        if self.id is not None and not _PRINTABLE(self.id) and not _NO_LINE(self.id):
+            raise ValueError(f"the id of an event cannot have line ends or NUL in it: {self.id[:100]!r}")
         if self.retry_milliseconds is not None and self.retry_milliseconds < 0:
             raise ValueError(f"retry_milliseconds is {self.retry_milliseconds!r}; it has to be 0 or more")
 
@@ -58,17 +62,20 @@ class ServerSentEvent(Struct, frozen=True):
         Raises:
             TypeError: `data` has no JSON form.
         """
-        lines = [] if self.comment is None else [f": {line}" for line in _LINES.split(self.comment)]
+        head = "" if self.comment is None else "".join([f": {line}\n" for line in _LINES.split(self.comment)])
         if self.event is not None:
-            lines.append(f"event: {self.event}")
+            head += f"event: {self.event}\n"
         if self.id is not None:
-            lines.append(f"id: {self.id}")
+            head += f"id: {self.id}\n"
         if self.retry_milliseconds is not None:
-            lines.append(f"retry: {self.retry_milliseconds:d}")
-        if self.data is not None:
-            text = self.data if isinstance(self.data, str) else encode_json(self.data).decode()
-            lines += [f"data: {line}" for line in _LINES.split(text)]
-        return "".join(f"{line}\n" for line in (*lines, "")).encode()
+            head += f"retry: {self.retry_milliseconds:d}\n"
+        data = self.data
+        if data is None:
+            return f"{head}\n".encode()
+        text = data if isinstance(data, str) else encode_json(data).decode()
+        if "\n" in text or "\r" in text:
+            text = "\ndata: ".join(_LINES.split(text))
+        return f"{head}data: {text}\n\n".encode()
 
 
 class EventSourceResponse(StreamingResponse):
@@ -125,28 +132,27 @@ async def send_events(
         Exception: what the content raises.
     """
     loop = asyncio.get_running_loop()
-    turn = asyncio.Lock()
     gone = asyncio.Event()
-    last = loop.time()
-
-    async def send_one(chunk: bytes) -> None:
-        nonlocal last
-        async with turn:
-            await send(chunk)
-        last = loop.time()
+    pulse = Pulse()
 
     async def ping(seconds: float) -> None:
         while not gone.is_set():
-            rest = last + seconds - loop.time()
+            rest = pulse.last + seconds - monotonic()
             if rest > 0:
                 await asyncio.sleep(rest)
-            elif turn.locked():  # a slow client has enough to read
+            elif pulse.sends:  # a slow client has enough to read
                 await asyncio.sleep(seconds)
             else:
+                pulse.filled = filled = loop.create_future()
                 try:
-                    await send_one(_PING)
+                    await send(_PING)
                 except ClientGone:
                     gone.set()
+                finally:
+                    pulse.filled = None
+                    if not filled.done():  # else who waited for it has been cancelled
+                        filled.set_result(None)
+                pulse.last = monotonic()
 
     async def tell() -> None:
         await client_leaves()
@@ -161,10 +167,10 @@ async def send_events(
             told.cancel()
 
     # Some servers begin a response only with its first piece, and clients wait for that.
-    await send_one(_OPEN)
+    await send(_OPEN)
     pinger = None if response.ping_seconds is None else loop.create_task(ping(response.ping_seconds))
     try:
-        await send_chunks(response.content, send_one, leaves, until=closing)
+        await send_chunks(response.content, send, leaves, until=closing, pulse=pulse)
     finally:
         if pinger is not None:
             pinger.cancel()

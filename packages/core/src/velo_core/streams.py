@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextvars import copy_context
-from typing import Final, Generic, TypeAlias, TypeVar, cast
+from time import monotonic
+from typing import Any, Final, Generic, TypeAlias, TypeVar, cast
 
 from velo_core.threads import InThread, in_teardown_thread, in_thread
 
-__all__ = ["Begun", "ClientGone", "Mapped", "close_content", "iterate", "send_chunks", "send_pieces"]
+__all__ = ["Begun", "ClientGone", "Mapped", "Pulse", "close_content", "iterate", "send_chunks", "send_pieces"]
 
 T = TypeVar("T")
 Made = TypeVar("Made")
@@ -17,9 +18,31 @@ Content: TypeAlias = AsyncIterable[bytes | str] | Iterable[bytes | str]
 
 _END: Final = object()
 
+TURN_PIECES: Final = 128
+"""Pieces of a stream that are sent before others have their turn with the loop, if nothing has waited; a turn costs more than a piece."""
+TURN_SECONDS: Final = 0.001
+"""The same in time, for pieces that take long to be made."""
+
 
 class ClientGone(ConnectionResetError):
     """The client left while it was answered, and nobody is there to be told. What the content itself raises is never this."""
+
+
+class Pulse:
+    """What a stream that sends, and another one that fills its silence, know of each other: servers want one piece at a time.
+
+    Attributes:
+        last: When the last piece was sent, by `time.monotonic`.
+        sends: Whether the stream is sending one.
+        filled: Done when what fills the silence has been sent; `None` if nothing is being sent there.
+    """
+
+    __slots__ = ("filled", "last", "sends")
+
+    def __init__(self) -> None:
+        self.last = monotonic()
+        self.sends = False
+        self.filled: asyncio.Future[None] | None = None
 
 
 async def send_chunks(
@@ -28,6 +51,7 @@ async def send_chunks(
     client_leaves: Callable[[], Awaitable[None]],
     *,
     until: Callable[[], Awaitable[None]] | None = None,
+    pulse: Pulse | None = None,
 ) -> None:
     """Sends all of `content`, piece by piece, and closes it; stops where it is when the client goes away.
 
@@ -36,14 +60,17 @@ async def send_chunks(
         send: Sends one piece; raises `ClientGone` when it finds that nobody is there.
         client_leaves: Returns when the client has gone, or never.
         until: Returns when no more is to be sent. The content is cancelled if it waits for something then.
+        pulse: Is told of each piece, if somebody else sends as well.
 
     Raises:
         ClientGone: the client has gone.
         Exception: what `content` raises, or `TypeError` for a piece that cannot be sent.
     """
     iterator = iterate(content)
+    items, convert = _unmapped(iterator)
     sender = cast("asyncio.Task[object]", asyncio.current_task())
-    gone = over = waits = False
+    gone = over = False
+    waits = True
     cancellations = 0
 
     async def watch() -> None:
@@ -65,22 +92,33 @@ async def send_chunks(
     if until is not None:
         watchers.append(asyncio.ensure_future(watch_end(until)))
     try:
-        while not (gone or over):  # if so, the content has caught the cancellation
-            waits = True
-            try:
-                chunk = await anext(iterator)
-            except StopAsyncIteration:
-                break
-            finally:
-                waits = False
-            await send(_bytes(chunk))
+        turn_over, pieces = monotonic() + TURN_SECONDS, TURN_PIECES
+        async for item in items:
+            waits = False
+            chunk: Any = item if convert is None else convert(item)
+            if pulse is not None:
+                if pulse.filled is not None:
+                    await pulse.filled
+                pulse.sends = True
+            await send(chunk if chunk.__class__ is bytes else _bytes(chunk))
+            now = monotonic()
+            if pulse is not None:
+                pulse.sends = False
+                pulse.last = now
             # Most servers take what they are given at once. Content that never waits for anything else would keep the loop, and the news
             # that the client has gone, for itself.
-            await asyncio.sleep(0)
+            pieces -= 1
+            if pieces == 0 or now > turn_over:
+                await asyncio.sleep(0)
+                turn_over, pieces = monotonic() + TURN_SECONDS, TURN_PIECES
+            if gone or over:  # the content has caught the cancellation, or has never waited
+                break
+            waits = True
     except asyncio.CancelledError:
         if not cancellations:  # somebody else cancels us
             raise
     finally:
+        waits = False
         for watcher in watchers:
             watcher.cancel()
         await _close(iterator)
@@ -133,6 +171,11 @@ class Mapped(Generic[T, Made]):
         self._iterator = iterator
         self._function = function
 
+    @property
+    def parts(self) -> tuple[AsyncIterator[T], Callable[[T], Made]]:
+        """The iterator and the function."""
+        return self._iterator, self._function
+
     def __aiter__(self) -> Mapped[T, Made]:
         return self
 
@@ -180,6 +223,11 @@ class Begun(Generic[T]):
         """Closes the iterator."""
         self.first.clear()
         await _close(self._iterator)
+
+
+def _unmapped(iterator: AsyncIterator[object]) -> tuple[AsyncIterator[object], Callable[[Any], object] | None]:
+    """What is iterated, and what makes pieces of its items, which saves a coroutine for each."""
+    return cast("Mapped[object, object]", iterator).parts if isinstance(iterator, Mapped) else (iterator, None)
 
 
 def _bytes(chunk: object) -> bytes:

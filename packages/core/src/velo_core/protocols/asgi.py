@@ -319,12 +319,14 @@ async def _send_stream(response: StreamingResponse, scope: Scope, receive: Recei
         trailers = None if trailers is None else _no_fields
         await close_content(response.content)
     else:
-        await send_content(
-            response,
-            lambda chunk: _send(send, {"type": "http.response.body", "body": chunk, "more_body": True}),
-            _inbox(scope, receive).watch,
-            life,
-        )
+
+        async def send_piece(chunk: bytes) -> None:  # as `_send` does it, without its frame
+            try:
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            except OSError as error:
+                raise ClientGone from error
+
+        await send_content(response, send_piece, _inbox(scope, receive).watch, life)
     fields = None if trailers is None else [_native_header(pair) for pair in headers_of(trailers()).items()]
     await _send(send, {"type": "http.response.body", "body": b""})
     if fields is not None:

@@ -72,7 +72,11 @@ async def send_content(
         life.listen()
         await send_events(response, send, client_leaves, life.closing)
         return
-    counted = Counted(send, declared_length(response.headers))
+    length = declared_length(response.headers)
+    if length is None:
+        await send_chunks(response.content, send, client_leaves)
+        return
+    counted = Counted(send, length)
     await send_chunks(response.content, counted.send, client_leaves)
     counted.end()
 
