@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from itertools import product
 from typing import Annotated, Any, Protocol, cast
 
 import httpx2
@@ -10,7 +11,7 @@ import msgspec
 import pydantic
 import pytest
 
-from velo_core import Body, Depends, Header, HTTPError, Query, Request, Router, Velo
+from velo_core import Body, CallNext, Depends, Header, HTTPError, Middleware, Query, Request, Response, Router, Velo
 from velo_testing import TestClient
 
 
@@ -48,12 +49,16 @@ def taking(annotation: object) -> Callable[..., object]:
     return show
 
 
-def app_for(*annotations: object, max_content_length: int = 1_000_000) -> Velo:
+def app_for(*annotations: object, max_content_length: int = 1_000_000, middleware: Sequence[Middleware] = ()) -> Velo:
     """`POST /{number}` for each annotation."""
-    app = Velo(max_content_length=max_content_length)
+    app = Velo(max_content_length=max_content_length, middleware=middleware)
     for number, annotation in enumerate(annotations):
         app.post(f"/{number}")(taking(Annotated[annotation, Body()]))
     return app
+
+
+async def around(request: Request, call_next: CallNext) -> Response:
+    return await call_next(request)
 
 
 def post(client: TestClient, number: int, content: bytes, **headers: str) -> httpx2.Response:
@@ -336,9 +341,10 @@ def test_a_content_length_without_end_is_a_413(serve: Serve, length: str) -> Non
 @pytest.mark.parametrize("limit", [0, 9, 10, 11, 1_000_000])
 @pytest.mark.parametrize("length", [1, 9, 10, 11, 99, 100])
 @pytest.mark.parametrize("zeros", ["", "0000000000"])
-def test_a_limit_is_exact_whatever_the_number_of_digits(limit: int, length: int, zeros: str) -> None:
+@pytest.mark.parametrize("middleware", [[], [around]], ids=["alone", "behind middleware"])
+def test_a_limit_is_exact_whatever_the_number_of_digits(limit: int, length: int, zeros: str, middleware: list[Middleware]) -> None:
     """And zeros before a number mean nothing. On ASGI, where plans compare digits before they compare numbers."""
-    app, read = app_for(bytes, max_content_length=limit), 0
+    app, read = app_for(bytes, max_content_length=limit, middleware=middleware), 0
 
     async def receive() -> dict[str, object]:
         nonlocal read
@@ -358,8 +364,8 @@ def test_a_client_that_leaves_in_place_of_a_body_is_noticed() -> None:
     async def forget() -> dict[str, object]:
         return {"type": "http.request"}
 
-    for annotation in (bytes, Item):
-        assert asgi_status(app_for(annotation), receive, [(b"content-type", b"application/json")]) == 400
+    for annotation, middleware in product((bytes, Item), ([], [around])):
+        assert asgi_status(app_for(annotation, middleware=middleware), receive, [(b"content-type", b"application/json")]) == 400
     assert asgi_status(app_for(bytes), forget, []) == 200
 
 

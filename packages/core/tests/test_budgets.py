@@ -16,7 +16,7 @@ from typing import Annotated, Any, NamedTuple, TypeAlias
 import msgspec
 import pytest
 
-from velo_core import CallNext, Depends, Header, Manifest, Plugin, Query, Request, Response, Router, Velo
+from velo_core import CallNext, Depends, Header, HTTPError, Manifest, Plugin, Query, Request, Response, Router, Velo
 from velo_core.protocols.asgi import ADAPTER
 
 HERE = __file__
@@ -62,6 +62,10 @@ async def host(host: Annotated[str, Header()]) -> str:
     return host
 
 
+async def refuse() -> dict[str, str]:
+    raise HTTPError(404, "There is no such thing.")
+
+
 async def around(request: Request, call_next: CallNext) -> Response:
     return await call_next(request)
 
@@ -75,6 +79,10 @@ def application() -> Velo:
     app.get("/dep")(total)
     app.get("/host")(host)
     app.get("/around", middleware=[around])(data)
+    app.get("/refused")(refuse)
+    behind = Router("/behind", middleware=[around])
+    behind.post("/items", status_code=201)(add)
+    app.include(behind)
     return app
 
 
@@ -106,6 +114,9 @@ REQUESTS = {
     "header": Sent("GET", "/host"),
     "middleware": Sent("GET", "/around"),
     "not found": Sent("GET", "/nope"),
+    "refused": Sent("GET", "/refused"),
+    "body behind middleware": Sent("POST", "/behind/items", body=b'{"name":"hoodie","price":49.99,"tags":["a","b"]}'),
+    "not found behind middleware": Sent("GET", "/behind/nope"),
 }
 
 
@@ -297,6 +308,12 @@ BUDGETS = {
     ("rsgi", "middleware"): Budget(3, 5, 187, 1312),
     ("asgi", "not found"): Budget(3, 5, 125, 1224),
     ("rsgi", "not found"): Budget(3, 2, 81, 464),
+    ("asgi", "refused"): Budget(22, 17, 556, 3026),
+    ("rsgi", "refused"): Budget(22, 10, 474, 2546),
+    ("asgi", "body behind middleware"): Budget(12, 17, 521, 3120),
+    ("rsgi", "body behind middleware"): Budget(9, 11, 314, 1968),
+    ("asgi", "not found behind middleware"): Budget(8, 18, 480, 1688),
+    ("rsgi", "not found behind middleware"): Budget(8, 15, 430, 1144),
 }
 MORE_FRAMES, MORE_BYTES = (2, 400) if sys.version_info < (3, 12) else (0, 64)
 """On Python 3.11 the application is a coroutine function, and a comprehension is a function of its own."""

@@ -37,6 +37,32 @@ def noting(events: list[str], name: str) -> Middleware:
     return note
 
 
+def test_a_path_that_nothing_serves_is_answered_alike_behind_middleware(serve: Serve) -> None:
+    async def nothing(request: Request, call_next: CallNext) -> Response:
+        return await call_next(request)
+
+    async def mark(request: Request, call_next: CallNext) -> Response:
+        response = await call_next(request)
+        response.headers.set("x-seen", "1")
+        return response
+
+    async def replace(request: Request, call_next: CallNext) -> Response:
+        assert (await call_next(request)).status_code == 404
+        return PlainTextResponse("here", 200)
+
+    bare, around, marked, replaced = (serve(Velo(middleware=middleware)) for middleware in ([], [nothing], [mark], [replace]))
+    for method in ("GET", "HEAD", "POST"):
+        expected = bare.request(method, "/nope")
+
+        assert expected.headers["content-type"] == "application/problem+json"
+        assert expected.headers["content-length"] != "0"
+        for client, seen in ((around, None), (marked, "1")):
+            answer = client.request(method, "/nope")
+            assert (answer.status_code, answer.content, answer.headers.pop("x-seen", None)) == (404, expected.content, seen)
+            assert answer.headers == expected.headers
+        assert (replaced.request(method, "/nope").status_code, marked.request(method, "/nope").headers["x-seen"]) == (200, "1")
+
+
 # Order.
 
 

@@ -348,10 +348,10 @@ def test_the_source_is_the_same_each_time_it_is_looked_at() -> None:
 @pytest.mark.parametrize(
     ("handler", "absent"),
     [
-        (root, ["watch", "Deadline", "errors", "raw_headers", "query", "cookies", "read_body", "teardown", "hop", "request = ", "ready("]),
+        (root, ["watch", "Deadline", "errors", "raw_headers", "query", "cookies", "receive()", "teardown", "hop", "request = ", "ready("]),
         (nothing, ["encode", "errors"]),
         (bare, ["encode", "errors", "ready(", "teardown"]),
-        (show_item, ["teardown", "in_thread", "read_body"]),
+        (show_item, ["teardown", "in_thread", "receive()"]),
         (show_session, ["errors", "    headers = ", "query = last", "in_thread(hop"]),
     ],
 )

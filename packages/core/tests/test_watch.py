@@ -2,8 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from typing import Annotated
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, MutableMapping
+from typing import Annotated, Any
 
 import pytest
 
@@ -119,6 +119,44 @@ async def test_a_body_is_whole_although_somebody_watches(way: Way) -> None:
         response = await client.post("/", content=content())
 
     assert response.json() == 210_000
+
+
+async def test_who_reads_the_body_and_who_watches_the_client_take_turns() -> None:
+    """On ASGI, where both ask the server for its next message: two at once would take messages from each other."""
+    app, sent, asking, most = Velo(), asyncio.Event(), 0, 0
+    messages: list[dict[str, object]] = [
+        {"type": "http.request", "body": b"a", "more_body": True},
+        {"type": "http.request", "body": b"b"},
+        {"type": "http.disconnect"},
+    ]
+    answers: list[MutableMapping[str, Any]] = []
+
+    @app.post("/", on_disconnect="ignore")
+    async def read(request: Request) -> bytes:
+        reading = asyncio.create_task(request.body())
+        await asyncio.sleep(0)
+        watching = asyncio.create_task(request.client_leaves())
+        await asyncio.sleep(0)
+        sent.set()
+        body = await reading
+        await watching
+        return body
+
+    async def receive() -> dict[str, object]:
+        nonlocal asking, most
+        asking += 1
+        most = max(most, asking)
+        await sent.wait()
+        await asyncio.sleep(0)
+        asking -= 1
+        return messages.pop(0)
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        answers.append(message)
+
+    await app({"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": [], "http_version": "1.1"}, receive, send)
+
+    assert (answers[0]["status"], answers[1]["body"], most) == (200, b"ab", 1)
 
 
 def test_a_handler_that_takes_too_long_is_answered_with_503(serve: Serve) -> None:

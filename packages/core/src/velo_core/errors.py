@@ -125,8 +125,9 @@ class HTTPError(VeloError):
         self.detail = detail
         self.type = type
         self.title = phrase(status_code) if title is None else title
-        self.headers: list[tuple[str, str]] = list(headers.items() if isinstance(headers, Mapping) else headers or ())
-        self.extensions: dict[str, object] = dict(extensions or {})
+        # Most have neither, and asking whether `None` is a mapping took half of all that is done here.
+        self.headers: list[tuple[str, str]] = list(headers.items() if isinstance(headers, Mapping) else headers) if headers else []
+        self.extensions: dict[str, object] = dict(extensions) if extensions else {}
         super().__init__(f"{status_code} {self.title}" + (f": {detail}" if detail else ""))
 
     def document(self) -> dict[str, object]:

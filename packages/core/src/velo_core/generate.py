@@ -307,11 +307,15 @@ class _Writer(ResultWriter):
         return self.light and not self.asks_request
 
     def _refusal(self, refusal: Refusal) -> None:
-        if refusal.constant is not None and self.light:
+        if refusal.constant is not None:
             answer = problem(refusal.constant)
             (self.content_types["PROBLEM"],) = answer.headers.items()
             self.constants["content"] = answer.body
-            self.send_ready(answer.status_code, "PROBLEM")
+            if self.light:
+                self.send_ready(answer.status_code, "PROBLEM")
+            else:
+                self.ready_response(1, answer.status_code, "PROBLEM")
+                self.line(1, "return response")
             return
         if self.light:
             self.line(1, "request = open_request(scope, receive, values)")

@@ -44,15 +44,27 @@ class ResultWriter:
 
     def send_untouched(self) -> None:
         """A response that middleware has left as the endpoint made it goes out as if there had been none."""
-        result = None if self.served is None else self.served.result
-        if result is None or result.shape is not Shape.DATA or self.plan.sent is not None or self.opens or self.has_hints:
+        if self.plan.sent is not None or self.opens or self.has_hints:
             return
-        name = self.content_type(result)
+        endpoint = self.plan.endpoint
+        if isinstance(endpoint, Served):
+            if endpoint.result.shape is not Shape.DATA:
+                return
+            name, status_code = self.content_type(endpoint.result), endpoint.result.status_code
+        elif endpoint.constant is not None:
+            name, status_code = "PROBLEM", endpoint.constant.status_code
+        else:
+            return
         self.line(1, f"untouched = response._headers is {name}_FIELDS and request._response_headers is None")
-        self.line(1, f"if untouched and response.status_code == {result.status_code} and type(response.body) is bytes:")
+        self.line(1, f"if untouched and response.status_code == {status_code} and type(response.body) is bytes:")
         self.line(2, "content = response.body")
-        self.send_ready(result.status_code, name, depth=2)
+        self.send_ready(status_code, name, depth=2)
         self.line(2, "return")
+
+    def ready_response(self, depth: int, status_code: int, content_type: str) -> None:
+        """A response of what is in `content`: as `ready` makes it, without its frame."""
+        self.line(depth, "response = ReadyResponse()")
+        self.line(depth, f"response.status_code, response._headers, response.body = {status_code}, {content_type}_FIELDS, content")
 
     def end(self, served: Served) -> None:
         """The end of a light plan. Sending is outside of the `try`: what fails there cannot be answered any more."""
@@ -105,11 +117,8 @@ class ResultWriter:
             if not self.light:
                 self.line(2, "if content is None:")
                 self.line(3, f"response = {variable}")
-                self.line(2, "else:")  # as `ready` does it, without its frame
-                self.line(3, "response = ReadyResponse()")
-                self.line(
-                    3, f"response.status_code, response._headers, response.body = {result.status_code}, {content_type}_FIELDS, content"
-                )
+                self.line(2, "else:")
+                self.ready_response(3, result.status_code, content_type)
             return
         if self._looks_at_it:
             self._anything(result, variable)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Protocol, Self,
 
 from msgspec import Struct, field
 
-from velo_core.body import check_declared_length, collect, too_large
+from velo_core.body import check_declared_length, too_large
 from velo_core.early_hints import EarlyHints, no_hints
 from velo_core.errors import HTTPError
 from velo_core.headers import Headers, MutableHeaders
@@ -66,6 +66,7 @@ class Adapter(Struct, frozen=True):
         header_text: Writes what is the text, or `None`, of such a variable.
         read_body: Writes the lines of a plan that put the whole body into `body`, from the number of bytes that are accepted. With
             `scan_headers`, they find the Content-Length in `content_length`.
+        whole_body: The same for requests, while others may watch whether the client leaves: from scope, receive and that number.
         client_leaves: Returns when the client has gone, or never.
         capabilities: What this connection can do beyond the common ground.
         send_response: Sends a whole response, from response, scope, receive, send and what is to be closed afterwards, if anything. A
@@ -99,6 +100,7 @@ class Adapter(Struct, frozen=True):
     server: Callable[[Any], Address | None]
     stream: Callable[[Any, Any], AsyncIterator[bytes]]
     read_body: Callable[[int], list[str]]
+    whole_body: Callable[[Any, Any, int], Awaitable[bytes]]
     client_leaves: Callable[[Any, Any], Awaitable[None]]
     capabilities: Callable[[Any], frozenset[str]]
     send_response: Callable[..., Awaitable[None]]
@@ -386,8 +388,7 @@ class Request(HoldsSlots, Generic[QueryModel_co, BodyModel_co]):
             self._take()
             limit = self.route.max_content_length
             try:
-                check_declared_length(self.headers.get("content-length"), limit)
-                self._body = await collect(self._adapter.stream(self._scope, self._receive), limit)
+                self._body = await self._adapter.whole_body(self._scope, self._receive, limit)
             except Exception as error:
                 self._taken = error
                 raise

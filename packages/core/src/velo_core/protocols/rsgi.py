@@ -352,6 +352,7 @@ ADAPTER = Adapter(
     server=_server,
     stream=_stream,
     read_body=lambda limit: [f"body = await read_body(scope, receive, headers, {limit})"],
+    whole_body=lambda scope, protocol, limit: _read_body(scope, protocol, scope.headers, limit),
     client_leaves=_client_leaves,
     capabilities=_capabilities,
     send_response=partial(_send_response, NO_LIFE),
