@@ -22,7 +22,7 @@ from velo_core import (
     Velo,
     WebSocket,
 )
-from velo_core.parsing import format_set_cookie
+from velo_core.parsing.cookies import format_set_cookie
 
 MOST_ROUTES = 10_000
 

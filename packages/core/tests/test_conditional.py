@@ -259,7 +259,7 @@ def frames_of(make: Callable[[], object]) -> int:
 @pytest.mark.parametrize("number", [1000, 10_000])
 @pytest.mark.parametrize("pattern", ["0-{0}", "{0}-{0}", "{0}-", "-{0}", "0-"], ids=["growing", "disjoint", "open", "suffix", "all"])
 def test_many_ranges_cost_no_more_than_a_refusal(serve: Serve, tmp_path: Path, number: int, pattern: str) -> None:
-    from velo_core.parsing import parse_range
+    from velo_core.parsing.ranges import parse_range
 
     value = "bytes=" + ",".join(pattern.format(2 * index) for index in range(number))
     refused = frames_of(lambda: parse_range("bytes=" + "x" * len(value), 10**9))
@@ -270,7 +270,7 @@ def test_many_ranges_cost_no_more_than_a_refusal(serve: Serve, tmp_path: Path, n
 
 
 def test_as_many_ranges_as_are_served_cost_as_many_parts(tmp_path: Path) -> None:
-    from velo_core.parsing import parse_range
+    from velo_core.parsing.ranges import parse_range
 
     few, many = ("bytes=" + ",".join(f"{4 * index}-{4 * index + 1}" for index in range(number)) for number in (8, 16))
 

@@ -9,7 +9,7 @@ import pytest
 
 from velo_core import Body, Depends, Header, HTTPError, Marker, Query, Request, Router, SetupError, Velo
 from velo_core.binding import bind
-from velo_core.parsing import QueryParams, parse_query
+from velo_core.parsing.query import QueryParams, parse_query
 from velo_core.steps import Surroundings
 from velo_testing import TestClient
 

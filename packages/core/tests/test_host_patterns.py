@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from velo_core.errors import SetupError
 from velo_core.hosts import Hosts, parse_host_pattern
-from velo_core.parsing import parse_host
+from velo_core.parsing.host import parse_host
 from velo_core.routing import CONVERTERS
 
 

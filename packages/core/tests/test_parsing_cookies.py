@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from velo_core.headers import check_header
-from velo_core.parsing import format_set_cookie, parse_cookies
+from velo_core.parsing.cookies import format_set_cookie, parse_cookies
 
 OCTETS = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '",;\\')
 TOKEN = "!#$%&'*+-.^_`|~09azAZ"

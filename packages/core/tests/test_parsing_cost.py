@@ -13,20 +13,17 @@ import pytest
 
 from velo_core.errors import HTTPError
 from velo_core.headers import Headers, MutableHeaders, check_header
-from velo_core.parsing import (
-    best_match,
-    content_disposition,
-    parse_accept,
-    parse_cookies,
-    parse_etags,
-    parse_host,
-    parse_http_date,
-    parse_media_type,
-    parse_query,
-    parse_range,
-    percent_decode,
-)
+from velo_core.parsing.accept import best_match, parse_accept
+from velo_core.parsing.cookies import parse_cookies
+from velo_core.parsing.dates import parse_http_date
+from velo_core.parsing.disposition import content_disposition
+from velo_core.parsing.etags import parse_etags
 from velo_core.parsing.grammar import read_parameters, split_list
+from velo_core.parsing.host import parse_host
+from velo_core.parsing.media import parse_media_type
+from velo_core.parsing.percent import percent_decode
+from velo_core.parsing.query import parse_query
+from velo_core.parsing.ranges import parse_range
 
 
 class Trace(Protocol):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from velo_core.parsing import format_http_date, parse_http_date
+from velo_core.parsing.dates import format_http_date, parse_http_date
 
 NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from velo_core.headers import check_header
-from velo_core.parsing import content_disposition
+from velo_core.parsing.disposition import content_disposition
 from velo_core.parsing.grammar import read_parameters
 
 

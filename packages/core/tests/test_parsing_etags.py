@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from velo_core.headers import check_header
-from velo_core.parsing import Etags, format_etag, parse_etags
+from velo_core.parsing.etags import Etags, format_etag, parse_etags
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from velo_core.parsing import parse_forwarded, parse_node
+from velo_core.parsing.forwarded import parse_forwarded, parse_node
 from velo_core.types import Address
 
 ELEMENTS: list[tuple[list[str], list[dict[str, str]]]] = [

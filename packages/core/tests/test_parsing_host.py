@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from velo_core.parsing import parse_host
+from velo_core.parsing.host import parse_host
 
 
 @pytest.mark.parametrize(

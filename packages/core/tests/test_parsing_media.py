@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from velo_core.parsing import AcceptItem, MediaType, best_match, parse_accept, parse_media_type
+from velo_core.parsing.accept import AcceptItem, best_match, parse_accept
+from velo_core.parsing.media import MediaType, parse_media_type
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from velo_core.errors import HTTPError
-from velo_core.parsing import parse_query, percent_decode
+from velo_core.parsing.percent import percent_decode
+from velo_core.parsing.query import parse_query
 
 
 @pytest.mark.parametrize(

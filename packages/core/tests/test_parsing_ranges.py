@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from velo_core.parsing import Unsatisfiable, parse_range
+from velo_core.parsing.ranges import Unsatisfiable, parse_range
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from velo_core.app import Velo
     from velo_core.background import BackgroundTasks
-    from velo_core.codecs import Codec, DoesNotFit, MessagePack, ModelBackend, OrjsonJSON, PlainText, StdlibJSON
+    from velo_core.codecs import Codec, DoesNotFit, MessagePack, ModelBackend, PlainText
+    from velo_core.codecs.json_codecs import OrjsonJSON, StdlibJSON
     from velo_core.conditional import check_preconditions, conditional_requests
     from velo_core.config import Config
     from velo_core.contributions import HealthCheck, OpenAPIContribution, openapi_of
@@ -153,7 +154,8 @@ __all__ = [
 _PLACES = {
     "app": ("Velo",),
     "background": ("BackgroundTasks",),
-    "codecs": ("Codec", "DoesNotFit", "MessagePack", "ModelBackend", "OrjsonJSON", "PlainText", "StdlibJSON"),
+    "codecs": ("Codec", "DoesNotFit", "MessagePack", "ModelBackend", "PlainText"),
+    "codecs.json_codecs": ("OrjsonJSON", "StdlibJSON"),
     "conditional": ("check_preconditions", "conditional_requests"),
     "config": ("Config",),
     "contributions": ("HealthCheck", "OpenAPIContribution", "openapi_of"),

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from velo_core.frozen import Frozen, Mounted, Settings
     from velo_core.json import JSONCodec
     from velo_core.life import Life
+    from velo_core.open_sockets import OpenSockets
     from velo_core.operations import Operation
     from velo_core.options import Setting
     from velo_core.plan import Middleware, Plan, Run
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from velo_core.slots import Slot
     from velo_core.versioning import Versioning
     from velo_core.watch import OnDisconnect
-    from velo_core.websocket import OpenSockets
 
 __all__ = ["Velo"]
 
@@ -156,7 +156,7 @@ class Velo(ASGI, RSGI, WSGI, Router):
         self.dependency_overrides: dict[Callable[..., object], Callable[..., object]] = {}
         self._lifespan = lifespan
         self._frozen: Frozen | None = None
-        self._problems: Sequence[Problem] = ()
+        self._problems: list[Problem] = []
         self._running: AsyncExitStack | None = None
         self._starting = False
         self._is_closing = False
@@ -174,7 +174,7 @@ class Velo(ASGI, RSGI, WSGI, Router):
 
     @cached_property
     def _sockets(self) -> OpenSockets:
-        from velo_core.websocket import OpenSockets
+        from velo_core.open_sockets import OpenSockets
 
         return OpenSockets()
 
@@ -228,21 +228,31 @@ class Velo(ASGI, RSGI, WSGI, Router):
         if self._frozen is None:
             if not self._problems:  # plugins are installed once, even if it was in vain
                 from velo_core.freezing import Freezer
-                from velo_core.installing import install_all, problems_found_by
 
-                configured = self._install_configured()
-                plugins, wrong = install_all(self)
-                self._problems = [*configured, *wrong]
+                self._problems = list(self._install_configured())
+                plugins: Sequence[Ready] = ()
+                if any(router.installations for router in self.tree()):  # what installs is imported where there is something
+                    from velo_core.installing import install_all
+
+                    plugins, wrong = install_all(self)
+                    self._problems += wrong
                 frozen, problems = Freezer(self, self._settings()).freeze(plugins)
-                self._problems = [*self._problems, *problems]
+                self._problems += problems
                 if not self._problems:
                     self._frozen = frozen  # which plugins may look at
-                    self._problems = list(problems_found_by(plugins, self))
+                    self._problems = self._found_by(plugins)
                     self._frozen = None if self._problems else frozen
             if self._problems:
                 raise SetupError.of(self._problems)
             self.close()
         return cast("Frozen", self._frozen)
+
+    def _found_by(self, plugins: Sequence[Ready]) -> list[Problem]:
+        if not plugins:
+            return []
+        from velo_core.installing import problems_found_by
+
+        return list(problems_found_by(plugins, self))
 
     def _install_configured(self) -> Sequence[Problem]:
         if not self._configured:
@@ -302,12 +312,13 @@ class Velo(ASGI, RSGI, WSGI, Router):
 
     async def _open(self, frozen: Frozen) -> AsyncExitStack:
         """Enters everything that lives as long as the application."""
-        from velo_core.running import lifespan_of, running
         from velo_core.slots import restorer
 
         async with AsyncExitStack() as stack:
             stack.callback(restorer(dict.fromkeys(self.tree())))
             for ready in frozen.plugins:
+                from velo_core.running import running
+
                 await stack.enter_async_context(running(ready, self))
             if frozen.container.values:  # they are constants in the plans
                 stack.callback(self._unbind)
@@ -315,6 +326,8 @@ class Velo(ASGI, RSGI, WSGI, Router):
             if frozen.container.values:
                 self._unbind()
             if self._lifespan is not None:
+                from velo_core.running import lifespan_of
+
                 await stack.enter_async_context(lifespan_of(self._lifespan, self))
             for mount, label in frozen.mounts:
                 await stack.enter_async_context(mount.running(label))
@@ -328,11 +341,13 @@ class Velo(ASGI, RSGI, WSGI, Router):
         """
         if self._running is None or self._is_closing:
             return
-        from velo_core.running import close_plugins
-
         self._is_closing = True
         self.life.close()
-        await close_plugins(reversed(self._freeze().plugins), self)
+        plugins = self._freeze().plugins
+        if plugins:
+            from velo_core.running import close_plugins
+
+            await close_plugins(reversed(plugins), self)
         await self._sockets.close(SHUTDOWN_SECONDS)
 
     async def shutdown(self) -> None:
@@ -445,11 +460,11 @@ class Velo(ASGI, RSGI, WSGI, Router):
         is_pattern = "{" in path or not path.startswith("/")
         for entry in self._freeze().plans if (host is None and version is None) or is_pattern else ():
             if entry.pattern.text == path and (entry.method == method or (method == "HEAD" and entry.method == "GET")):
-                adapter = asgi.ADAPTER if entry.plan.socket is None else asgi.WEBSOCKET_ADAPTER
+                adapter = asgi.ADAPTER if entry.plan.socket is None else asgi.websocket_adapter()
                 return PlanView(entry.plan.label, source_of(entry.plan, adapter))
         if is_pattern:
             raise LookupError(f"there is no route {method} {path}; `velo routes` lists all")
-        adapter = asgi.WEBSOCKET_ADAPTER if method == WEBSOCKET else asgi.ADAPTER
+        adapter = asgi.websocket_adapter() if method == WEBSOCKET else asgi.ADAPTER
         table = cast("Table[Any]", table_of(self._freeze(), cast("Any", lambda plan: plan), adapter, self.versioning))  # pyright: ignore[reportUnknownLambdaType]: plans in place of what runs them
         path = path.partition("?")[0]
         if isinstance(table, Selector):

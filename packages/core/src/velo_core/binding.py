@@ -18,9 +18,10 @@ application is no step at all: it is a constant.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from types import NoneType
-from typing import Any, NamedTuple, TypeAlias, TypeVar, cast, get_args, get_origin
+from typing import Any, TypeAlias, TypeVar, cast, get_args, get_origin
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -34,14 +35,11 @@ from velo_core.bodies import BodyPart
 from velo_core.body_parameters import BodyConflict, BodyParameters
 from velo_core.callables import Kind, identity_of, kind_of, name_of
 from velo_core.codecs import UnsoundModel, has_fields, is_model
-from velo_core.config import Config
 from velo_core.early_hints import EarlyHints
 from velo_core.errors import Problem, where
-from velo_core.extractors import BUILT_IN, extracted
-from velo_core.generators import item_of, stepped
 from velo_core.head_parameters import HeadParameters, NotInPath, field_read
 from velo_core.hints import class_of
-from velo_core.markers import Body, Dependency, Lifetime, Marker, Path, Query
+from velo_core.markers import BUILT_IN, Body, Dependency, Lifetime, Marker, Path, Query
 from velo_core.names import Names
 from velo_core.remembering import once_per_type
 from velo_core.request import Request
@@ -49,7 +47,6 @@ from velo_core.signatures import Parameter, Signature, UnresolvedAnnotation, res
 from velo_core.steps import AppValue, Binding, Call, Extract, Given, Read, ReadModel, Surroundings
 from velo_core.threads import HANDLERS, HANDLERS_POOL
 from velo_core.types import MISSING
-from velo_core.websocket import WebSocket
 
 __all__ = ["Binder", "bind"]
 
@@ -313,6 +310,8 @@ class Binder:
             message = f"{message}; take what it opens as a dependency: Depends({name_of(function)})"
             self.problem("VELO_HANDLER", message)
             return None
+        from velo_core.generators import item_of, stepped
+
         self.yields = True
         try:
             item = item_of(self.result)
@@ -395,11 +394,11 @@ class Binder:
         """What is known by its type alone: the request, and what each request has one of. Or a problem."""
         kind = class_of(target) or object
         if issubclass(kind, Request):  # a `WebSocket` among them
-            if issubclass(kind, WebSocket) and not self.is_websocket:
+            if kind.is_websocket and not self.is_websocket:
                 self.problem("VELO_WEBSOCKET_HANDLER", f"{place} is a WebSocket, but the route serves HTTP; use @app.websocket(...)")
                 return None
             return self.request(function, place, get_args(target))
-        if issubclass(kind, Config):  # it has fields, and could be read from the body: by whoever sends one
+        if _is_config(kind):  # it has fields, and could be read from the body: by whoever sends one
             message = f"{place} is the configuration {kind.__qualname__}, which the application does not have"
             self.problem("VELO_NOT_PROVIDED", f"{message}; give it: Velo(config={kind.__name__}.load())")
             return None
@@ -466,6 +465,8 @@ class Binder:
         if origin is None:
             return None
         variable = self.variable_of(origin)
+        from velo_core.extractors import extracted
+
         made = extracted(extractor, marker, name, annotation, default)
         fields = tuple(field_read(extractor.name, one) for one in made.fields)
         for same in self.extracts:
@@ -514,7 +515,7 @@ class _TypedRequest(Struct, frozen=True):
     variable: str = "request"
 
 
-class _Place(NamedTuple):
+class _Place(Struct, frozen=True, eq=False):
     """A parameter, for messages. Most have nothing wrong, so it is written when it is needed."""
 
     function: Callable[..., object]
@@ -539,10 +540,16 @@ _PATH, _QUERY, _BODY = Path(), Query(), Body()
 def _is_special(hint: object) -> bool:
     """Whether a parameter is known by its type alone, and is no value that somebody sends."""
     kind = class_of(hint) or object
-    return issubclass(kind, (Request, Config)) or kind in _OF_REQUEST
+    return issubclass(kind, Request) or kind in _OF_REQUEST or _is_config(kind)
 
 
 @once_per_type
 def _is_data(hint: object) -> bool:
     """Whether values have others in them, and so come from the body."""
     return get_origin(hint) in (list, set, frozenset, dict, tuple) or hint in _BODIES
+
+
+def _is_config(kind: type) -> bool:
+    """Whether it is a configuration. Nobody can have named one who has not imported what defines it, which most applications do not."""
+    module = sys.modules.get("velo_core.config")
+    return module is not None and issubclass(kind, cast("Any", module).Config)

@@ -49,10 +49,11 @@ def shape_of(
     if kind.opens:
         return None
     key: list[object] = [id(surroundings), kind, *path_parameters, *made.values()]
-    for name, annotation, default, is_keyword, is_annotated in signature.parameters:
+    for one in signature.parameters:
+        annotation = one.annotation
         if annotation.dependency is not None or annotation.marker.__class__ is Body:
             return None
-        key += (name, id(annotation), id(default), is_keyword, is_annotated)
+        key += (one.name, id(annotation), id(one.default), one.is_keyword, one.is_annotated)
     key.append(signature.result and id(signature.result.type))
     return Shape(tuple(key), signature, (surroundings, made))
 

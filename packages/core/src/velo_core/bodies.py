@@ -14,7 +14,7 @@ from velo_core.codecs import DEFAULT, JSON_TYPE, Codec, Coding, DoesNotFit, back
 from velo_core.conversion import Bounds, bounds_of, can_share, located
 from velo_core.errors import HTTPError, InvalidValue
 from velo_core.json import MsgspecJSON, malformed
-from velo_core.parsing import parse_media_type
+from velo_core.parsing.media import parse_media_type
 from velo_core.remembering import memory_of
 from velo_core.types import INVALID, MISSING
 

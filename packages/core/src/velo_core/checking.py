@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import product
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from velo_core.distributions import distribution_of
 from velo_core.errors import Problem, SetupError, where
-from velo_core.frozen import Covered, Entry, Mounted
-from velo_core.hosts import by_host
-from velo_core.plan import Plan, Served
+from velo_core.frozen import Covered, Entry, Mounted, by_host
 from velo_core.routing import Table
-from velo_core.versioning import Versioning
+
+if TYPE_CHECKING:
+    from velo_core.plan import Plan, Served
+    from velo_core.versioning import Versioning
 
 __all__ = ["check_names", "check_tables", "check_versions"]
 
@@ -43,7 +43,7 @@ def check_versions(routes: Sequence[Mounted], policy: Versioning | None) -> Iter
 def check_tables(plans: Sequence[Entry], fallbacks: Sequence[Covered], versions: Sequence[str]) -> Iterator[Problem]:
     """Methods and prefixes that cannot be, and routes of one host and version that cannot be told apart."""
     placed: list[Entry | Covered] = [*plans, *fallbacks]
-    everywhere, groups = by_host(placed, lambda one: one.host)
+    everywhere, groups = by_host(placed)
     for members, version in product((everywhere, *(members for _, members in groups)), versions or (None,)):
         entries = [one for one in members if isinstance(one, Entry) and one.version in (None, version)]
         yield from _check_table(entries, [one for one in members if isinstance(one, Covered)])
@@ -70,5 +70,7 @@ def _check_table(plans: Sequence[Entry], fallbacks: Sequence[Covered]) -> Iterat
 
 def _served_by(plan: Plan) -> str:
     handler = cast("Served", plan.endpoint).binding.handler.function
+    from velo_core.distributions import distribution_of
+
     origin = distribution_of(getattr(handler, "__module__", None))
     return f"{getattr(handler, '__qualname__', handler)!s} ({f'{origin}, ' if origin else ''}{where(handler)})"

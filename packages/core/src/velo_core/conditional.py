@@ -8,7 +8,9 @@ from datetime import datetime
 from velo_core.errors import HTTPError
 from velo_core.files import not_modified, validators
 from velo_core.headers import MutableHeaders
-from velo_core.parsing import Outcome, evaluate, format_etag, format_http_date
+from velo_core.parsing.dates import format_http_date
+from velo_core.parsing.etags import format_etag
+from velo_core.parsing.preconditions import Outcome, evaluate
 from velo_core.request import Request
 from velo_core.response import Response
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar, cast, dataclass_transform, overload
 
 from velo_core.errors import Problem, SetupError
+from velo_core.later import later
 from velo_core.secret import MASK, sounds_secret
 from velo_core.types import MISSING
 
@@ -23,7 +23,7 @@ __all__ = ["Config"]
 
 T = TypeVar("T")
 TABLE: Final = "config"
-_PREFIX: Final = re.compile(r"[A-Z][A-Z0-9_]*_")
+_PREFIX: Final = later(r"[A-Z][A-Z0-9_]*_")
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)

@@ -13,11 +13,12 @@ from typing import Final, cast
 
 from velo_core.answers import AnswerError, with_response_headers
 from velo_core.errors import HTTPError, ValidationError, WebSocketDisconnect, WebSocketError
-from velo_core.parsing import parse_origin
+from velo_core.open_sockets import GOING_AWAY
+from velo_core.parsing.origin import parse_origin
 from velo_core.response import Response
 from velo_core.teardown import Teardown
 from velo_core.watch import Deadline
-from velo_core.websocket import GOING_AWAY, Upgraded, WebSocket, requested_subprotocols
+from velo_core.websocket import Upgraded, WebSocket, requested_subprotocols
 
 __all__ = ["Conversation", "abort_socket", "answer_socket", "check_handshake", "conversed", "finish_socket"]
 

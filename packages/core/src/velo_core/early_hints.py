@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeAlias
 
 from velo_core.headers import check_header
+from velo_core.later import later
 
 __all__ = ["EarlyHints", "no_hints"]
 
@@ -14,11 +14,11 @@ SendLinks: TypeAlias = Callable[[Sequence[str]], Awaitable[None]]
 """Sends one 103 with these values of `Link`."""
 
 # Possessive, so that none of them can backtrack. The target has the characters of a URI (RFC 3986), so it cannot end before its `>`.
-_TARGET: Final = re.compile(r"<(?:[!#$&'()*+,\-./:;=?@\[\]_~0-9A-Za-z]|%[0-9A-Fa-f]{2})*+>").match
-_PARAMETER: Final = re.compile(
+_TARGET: Final = later(r"<(?:[!#$&'()*+,\-./:;=?@\[\]_~0-9A-Za-z]|%[0-9A-Fa-f]{2})*+>")
+_PARAMETER: Final = later(
     r"""[ \t]*+;[ \t]*+([!#$%&'*+\-.^_`|~0-9A-Za-z]++)"""
     r"""(?:[ \t]*+=[ \t]*+(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]++|"(?:[\t !#-\[\]-~]|\\[\t -~])*+"))?+"""
-).match
+)
 
 
 class EarlyHints:
@@ -75,10 +75,10 @@ def _checked(link: str) -> str:
     """
     _, link = check_header("link", link)
     names: set[str] = set()
-    found, end = _TARGET(link), -1
+    found, end = _TARGET.match(link), -1
     while found is not None:
         end = found.end()
-        found = _PARAMETER(link, end)
+        found = _PARAMETER.match(link, end)
         if found is not None:
             names.add(found[1].lower())
     if end != len(link):

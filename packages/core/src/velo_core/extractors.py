@@ -19,11 +19,11 @@ from velo_core.codecs import has_fields
 from velo_core.conversion import ParameterConvert, bounds_of, can_share, parameter_conversion
 from velo_core.errors import InvalidValue
 from velo_core.hints import class_of, peel
-from velo_core.markers import Body, Cookie, Dependency, Header, Marker, Path, Query
+from velo_core.markers import Dependency, Marker
 from velo_core.parameter_models import ModelField, is_many, key_of, parameter_model
 from velo_core.types import INVALID, MISSING
 
-__all__ = ["BUILT_IN", "RESERVED", "ExtractConvert", "Extracted", "Extractor", "Location", "Take", "extracted"]
+__all__ = ["RESERVED", "ExtractConvert", "Extracted", "Extractor", "Location", "Take", "extracted"]
 
 Location: TypeAlias = Literal["path", "query", "header", "cookie", "body", ""]
 """Where documentation says that values are; nowhere, for what no client sends."""
@@ -31,9 +31,6 @@ Take: TypeAlias = Callable[[Any, Any, str], object]
 """(what the function gave, the marker, name) to a value, to a list of them, or to `None` if there is none."""
 ExtractConvert: TypeAlias = "Callable[[object, list[InvalidValue]], object]"
 """(what the function gave, errors) to a value or `INVALID`."""
-
-BUILT_IN: tuple[type[Marker], ...] = (Path, Query, Header, Cookie, Body)
-"""The markers that Velo reads itself."""
 
 RESERVED = frozenset(("path", "query", "header", "cookie", "body", "request", "background", "hints"))
 """Names of sources that Velo has itself."""

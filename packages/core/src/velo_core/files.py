@@ -17,18 +17,11 @@ from msgspec import Struct
 from velo_core.errors import HTTPError
 from velo_core.headers import MutableHeaders
 from velo_core.json import encode_json
-from velo_core.parsing import (
-    FindAll,
-    Outcome,
-    Unsatisfiable,
-    content_disposition,
-    evaluate,
-    format_etag,
-    format_http_date,
-    parse_http_date,
-    parse_range,
-    range_applies,
-)
+from velo_core.parsing.dates import format_http_date, parse_http_date
+from velo_core.parsing.disposition import content_disposition
+from velo_core.parsing.etags import format_etag
+from velo_core.parsing.preconditions import FindAll, Outcome, evaluate, range_applies
+from velo_core.parsing.ranges import Unsatisfiable, parse_range
 from velo_core.response import HeadersLike, Response, StreamingResponse
 from velo_core.threads import FILES_POOL, in_teardown_thread
 
@@ -66,6 +59,8 @@ class FileResponse(StreamingResponse):
     """
 
     __slots__ = ()
+
+    is_file = True
 
     def __init__(
         self,

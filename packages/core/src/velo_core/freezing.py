@@ -12,35 +12,33 @@ from velo_core.answers import AnswerError, answers
 from velo_core.binding import bind
 from velo_core.checking import check_names, check_tables, check_versions
 from velo_core.codecs import PLAIN, Coding, UnsoundModel
-from velo_core.contributions import HealthCheck
 from velo_core.errors import HTTPError, Problem, SetupError, not_found, where
 from velo_core.frozen import Covered, Entry, Frozen, Info, Mounted, Settings, by_name
-from velo_core.hosts import parse_host_pattern
 from velo_core.inheritance import Inherited, inherit
 from velo_core.json import MsgspecJSON
-from velo_core.negotiation import Negotiate, Offer
-from velo_core.parsing import Origin
 from velo_core.phases import NO_PHASES, around, sending, watching
 from velo_core.plan import Middleware, Plan, Refusal, Served
-from velo_core.plugin import Ready
 from velo_core.refusals import allowed_methods, bad_host, method_not_allowed, other_slash
 from velo_core.registering import Included
 from velo_core.remembering import remembering
-from velo_core.request import Request
 from velo_core.response import Response, check_status
 from velo_core.results import result_of
 from velo_core.route import Route
-from velo_core.router import Router
 from velo_core.routing import CONVERTERS, WEBSOCKET, Fallback, Parameter, Pattern, Segment, TrailingSlash, join, parse
 from velo_core.scope import Container, not_started
 from velo_core.slots import not_declared
 from velo_core.steps import Surroundings
-from velo_core.versioning import Versioning, announcing, varying
 from velo_core.watch import OnDisconnect
-from velo_core.websocket import SocketOptions, origins_of
 
 if TYPE_CHECKING:
+    from velo_core.contributions import HealthCheck
     from velo_core.mounting import Mount
+    from velo_core.negotiation import Negotiate, Offer
+    from velo_core.plugin import Ready
+    from velo_core.request import Request
+    from velo_core.router import Router
+    from velo_core.versioning import Deprecation
+    from velo_core.websocket import SocketOptions
 
 __all__ = ["Freezer", "as_started"]
 
@@ -90,6 +88,7 @@ class Freezer:
         for mount, inherited in mounts:  # at last, for they are looked up for every method that there is
             for version, placed in self.versions(inherited.versions, inherited, "a mount"):
                 self.mount(mount, placed, version, routes, plans, fallbacks)
+        policy = self.settings.versioning  # without one there are no versions, and nobody refuses them
         versions = tuple(dict.fromkeys(entry.version for entry in plans if entry.version is not None))
         self.problems += check_names(routes)
         self.problems += check_versions(routes, self.settings.versioning)
@@ -101,7 +100,7 @@ class Freezer:
             tuple(fallbacks),
             by_name(routes),
             self.refused("400", Refusal("bad_host", bad_host)),
-            self.refused("400", Refusal("bad_version", (self.settings.versioning or Versioning.header()).refusal(versions))),
+            self.refused("400", Refusal("bad_version", bad_host if policy is None else policy.refusal(versions))),
             versions,
             tuple(plugins),
             self.surroundings.overrides,
@@ -141,6 +140,8 @@ class Freezer:
         """The pattern of the hosts, if it is not for all of them, or a problem."""
         if text is None:
             return None
+        from velo_core.hosts import parse_host_pattern
+
         try:
             return parse_host_pattern(text, inherited.converters)
         except SetupError as error:
@@ -229,7 +230,7 @@ class Freezer:
             self.problems.append(Problem("VELO_RESULT", f"{_served(mounted)}: the result of {_named(route)} cannot be sent: {error}"))
             return
         asked = None if policy is None or policy.by == "path" else version
-        announced = () if deprecation is None else (announcing(deprecation),)
+        announced = () if deprecation is None else _announced(deprecation)
         if asked is not None and policy is not None and policy.by == "media type" and result.negotiate is not None:
             negotiate, plain = result.negotiate, policy.without_versions
 
@@ -257,7 +258,11 @@ class Freezer:
     def varying(self) -> tuple[Middleware, ...]:
         """What tells caches that answers depend on the version that is asked for."""
         policy = self.settings.versioning
-        return () if policy is None or policy.by == "path" else (varying(policy.request_field),)
+        if policy is None or policy.by == "path":
+            return ()
+        from velo_core.versioning import varying
+
+        return (varying(policy.request_field),)
 
     def mount(
         self,
@@ -332,6 +337,9 @@ class Freezer:
         self, route: Route, inherited: Inherited, label: str, timeout_seconds: float | None, on_disconnect: OnDisconnect
     ) -> SocketOptions:
         """What holds for the websockets of a route."""
+        from velo_core.parsing.origin import Origin
+        from velo_core.websocket import SocketOptions, origins_of
+
         size = inherited.max_message_size if route.max_message_size is None else route.max_message_size
         if size < 1:
             message = f"{label}: the max_message_size is {size!r}; it has to be a number of bytes, at least 1"
@@ -443,6 +451,12 @@ class Freezer:
         for slot in router.own_values():
             if slot not in inherited.slots.declared:
                 self.problems.append(Problem("VELO_SLOT_UNKNOWN", not_declared(slot, repr(router), inherited.slots.declared)))
+
+
+def _announced(deprecation: Deprecation) -> tuple[Middleware, ...]:
+    from velo_core.versioning import announcing
+
+    return (announcing(deprecation),)
 
 
 def as_started(plan: Plan) -> Plan:

@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from velo_core.contributions import HealthCheck
-from velo_core.inheritance import Inherited
-from velo_core.json import JSONCodec
-from velo_core.plan import Plan
-from velo_core.plugin import Ready
-from velo_core.route import Route
 from velo_core.routing import Fallback, Pattern, TrailingSlash
-from velo_core.scope import Container
 from velo_core.slots import SlotScope
-from velo_core.threads import ThreadPool
-from velo_core.versioning import Versioning
-from velo_core.websocket import OpenSockets
 
 if TYPE_CHECKING:
+    from velo_core.contributions import HealthCheck
+    from velo_core.inheritance import Inherited
+    from velo_core.json import JSONCodec
     from velo_core.mounting import Mount
+    from velo_core.open_sockets import OpenSockets
+    from velo_core.plan import Plan
+    from velo_core.plugin import Ready
+    from velo_core.route import Route
+    from velo_core.scope import Container
+    from velo_core.threads import ThreadPool
+    from velo_core.versioning import Versioning
 
-__all__ = ["Covered", "Entry", "Frozen", "Info", "Mounted", "Settings", "by_name"]
+__all__ = ["Covered", "Entry", "Frozen", "Info", "Mounted", "Settings", "by_host", "by_name"]
 
 
 class Mounted(Struct, frozen=True):
@@ -162,3 +162,12 @@ def by_name(routes: Sequence[Mounted]) -> dict[str, list[Mounted]]:
         for name in (mounted.name, *(() if mounted.version is None else (f"{mounted.name}@{mounted.version}",))):
             names.setdefault(name, []).append(mounted)
     return names
+
+
+def by_host(placed: Sequence[Entry | Covered]) -> tuple[list[Entry | Covered], list[tuple[Pattern, list[Entry | Covered]]]]:
+    """What is for all hosts, and what is for each host, in their order."""
+    if not any(one.host for one in placed):  # as in most applications, which do not need what knows hosts
+        return list(placed), []
+    from velo_core.hosts import by_host
+
+    return by_host(placed, lambda one: one.host)

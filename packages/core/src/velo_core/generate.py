@@ -25,12 +25,12 @@ from velo_core.answers import problem, with_response_headers
 from velo_core.callables import Kind
 from velo_core.calls import manager_of
 from velo_core.codecs import JSON_TYPE
-from velo_core.conversation import Conversation, abort_socket, answer_socket, conversed, finish_socket
 from velo_core.conversion import can_share
 from velo_core.errors import ValidationError
 from velo_core.generate_results import ResultWriter, check_result
 from velo_core.json import encode_json
-from velo_core.parsing import last_values, parse_cookies, parse_query
+from velo_core.parsing.cookies import parse_cookies
+from velo_core.parsing.query import last_values, parse_query
 from velo_core.plan import Middleware, Plan, Refusal, Run, Served, check_response
 from velo_core.request import Adapter, Request
 from velo_core.response import NO_HEADERS, ReadyHeaders, ReadyResponse, Response, ready
@@ -60,6 +60,8 @@ def compiled(plan: Plan, adapter: Adapter) -> Run:
     a plan that takes some of that is written at once.
     """
     namespace: dict[str, object] = {"__builtins__": builtins}
+    if plan.socket is not None:
+        namespace |= _of_sockets()
     run = FunctionType(_unwritten.__code__, namespace, "plan")
 
     def write() -> Run:
@@ -525,7 +527,6 @@ def _quoted(text: str) -> str:
 
 
 _SHARED: dict[str, object] = {
-    "Conversation": Conversation,
     "Deadline": Deadline,
     "INVALID": INVALID,
     "NO_HEADERS": NO_HEADERS,
@@ -534,14 +535,10 @@ _SHARED: dict[str, object] = {
     "Response": Response,
     "Teardown": Teardown,
     "ValidationError": ValidationError,
-    "abort_socket": abort_socket,
-    "answer_socket": answer_socket,
     "check_response": check_response,
     "check_result": check_result,
-    "conversed": conversed,
     "deepcopy": deepcopy,
     "encode_any": encode_any,
-    "finish_socket": finish_socket,
     "parse_cookies": parse_cookies,
     "last_values": last_values,
     "parse_query": parse_query,
@@ -549,3 +546,16 @@ _SHARED: dict[str, object] = {
     "to_json": encode_json,
     "with_response_headers": with_response_headers,
 }
+
+
+def _of_sockets() -> dict[str, object]:
+    """What plans of websockets name besides. Imported for them, for few applications have any."""
+    from velo_core.conversation import Conversation, abort_socket, answer_socket, conversed, finish_socket
+
+    return {
+        "Conversation": Conversation,
+        "abort_socket": abort_socket,
+        "answer_socket": answer_socket,
+        "conversed": conversed,
+        "finish_socket": finish_socket,
+    }

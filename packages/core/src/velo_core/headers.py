@@ -6,18 +6,19 @@ goes through `check_header`. The one way around it is `_trusted`, named so that 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Self, TypeAlias, TypeVar, cast, overload
+
+from velo_core.later import later
 
 __all__ = ["HeaderSource", "Headers", "MutableHeaders", "check_header", "is_token"]
 
 Default = TypeVar("Default")
 
 # One character class and nothing after it: these cannot backtrack.
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
-_FORBIDDEN = re.compile(r"[^\t\x20-\x7e\x80-\xff]").search
+_TOKEN = later(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_FORBIDDEN = later(r"[^\t\x20-\x7e\x80-\xff]")
 
 _MAX_KNOWN_NAMES = 1024
 _MAX_KNOWN_LENGTH = 64
@@ -33,7 +34,7 @@ _LOOKUPS_BEFORE_INDEX = 2
 
 def is_token(text: str) -> bool:
     """Whether `text` is a token (RFC 9110 section 5.6.2): one or more of the ASCII letters, digits and ``!#$%&'*+-.^_`|~``."""
-    return _TOKEN(text) is not None
+    return _TOKEN.fullmatch(text) is not None
 
 
 def check_header(name: str, value: str) -> tuple[str, str]:
@@ -55,7 +56,7 @@ def check_header(name: str, value: str) -> tuple[str, str]:
     # Printable ASCII is what nearly every value is, and str answers that without a match object.
     if value.isascii() and value.isprintable():
         return checked_name, value
-    forbidden = _FORBIDDEN(value)
+    forbidden = _FORBIDDEN.search(value)
     if forbidden is None:
         return checked_name, value
     character = ord(forbidden.group())
@@ -65,7 +66,7 @@ def check_header(name: str, value: str) -> tuple[str, str]:
 
 def _check_name(name: str) -> str:
     try:
-        sound = _TOKEN(name)
+        sound = _TOKEN.fullmatch(name)
     except TypeError:
         raise TypeError(f"a header name is {type(name).__name__}, not str") from None
     if sound:

@@ -6,21 +6,21 @@ around a parameter, and the order of specificity are those of paths. No text of 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Generic, TypeVar
 
 from msgspec.structs import replace
 
 from velo_core.errors import SetupError
-from velo_core.parsing import parse_host
+from velo_core.later import later
+from velo_core.parsing.host import parse_host
 from velo_core.routing import Converter, PathBuildError, Pattern, parse
 
 __all__ = ["Hosts", "build_host", "by_host", "parse_host_pattern"]
 
 T = TypeVar("T")
 
-_PARTS: Final = re.compile(r"\{[^{}]*\}|[^{}]+|[{}]")
+_PARTS: Final = later(r"\{[^{}]*\}|[^{}]+|[{}]")
 
 
 def parse_host_pattern(text: str, converters: Mapping[str, Converter]) -> Pattern:

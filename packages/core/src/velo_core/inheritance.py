@@ -9,21 +9,21 @@ from msgspec import Struct, field
 
 from velo_core.answers import ExceptionHandler
 from velo_core.codecs import DEFAULT, Coding
-from velo_core.contributions import OpenAPIContribution
-from velo_core.extractors import Extractor
 from velo_core.limits import DEFAULT_MAX_MESSAGE_SIZE
 from velo_core.markers import Dependency, Marker
 from velo_core.middleware import Around, ordered
 from velo_core.phases import NO_PHASES, Phases
-from velo_core.plan import Middleware
 from velo_core.routing import Converter, TrailingSlash, join
 from velo_core.slots import NO_SLOTS, SlotScope
 from velo_core.steps import Provider
-from velo_core.versioning import Deprecation
-from velo_core.watch import OnDisconnect
 
 if TYPE_CHECKING:
+    from velo_core.contributions import OpenAPIContribution
+    from velo_core.extractors import Extractor
+    from velo_core.plan import Middleware
     from velo_core.registering import Included
+    from velo_core.versioning import Deprecation
+    from velo_core.watch import OnDisconnect
 
 __all__ = ["Inherited", "inherit"]
 
@@ -68,7 +68,7 @@ class Inherited(Struct, frozen=True):
     dependencies: tuple[Dependency, ...] = ()
     converters: Mapping[str, Converter] = field(default_factory=dict[str, Converter])
     providers: Mapping[object, Provider] = field(default_factory=dict[object, Provider])
-    extractors: Mapping[type[Marker], Extractor] = field(default_factory=dict[type[Marker], Extractor])
+    extractors: Mapping[type[Marker], Extractor] = field(default_factory=dict[type[Marker], "Extractor"])
     coding: Coding = DEFAULT
     max_content_length: int = 0
     timeout_seconds: float | None = None

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Final, cast
 
 from msgspec import Struct
 
 from velo_core.errors import SetupError
+from velo_core.later import later
 
 __all__ = ["PLUGIN_API", "Manifest", "satisfies"]
 
 PLUGIN_API = "0.1"
 """Level of the plugin contract. It changes when the contract does, not with every release of velo-core."""
 
-NAME: Final = re.compile(r"[a-z0-9]+([-._][a-z0-9]+)*")
-LEVEL: Final = re.compile(r"(?P<numbers>\d+(\.\d+)*)(?P<prerelease>\.?(a|b|rc|dev)\d*)?")
+NAME: Final = later(r"[a-z0-9]+([-._][a-z0-9]+)*")
+LEVEL: Final = later(r"(?P<numbers>\d+(\.\d+)*)(?P<prerelease>\.?(a|b|rc|dev)\d*)?")
 
 
 class Manifest(Struct, frozen=True, kw_only=True):

@@ -21,6 +21,7 @@ from msgspec import Struct, StructMeta
 from velo_core.errors import SetupError
 
 __all__ = [
+    "BUILT_IN",
     "Body",
     "Cookie",
     "Dependency",
@@ -221,3 +222,7 @@ def dependency(function: Callable[..., object], **options: Unpack[DependencyOpti
     if made.lifetime not in get_args(Lifetime):
         raise SetupError("VELO_LIFETIME", f"{made.lifetime!r} is no lifetime of a dependency; write 'request', 'handler' or 'app'")
     return made
+
+
+BUILT_IN: tuple[type[Marker], ...] = (Path, Query, Header, Cookie, Body)
+"""The markers that Velo reads itself."""

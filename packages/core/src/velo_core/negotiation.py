@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from msgspec import Struct
 
 from velo_core.errors import HTTPError
-from velo_core.parsing import best_match
+from velo_core.parsing.accept import best_match
 from velo_core.response import ReadyHeaders
 
 __all__ = ["Negotiate", "Offer", "negotiator"]

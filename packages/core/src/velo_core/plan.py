@@ -8,7 +8,7 @@ definition of the same meaning, which the tests hold against it.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from msgspec import Struct
 
@@ -20,7 +20,9 @@ from velo_core.results import Result
 from velo_core.steps import Binding, Call, Hop, Step
 from velo_core.threads import SHARED_POOLS, ThreadPool
 from velo_core.watch import OnDisconnect
-from velo_core.websocket import SocketOptions, WebSocket
+
+if TYPE_CHECKING:
+    from velo_core.websocket import SocketOptions, WebSocket
 
 __all__ = ["CallNext", "Endpoint", "Middleware", "Plan", "Refusal", "Run", "Served"]
 
@@ -127,6 +129,7 @@ class Plan(Struct, frozen=True):
         route, options, channel = self.route, self.socket, adapter.channel
         if options is None or channel is None:
             raise TypeError(f"{self.label} serves no websocket on this adapter")
+        from velo_core.websocket import WebSocket  # which is there, for the options are made by it
 
         def open_socket(scope: object, receive: object, send: object, values: tuple[object, ...]) -> WebSocket:
             return WebSocket(adapter, route, scope, receive, values, channel(scope, receive, send), options)

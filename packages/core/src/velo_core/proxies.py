@@ -18,7 +18,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from velo_core.errors import SetupError
-from velo_core.parsing import parse_forwarded, parse_node
+from velo_core.parsing.forwarded import parse_forwarded, parse_node
 from velo_core.parsing.grammar import split_list
 from velo_core.request import Adapter
 from velo_core.types import Address

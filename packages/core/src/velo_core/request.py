@@ -16,7 +16,9 @@ from velo_core.early_hints import EarlyHints, no_hints
 from velo_core.errors import HTTPError
 from velo_core.headers import Headers, MutableHeaders
 from velo_core.json import JSONCodec
-from velo_core.parsing import QueryParams, parse_cookies, parse_host, parse_query
+from velo_core.parsing.cookies import parse_cookies
+from velo_core.parsing.host import parse_host
+from velo_core.parsing.query import QueryParams, parse_query
 from velo_core.percent import quote
 from velo_core.routing.pattern import PCHAR
 from velo_core.slots import HoldsSlots, SlotScope

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias, cast
 from velo_core.errors import HTTPError
 from velo_core.headers import MutableHeaders
 from velo_core.json import encode_json
-from velo_core.parsing import SameSite, format_set_cookie
+from velo_core.parsing.cookies import SameSite, format_set_cookie
 from velo_core.percent import quote
 from velo_core.streams import close_content
 from velo_core.types import HeaderPairs
@@ -221,6 +221,11 @@ class StreamingResponse(Response):
     """
 
     __slots__ = ("content", "trailers")
+
+    is_file: ClassVar[bool] = False
+    """Whether it is a `FileResponse`, for adapters: they import what sends one when there is one."""
+    is_events: ClassVar[bool] = False
+    """Whether it is an `EventSourceResponse`; as above."""
 
     def __init__(
         self,

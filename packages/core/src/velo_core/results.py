@@ -10,21 +10,23 @@ from collections.abc import Callable
 from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Annotated, Any, Final, Literal, Union, cast, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Union, cast, get_args, get_origin
 from uuid import UUID
 
 from msgspec import Struct
 
 from velo_core.codecs import DEFAULT, JSON_TYPE, PLAIN, Coding, PlainText, Shortcut, backend_for, is_model
 from velo_core.codecs.backend import spelled
-from velo_core.generators import item_of, stream_maker
 from velo_core.hints import class_of, expand, is_union
 from velo_core.json import encode_json
-from velo_core.negotiation import Negotiate, Offer, negotiator
 from velo_core.remembering import memory_of
 from velo_core.response import NO_HEADERS, REDIRECTING, JSONResponse, ReadyHeaders, RedirectResponse, Response, content_type
 from velo_core.status import has_no_body
 from velo_core.types import MISSING, HeaderPairs
+
+# Most applications stream nothing and have nothing to choose from.
+if TYPE_CHECKING:
+    from velo_core.negotiation import Negotiate, Offer
 
 __all__ = ["Result", "Shape", "any_encoder", "encode_any", "result_of"]
 
@@ -119,6 +121,8 @@ def _result_of(
     yields: bool,
 ) -> Result:
     if yields:
+        from velo_core.generators import item_of, stream_maker
+
         item = item_of(declared if response_model is MISSING else response_model)
         status = status_code or 200
         return Result(Shape.MADE, status, NO_HEADERS, _nothing, item, make=stream_maker(item, status, response_class, coding))
@@ -143,6 +147,8 @@ def _result_of(
     if undeclared and coding.options.shapes:
         raise TypeError("there is no declared type whose fields could be left out; annotate the result, or give a response_model")
     if coding.produces is not None and (coding.produces_all or bare not in (str, bytes)):
+        from velo_core.negotiation import negotiator
+
         offers = _offers(object if undeclared else model, bare, coding)
         return Result(
             Shape.OFFERED, status, NO_HEADERS, _nothing, MISSING if undeclared else model, offers=offers, negotiate=negotiator(offers)
@@ -170,6 +176,8 @@ def _offers(model: object, bare: object, coding: Coding) -> tuple[Offer, ...]:
     Raises:
         TypeError: there is no form that it can have.
     """
+    from velo_core.negotiation import Offer
+
     offers: list[Offer] = []
     vary: HeaderPairs = [("vary", "Accept")] if len(coding.produces or ()) > 1 else []
     for codec in coding.codecs(coding.produces or ()):

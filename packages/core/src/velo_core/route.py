@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from msgspec import Struct, field
 
 from velo_core.codecs import PLAIN, Media, WriteOptions
-from velo_core.json import JSONCodec
 from velo_core.markers import Dependency
-from velo_core.middleware import Band
-from velo_core.phases import Hooks, Phase
-from velo_core.plan import Middleware
-from velo_core.response import Response
 from velo_core.types import MISSING
-from velo_core.versioning import Deprecation
-from velo_core.watch import OnDisconnect
+
+if TYPE_CHECKING:
+    from velo_core.json import JSONCodec
+    from velo_core.middleware import Band
+    from velo_core.phases import Hooks, Phase
+    from velo_core.plan import Middleware
+    from velo_core.response import Response
+    from velo_core.versioning import Deprecation
+    from velo_core.watch import OnDisconnect
 
 __all__ = ["MiddlewareOptions", "Route", "RouteOptions", "written_as"]
 

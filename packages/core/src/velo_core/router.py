@@ -357,8 +357,8 @@ class Router(RegistersRoutes, HoldsSlots):
         self._open_for("extractor")
         from msgspec.structs import replace
 
-        from velo_core.extractors import BUILT_IN, RESERVED, Extractor
-        from velo_core.markers import Marker, dependency
+        from velo_core.extractors import RESERVED, Extractor
+        from velo_core.markers import BUILT_IN, Marker, dependency
 
         if not (isinstance(marker, type) and issubclass(marker, Marker)):  # pyright: ignore[reportUnnecessaryIsInstance]: untyped callers
             raise SetupError("VELO_EXTRACTOR", f"{marker!r} is no marker; derive a class from Marker, and mark parameters with that")

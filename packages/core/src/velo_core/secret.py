@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final, Generic, NoReturn, TypeVar, cast
 
+from velo_core.later import later
+
 __all__ = ["MASK", "Secret", "sounds_secret"]
 
 T = TypeVar("T")
@@ -12,7 +14,7 @@ T = TypeVar("T")
 MASK: Final = "********"
 """What is shown in place of a secret; it does not tell the length."""
 
-_NAMES: Final = re.compile(r"secret|password|passwd|token|credential|private|api_?key|(^|[_.])key$|dsn|url$", re.IGNORECASE)
+_NAMES: Final = later(r"secret|password|passwd|token|credential|private|api_?key|(^|[_.])key$|dsn|url$", re.IGNORECASE)
 
 
 class Secret(Generic[T]):

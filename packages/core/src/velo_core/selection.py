@@ -9,17 +9,19 @@ application without such routes never meets one.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from msgspec import Struct
 
-from velo_core.frozen import Covered, Entry, Frozen
-from velo_core.hosts import Hosts, by_host
-from velo_core.parsing import parse_host
+from velo_core.frozen import Covered, Entry, Frozen, by_host
+from velo_core.parsing.host import parse_host
 from velo_core.plan import Plan, Run
 from velo_core.request import Adapter
 from velo_core.routing import Fallback, Table
-from velo_core.versioning import Versioning
+
+if TYPE_CHECKING:
+    from velo_core.hosts import Hosts
+    from velo_core.versioning import Versioning
 
 __all__ = ["Selector", "table_of"]
 
@@ -54,11 +56,13 @@ def table_of(frozen: Frozen, run: Compile, adapter: Adapter, versioning: Version
     """
     placed: list[Entry | Covered] = [entry for entry in frozen.plans if entry.plan.socket is not None or adapter.channel is None]
     placed += frozen.fallbacks
-    common, groups = by_host(placed, lambda one: one.host)
+    common, groups = by_host(placed)
     everywhere = _site(common, run, frozen.versions)
     if not groups and not frozen.versions:
         return everywhere.tables[None]
     root = next(covered for covered in frozen.fallbacks if not covered.prefix.segments)
+    from velo_core.hosts import Hosts
+
     hosts: Hosts[Site] = Hosts()
     for host, members in groups:
         hosts.add(host, _site(members, run, frozen.versions, root))

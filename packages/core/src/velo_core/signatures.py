@@ -16,7 +16,9 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping
 from types import CodeType, FunctionType, NoneType
-from typing import Annotated, ForwardRef, Literal, NamedTuple, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, ForwardRef, Literal, cast, get_args, get_origin, get_type_hints
+
+from msgspec import Struct
 
 from velo_core.annotations import Annotation, read_annotation
 from velo_core.errors import where
@@ -32,7 +34,7 @@ class UnresolvedAnnotation(Exception):
     """An annotation names something that cannot be found; the message says which and where."""
 
 
-class Parameter(NamedTuple):
+class Parameter(Struct, frozen=True, eq=False):
     """A parameter that gets a value.
 
     Attributes:
@@ -50,7 +52,7 @@ class Parameter(NamedTuple):
     is_annotated: bool
 
 
-class Signature(NamedTuple):
+class Signature(Struct, frozen=True, eq=False):
     """What a function takes and gives.
 
     Attributes:
@@ -83,7 +85,7 @@ def resolve(function: Callable[..., object], namespace: Mapping[str, object]) ->
     return found.signature
 
 
-class _Found(NamedTuple):
+class _Found(Struct, frozen=True, eq=False):
     """A signature, and for whom it is right.
 
     Attributes:
@@ -97,7 +99,7 @@ class _Found(NamedTuple):
     names: frozenset[str]
 
 
-class _Meaning(NamedTuple):
+class _Meaning(Struct, frozen=True, eq=False):
     """What a text means as an annotation in one module.
 
     Attributes:

@@ -91,6 +91,8 @@ class EventSourceResponse(StreamingResponse):
     """
 
     __slots__ = ("ping_seconds",)
+
+    is_events = True
     media_type = "text/event-stream"
 
     def __init__(

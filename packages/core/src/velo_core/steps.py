@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from msgspec import Struct, field
 
@@ -16,13 +16,15 @@ from velo_core.callables import Kind, name_of
 from velo_core.codecs import DEFAULT, Coding
 from velo_core.conversion import ParameterConvert
 from velo_core.errors import InvalidValue, where
-from velo_core.extractors import ExtractConvert, Extractor
 from velo_core.markers import Dependency, Lifetime, Marker
 from velo_core.names import Names
 from velo_core.parameter_models import ModelConvert
 from velo_core.threads import HANDLERS, SHARED_POOLS, ThreadPool
 from velo_core.types import INVALID, MISSING
 from velo_core.watch import may_wait
+
+if TYPE_CHECKING:
+    from velo_core.extractors import ExtractConvert, Extractor
 
 __all__ = [
     "AppValue",
@@ -268,7 +270,7 @@ class Surroundings(Struct, frozen=True):
         default_factory=dict[Callable[..., object], Callable[..., object]]
     )
     providers: Mapping[object, Provider] = field(default_factory=dict[object, Provider])
-    extractors: Mapping[type[Marker], Extractor] = field(default_factory=dict[type[Marker], Extractor])
+    extractors: Mapping[type[Marker], Extractor] = field(default_factory=dict[type[Marker], "Extractor"])
     coding: Coding = DEFAULT
     pools: Mapping[str, ThreadPool] = SHARED_POOLS
     app_values: dict[object, AppValue] = field(default_factory=dict[object, AppValue])

@@ -15,7 +15,8 @@ from msgspec import Struct, field
 
 from velo_core.errors import HTTPError, SetupError
 from velo_core.headers import is_token
-from velo_core.parsing import format_http_date, parse_accept
+from velo_core.parsing.accept import parse_accept
+from velo_core.parsing.dates import format_http_date
 from velo_core.plan import CallNext, Middleware
 from velo_core.request import Request
 from velo_core.response import Response

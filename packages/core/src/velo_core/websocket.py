@@ -18,16 +18,15 @@ from velo_core.errors import HTTPError, UnsupportedError, ValidationError, WebSo
 from velo_core.headers import MutableHeaders, is_token
 from velo_core.inbox import End, Inbox, again
 from velo_core.limits import DEFAULT_MAX_MESSAGE_SIZE
-from velo_core.parsing import Origin, parse_origin
+from velo_core.open_sockets import GOING_AWAY, OpenSockets
+from velo_core.parsing.origin import Origin, parse_origin
 from velo_core.request import Adapter, Request, RouteInfo
 from velo_core.response import HeadersLike, Response
 from velo_core.types import HeaderPairs
 from velo_core.watch import Deadline, OnDisconnect
 
 __all__ = [
-    "GOING_AWAY",
     "Channel",
-    "OpenSockets",
     "SocketOptions",
     "Upgraded",
     "WebSocket",
@@ -37,7 +36,6 @@ __all__ = [
 
 T = TypeVar("T")
 ANY_ORIGIN: Final = "*"
-GOING_AWAY: Final = "The server stops."
 GRACE_SECONDS: Final = 0.5
 """How long a handler that has taken messages may work on the last ones before it is cancelled, when its client has left. Arbitrary, as long
 as it is below a second."""
@@ -73,41 +71,6 @@ class Channel(Protocol):
     def let_go(self) -> None:
         """Drops what the server gave; nothing is said or heard after this."""
         ...
-
-
-class OpenSockets:
-    """The conversations that an application is in, so that they can be ended with it."""
-
-    def __init__(self) -> None:
-        self._open: dict[WebSocket, asyncio.Task[object]] = {}
-        self.are_closing = False
-
-    def add(self, socket: WebSocket, task: asyncio.Task[object]) -> None:
-        """Notes a socket that was accepted, and the task that serves it.
-
-        Raises:
-            WebSocketError: 1001, because the application stops.
-        """
-        self._open[socket] = task
-        if self.are_closing:
-            raise WebSocketError(1001, GOING_AWAY)
-
-    def discard(self, socket: WebSocket) -> None:
-        """Forgets a socket that has ended."""
-        self._open.pop(socket, None)
-
-    async def close(self, patience_seconds: float) -> None:
-        """Ends all conversations with 1001, and waits for their handlers; who takes longer than `patience_seconds` is cancelled."""
-        self.are_closing = True
-        try:
-            tasks = {*self._open.values(), *(asyncio.ensure_future(socket.close(1001, GOING_AWAY)) for socket in self._open)}
-            for _ in range(2):  # the second time for those that were cancelled
-                if tasks:
-                    _, tasks = await asyncio.wait(tasks, timeout=patience_seconds)
-                for task in tasks:
-                    task.cancel()
-        finally:
-            self.are_closing = False
 
 
 class SocketOptions(Struct, frozen=True):

@@ -8,7 +8,6 @@ from velo_core.codecs.backend import MAX_ERRORS, PLAIN, Backend, Convert, Decode
 from velo_core.codecs.choice import backend_for, has_fields, is_model
 from velo_core.codecs.coding import DEFAULT, JSON_TYPE, Coding, Media, media_type_of
 from velo_core.codecs.exact import Shortcut
-from velo_core.codecs.json_codecs import OrjsonJSON, StdlibJSON
 from velo_core.codecs.media import Codec, MessagePack, PlainText
 from velo_core.codecs.omitting import WriteOptions
 from velo_core.codecs.own import ModelBackend
@@ -29,10 +28,8 @@ __all__ = [
     "Media",
     "MessagePack",
     "ModelBackend",
-    "OrjsonJSON",
     "PlainText",
     "Shortcut",
-    "StdlibJSON",
     "UnsoundModel",
     "WriteOptions",
     "backend_for",

@@ -6,7 +6,6 @@ would have it, besides what is written out here; `int()` and `Decimal()` also ta
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -22,6 +21,7 @@ from velo_core.codecs.backend import MAX_ERRORS, Convert, DoesNotFit, does_not_f
 from velo_core.constraints import constraints_of, tests
 from velo_core.errors import InvalidValue
 from velo_core.hints import class_of, is_union, peel
+from velo_core.later import later
 from velo_core.remembering import once_per_type
 
 __all__ = ["TRUTH", "integer", "integer_reader", "text_converter", "truth"]
@@ -82,8 +82,8 @@ def _bounded(annotation: object) -> Convert:
 # Plain types.
 
 
-_INTEGER = re.compile(r"-?[0-9]+")
-_DECIMAL = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?")
+_INTEGER = later(r"-?[0-9]+")
+_DECIMAL = later(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?")
 """At most three digits of exponent: `int(Decimal("1e999999999"))` takes all the memory there is."""
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import islice
@@ -11,6 +10,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from velo_core.later import later
 from velo_core.parsing.grammar import split_list
 from velo_core.parsing.media import MediaType, parse_media_type
 
@@ -22,7 +22,7 @@ _MAX_ITEMS: Final = 100
 _LONGEST_CACHED: Final = 1024
 """Clients of one application send the same few fields. At worst 128 of this many characters are held."""
 
-_QUALITY = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?").fullmatch
+_QUALITY = later(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
 
 
 class AcceptItem(Struct, frozen=True):
@@ -77,7 +77,7 @@ def _item(member: str) -> AcceptItem | None:
         return None
     parameters = dict(media.parameters)
     quality = parameters.pop("q", "1")
-    if not _QUALITY(quality):
+    if not _QUALITY.fullmatch(quality):
         return None
     return AcceptItem(MediaType(media.type, media.subtype, MappingProxyType(parameters)), float(quality))
 

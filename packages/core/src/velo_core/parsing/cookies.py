@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Final, Literal, TypeAlias
 
 from velo_core.headers import is_token
+from velo_core.later import later
 from velo_core.parsing.dates import format_http_date
 
 __all__ = ["SameSite", "format_set_cookie", "parse_cookies"]
@@ -21,9 +21,9 @@ _MAX_ATTRIBUTE_BYTES: Final = 1024
 """Browsers drop a larger cookie or attribute without a word (RFC 6265bis section 5.6), so it is refused here, where it can be seen."""
 
 # Single character classes: nothing to backtrack over.
-_COOKIE_OCTETS = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*").fullmatch
-_PATH = re.compile(r"[\x21-\x3a\x3c-\x7e]*").fullmatch
-_DOMAIN = re.compile(r"[0-9A-Za-z._-]+").fullmatch
+_COOKIE_OCTETS = later(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*")
+_PATH = later(r"[\x21-\x3a\x3c-\x7e]*")
+_DOMAIN = later(r"[0-9A-Za-z._-]+")
 
 
 def parse_cookies(header_values: Iterable[str]) -> dict[str, str]:
@@ -105,7 +105,7 @@ def format_set_cookie(
 def _check_pair(name: str, value: str) -> None:
     if not is_token(name):
         raise ValueError(f"{name[:100]!r} cannot name a cookie: it is not a token (RFC 9110 section 5.6.2)")
-    if not _COOKIE_OCTETS(value):
+    if not _COOKIE_OCTETS.fullmatch(value):
         raise ValueError(f"cookie {name!r}: the value has a character that a cookie cannot carry; encode it, for example as base64url")
     if len(name) + len(value) > _MAX_PAIR_BYTES:
         raise ValueError(f"cookie {name!r}: name and value exceed {_MAX_PAIR_BYTES} bytes, so browsers would drop it")
@@ -127,13 +127,13 @@ def _checked_age(name: str, max_age: int) -> int:
 
 
 def _checked_domain(name: str, domain: str) -> str:
-    if len(domain) > 255 or not _DOMAIN(domain):
+    if len(domain) > 255 or not _DOMAIN.fullmatch(domain):
         raise ValueError(f"cookie {name!r}: {domain[:100]!r} is not a domain; write an international name in its xn-- form")
     return domain
 
 
 def _checked_path(name: str, path: str) -> str:
-    if not path.startswith("/") or len(path) > _MAX_ATTRIBUTE_BYTES or not _PATH(path):
+    if not path.startswith("/") or len(path) > _MAX_ATTRIBUTE_BYTES or not _PATH.fullmatch(path):
         raise ValueError(f"cookie {name!r}: the path {path[:100]!r} must start with '/' and have only visible ASCII except ';'")
     return path
 

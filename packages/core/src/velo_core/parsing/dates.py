@@ -7,6 +7,8 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from velo_core.later import later
+
 __all__ = ["format_http_date", "parse_http_date"]
 
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -19,7 +21,7 @@ _MONTH = f"(?P<month>{'|'.join(_MONTHS)})"
 _TIME = "(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
 # Every field has a fixed width, so there is nothing to backtrack over. [0-9], since \d also takes the digits of other scripts.
 _FORMATS = tuple(
-    re.compile(pattern).fullmatch
+    later(pattern)
     for pattern in (
         f"{_DAY}, (?P<day>[0-9]{{2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_TIME} GMT",  # IMF-fixdate: the only one in use
         f"{_LONG_DAY}, (?P<day>[0-9]{{2}})-{_MONTH}-(?P<year>[0-9]{{2}}) {_TIME} GMT",  # RFC 850
@@ -39,8 +41,8 @@ def parse_http_date(text: str, *, now: datetime | None = None) -> datetime | Non
     """
     if len(text) > _LONGEST:
         return None
-    for fullmatch in _FORMATS:
-        if match := fullmatch(text):
+    for pattern in _FORMATS:
+        if match := pattern.fullmatch(text):
             return _moment(match, now)
     return None
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
-
 from msgspec import Struct
 
+from velo_core.later import later
 from velo_core.parsing.grammar import OWS, skip_white_space
 
 __all__ = ["Etags", "format_etag", "parse_etags"]
 
 # The possessive quantifier (*+) gives nothing back: no backtracking.
-_TAG = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*+)"').match
-_OPAQUE = re.compile(r"[\x21\x23-\x7e\x80-\xff]*").fullmatch
+_TAG = later(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*+)"')
+_OPAQUE = later(r"[\x21\x23-\x7e\x80-\xff]*")
 
 
 class Etags(Struct, frozen=True):
@@ -36,7 +35,7 @@ class Etags(Struct, frozen=True):
         """
         if self.any:
             return True
-        tag = _TAG(etag)
+        tag = _TAG.match(etag)
         return tag is not None and tag.end() == len(etag) and tag[1] is None and tag[2] in self.strong
 
     def matches_weak(self, etag: str) -> bool:
@@ -47,7 +46,7 @@ class Etags(Struct, frozen=True):
         """
         if self.any:
             return True
-        tag = _TAG(etag)
+        tag = _TAG.match(etag)
         return tag is not None and tag.end() == len(etag) and (tag[2] in self.strong or tag[2] in self.weak)
 
 
@@ -61,7 +60,7 @@ def parse_etags(value: str) -> Etags:
     tags: dict[bool, set[str]] = {True: set(), False: set()}
     position = _skip_commas(value, 0)
     while position < len(value):
-        tag = _TAG(value, position)
+        tag = _TAG.match(value, position)
         if tag is None:
             return Etags()
         tags[tag[1] is not None].add(tag[2])
@@ -78,7 +77,7 @@ def format_etag(opaque: str, *, weak: bool = False) -> str:
     Raises:
         ValueError: `opaque` has a quote, white space, a control character or one outside latin-1.
     """
-    if not _OPAQUE(opaque):
+    if not _OPAQUE.fullmatch(opaque):
         raise ValueError(f"{opaque[:100]!r} cannot be an entity tag: no quotes, white space or control characters, and only latin-1")
     return f'W/"{opaque}"' if weak else f'"{opaque}"'
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
+
+from velo_core.later import later
 
 __all__ = ["OWS", "read_parameters", "skip_white_space", "split_list"]
 
@@ -11,32 +12,32 @@ OWS: Final = " \t"
 """Optional white space: SP and HTAB, and no other kind (RFC 9110 section 5.6.3)."""
 
 # Each is one character class, run from a position: it cannot backtrack, and a field is read from left to right once.
-_SPACES = re.compile(r"[ \t]*").match
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]*").match
-_PLAIN = re.compile(r"[\t\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]*").match
-_ESCAPED = re.compile(r"\\([\t\x20-\x7e\x80-\xff])").match
+_SPACES = later(r"[ \t]*")
+_TOKEN = later(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]*")
+_PLAIN = later(r"[\t\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]*")
+_ESCAPED = later(r"\\([\t\x20-\x7e\x80-\xff])")
 
 
 def skip_white_space(text: str, position: int) -> int:
     """The first index from `position` on that is not optional white space."""
-    match = _SPACES(text, position)
+    match = _SPACES.match(text, position)
     return match.end() if match else position
 
 
 def _read_token(text: str, position: int) -> str:
-    match = _TOKEN(text, position)
+    match = _TOKEN.match(text, position)
     return match.group() if match else ""
 
 
 def _read_quoted(text: str, position: int) -> tuple[str, int] | None:
     """The content of the quoted string whose first quote is before `position`, and the index after its last quote."""
     pieces: list[str] = []
-    while plain := _PLAIN(text, position):
+    while plain := _PLAIN.match(text, position):
         pieces.append(plain.group())
         position = plain.end()
         if text.startswith('"', position):
             return "".join(pieces), position + 1
-        escaped = _ESCAPED(text, position)
+        escaped = _ESCAPED.match(text, position)
         if escaped is None:
             return None
         pieces.append(escaped[1])

@@ -6,8 +6,9 @@ What is used to build URLs or to choose a route may hold nothing that means some
 
 from __future__ import annotations
 
-import re
 from typing import Final
+
+from velo_core.later import later
 
 __all__ = ["parse_host"]
 
@@ -16,8 +17,8 @@ _MAX_LENGTH: Final = 255 + len(":65535")
 
 _MAX_LABEL_LENGTH: Final = 63
 
-_LABEL = re.compile(r"[0-9a-z_-]+").fullmatch
-_IPV6 = re.compile(r"[0-9a-f:.]+").fullmatch
+_LABEL = later(r"[0-9a-z_-]+")
+_IPV6 = later(r"[0-9a-f:.]+")
 
 
 def parse_host(value: str) -> tuple[str, int | None] | None:
@@ -37,7 +38,7 @@ def parse_host(value: str) -> tuple[str, int | None] | None:
         sound = bool(bracket) and colon in ("", ":") and _is_ipv6(address)
     else:
         host, _, port = value.partition(":")
-        sound = all(len(label) <= _MAX_LABEL_LENGTH and _LABEL(label) for label in host.removesuffix(".").split("."))
+        sound = all(len(label) <= _MAX_LABEL_LENGTH and _LABEL.fullmatch(label) for label in host.removesuffix(".").split("."))
     if not sound:
         return None
     if not port:
@@ -46,7 +47,7 @@ def parse_host(value: str) -> tuple[str, int | None] | None:
 
 
 def _is_ipv6(address: str) -> bool:
-    if not _IPV6(address):  # without this, ipaddress would take a zone, which has no meaning in a URL here: fe80::1%eth0
+    if not _IPV6.fullmatch(address):  # without this, ipaddress would take a zone, which has no meaning in a URL here: fe80::1%eth0
         return False
     from ipaddress import IPv6Address  # imported when a literal comes, which is rare: the module is large
 

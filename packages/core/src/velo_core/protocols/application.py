@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from abc import ABC, abstractmethod
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,7 +12,7 @@ if TYPE_CHECKING:
     from velo_core.request import Adapter
     from velo_core.routing import Table
 
-__all__ = ["Application"]
+__all__ = ["Application", "has_websockets"]
 
 
 class Application(ABC):
@@ -31,3 +33,11 @@ class Application(ABC):
     @abstractmethod
     async def shutdown(self) -> None:
         """Leaves the lifespan; does nothing if it was not entered."""
+
+
+def has_websockets() -> bool:
+    """Whether an application in this process may have a route for websockets. Then what serves them has to be imported at the start."""
+    if "velo_core.websocket" not in sys.modules:
+        return False
+    import_module("velo_core.conversation")  # what their plans name, which are written at the first request
+    return True

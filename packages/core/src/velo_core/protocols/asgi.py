@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
-from functools import partial
-from typing import Any, TypeAlias
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from velo_core.body import check_declared_length, collect
 from velo_core.early_hints import EarlyHints
 from velo_core.errors import ClientDisconnect
-from velo_core.files import FileContent, FileResponse, select
 from velo_core.headers import MutableHeaders
 from velo_core.life import NO_LIFE, Life
 from velo_core.plan import Run
-from velo_core.protocols.asgi_websocket import asgi_websockets
 from velo_core.protocols.outgoing import declared_length, send_content, unsound
 from velo_core.protocols.paths import below_raw
 from velo_core.request import Adapter
@@ -29,7 +27,10 @@ from velo_core.streams import ClientGone, close_content
 from velo_core.teardown import Teardown
 from velo_core.types import Address, HeaderPairs
 
-__all__ = ["ADAPTER", "WEBSOCKET_ADAPTER", "find"]
+if TYPE_CHECKING:
+    from velo_core.files import FileResponse
+
+__all__ = ["ADAPTER", "find", "websocket_adapter"]
 
 # ASGI's own shapes. They stay inside this module, and a `cast` for each of their values would cost 40 ns where every request passes.
 Message: TypeAlias = MutableMapping[str, Any]
@@ -258,8 +259,8 @@ async def _send_response(life: Life, response: Response, scope: Scope, receive: 
             except OSError as error:  # how a server says it, from HTTP specification 2.4 on
                 failure = ClientGone()
                 failure.__cause__ = error
-        elif isinstance(response, FileResponse):
-            await _send_file(response, scope, receive, send, teardown, life)
+        elif response.is_file:
+            await _send_file(cast("FileResponse", response), scope, receive, send, teardown, life)
         else:
             await _send_stream(response, scope, receive, send, life)
     except ClientGone as error:
@@ -302,6 +303,8 @@ def _whole(response: Response, method: str) -> tuple[Message, Message]:
 
 
 async def _send_file(response: FileResponse, scope: Scope, receive: Receive, send: Send, teardown: Teardown | None, life: Life) -> None:
+    from velo_core.files import FileContent, FileResponse, select  # which is there, for it made the response
+
     headers = _raw_headers(scope)
     selected = select(response, scope["method"], lambda name: _find_all_headers(headers, name.encode()))
     if not isinstance(selected, FileResponse):
@@ -469,4 +472,11 @@ ADAPTER = Adapter(
     expressions={"raw_headers": 'scope["headers"]', "query_string": 'scope["query_string"].decode("utf-8", "surrogateescape")'},
     open_hints=_open_hints,
 )
-WEBSOCKET_ADAPTER = asgi_websockets(ADAPTER)
+
+
+@cache
+def websocket_adapter() -> Adapter:
+    """How websockets are read and written. Imported when the first application needs it, for few have any."""
+    from velo_core.protocols.asgi_websocket import asgi_websockets
+
+    return asgi_websockets(ADAPTER)

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 
 from velo_core.errors import SetupError
-from velo_core.protocols.application import Application
+from velo_core.protocols.application import Application, has_websockets
 from velo_core.types import WEBSOCKET
 
 if TYPE_CHECKING:
@@ -64,8 +64,10 @@ class ASGI(Application):
             await self._serve_asgi(scope, receive, send)
 
     def _bind_asgi(self) -> Table[Run]:
-        from velo_core.protocols.asgi import ADAPTER, find
+        from velo_core.protocols.asgi import ADAPTER, find, websocket_adapter
 
+        if has_websockets():
+            websocket_adapter()
         self._asgi_find = find
         table = self._asgi_table = self.bind(ADAPTER)
         return table
@@ -81,10 +83,10 @@ class ASGI(Application):
     async def _serve_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         table = self._asgi_websockets
         if table is None:
-            from velo_core.protocols.asgi import WEBSOCKET_ADAPTER, find
+            from velo_core.protocols.asgi import find, websocket_adapter
 
             self._asgi_find = find
-            table = self._asgi_websockets = self.bind(WEBSOCKET_ADAPTER)
+            table = self._asgi_websockets = self.bind(websocket_adapter())
         run, values = self._asgi_find(table, WEBSOCKET, scope)
         await run(scope, receive, send, values)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, cast
 
 from velo_core.answers import problem
 from velo_core.errors import HTTPError, error_reporter
@@ -11,8 +12,10 @@ from velo_core.headers import Headers, MutableHeaders
 from velo_core.life import Life
 from velo_core.logs import CURRENT_REQUEST_ID
 from velo_core.response import Response, StreamingResponse
-from velo_core.sse import EventSourceResponse, send_events
 from velo_core.streams import send_chunks
+
+if TYPE_CHECKING:
+    from velo_core.sse import EventSourceResponse
 
 __all__ = ["Counted", "declared_length", "send_content", "unsound"]
 
@@ -68,9 +71,11 @@ async def send_content(
         ClientGone: the client has gone.
         Exception: what the content raises, or `ValueError` for a wrong length.
     """
-    if isinstance(response, EventSourceResponse):
+    if response.is_events:
+        from velo_core.sse import send_events  # which is there, for it made the response
+
         life.listen()
-        await send_events(response, send, client_leaves, life.closing)
+        await send_events(cast("EventSourceResponse", response), send, client_leaves, life.closing)
         return
     length = declared_length(response.headers)
     if length is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from velo_core.parsing import percent_decode
+from velo_core.parsing.percent import percent_decode
 
 __all__ = ["below_raw"]
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from functools import partial
+from functools import cache, partial
 from typing import Final, Protocol, cast
 
 from velo_core.body import check_declared_length, collect
@@ -21,7 +21,6 @@ from velo_core.headers import MutableHeaders
 from velo_core.life import NO_LIFE, Life
 from velo_core.protocols.connection import Connection
 from velo_core.protocols.outgoing import declared_length, send_content, unsound
-from velo_core.protocols.rsgi_websocket import rsgi_websockets
 from velo_core.request import Adapter
 from velo_core.response import Response, StreamingResponse
 from velo_core.status import has_no_body
@@ -30,7 +29,7 @@ from velo_core.teardown import Teardown
 from velo_core.threads import in_thread
 from velo_core.types import Address, HeaderPairs
 
-__all__ = ["ADAPTER", "WEBSOCKET_ADAPTER"]
+__all__ = ["ADAPTER", "websocket_adapter"]
 
 
 class Headers(Protocol):
@@ -360,4 +359,11 @@ ADAPTER = Adapter(
     constants={"read_body": _read_body},
     expressions={"raw_headers": "scope.headers", "query_string": "scope.query_string"},
 )
-WEBSOCKET_ADAPTER = rsgi_websockets(ADAPTER)
+
+
+@cache
+def websocket_adapter() -> Adapter:
+    """How websockets are read and written. Imported when the first application needs it, for few have any."""
+    from velo_core.protocols.rsgi_websocket import rsgi_websockets
+
+    return rsgi_websockets(ADAPTER)

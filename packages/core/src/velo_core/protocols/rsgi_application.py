@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from velo_core.protocols.application import Application
+from velo_core.protocols.application import Application, has_websockets
 from velo_core.types import WEBSOCKET
 
 if TYPE_CHECKING:
@@ -42,17 +42,19 @@ class RSGI(Application):
         return run(scope, protocol, protocol, values)
 
     def _bind_rsgi(self) -> Table[Run]:
-        from velo_core.protocols.rsgi import ADAPTER
+        from velo_core.protocols.rsgi import ADAPTER, websocket_adapter
 
+        if has_websockets():
+            websocket_adapter()
         table = self._rsgi_table = self.bind(ADAPTER)
         return table
 
     def _serve_rsgi_websocket(self, scope: Scope, protocol: object) -> Awaitable[None]:
         table = self._rsgi_websockets
         if table is None:
-            from velo_core.protocols.rsgi import WEBSOCKET_ADAPTER
+            from velo_core.protocols.rsgi import websocket_adapter
 
-            table = self._rsgi_websockets = self.bind(WEBSOCKET_ADAPTER)
+            table = self._rsgi_websockets = self.bind(websocket_adapter())
         run, values = table.find(WEBSOCKET, scope.path)
         return run(scope, protocol, protocol, values)
 

@@ -17,6 +17,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from velo_core.errors import SetupError
+from velo_core.later import later
 
 __all__ = [
     "CATCH_ALL",
@@ -41,8 +42,8 @@ STRING: Final = 100
 CATCH_ALL: Final = 200
 """From this rank on a converter takes the whole rest of the path, with its slashes."""
 
-_is_decimal: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?").fullmatch
-_is_uuid: Final = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}").fullmatch
+_DECIMAL: Final = later(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
+_UUID: Final = later(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
 class NoMatch:
@@ -129,7 +130,7 @@ class FloatConverter(Struct, frozen=True):
 
     def parse(self, text: str, /) -> object:
         """A finite `float` of at most 32 characters."""
-        return float(text) if len(text) <= 32 and _is_decimal(text) else NO_MATCH
+        return float(text) if len(text) <= 32 and _DECIMAL.fullmatch(text) else NO_MATCH
 
     def format(self, value: object, /) -> str:
         """The shortest text that is read as the same number; `TypeError` for anything but an `int` or a `float`, `bool` included."""
@@ -192,7 +193,7 @@ class UUIDConverter(Struct, frozen=True):
 
     def parse(self, text: str, /) -> object:
         """A `UUID`."""
-        return UUID(text) if _is_uuid(text) else NO_MATCH
+        return UUID(text) if _UUID.fullmatch(text) else NO_MATCH
 
     def format(self, value: object, /) -> str:
         """The UUID in lower case; `TypeError` for anything but a `UUID`."""

@@ -13,6 +13,7 @@ from typing import Final
 from msgspec import Struct
 
 from velo_core.errors import SetupError, VeloError
+from velo_core.later import later
 from velo_core.percent import quote
 from velo_core.routing.converters import CATCH_ALL, NO_MATCH, Converter
 
@@ -20,9 +21,9 @@ __all__ = ["PCHAR", "Parameter", "PathBuildError", "Pattern", "Segment", "is_tex
 
 _TOKEN: Final = re.compile(r"(?P<brace>\{\{|\}\})|\{(?P<parameter>[^{}]*)\}|(?P<stray>[{}])|(?P<text>[^{}]+)")
 _ALONE: Final = re.compile(r"\{[^{}]*\}")
-_ANGLED: Final = re.compile(r"/<(?:(?P<converter>\w+):)?(?P<name>[^\W\d]\w*)>(?=/|$)")
+_ANGLED: Final = later(r"/<(?:(?P<converter>\w+):)?(?P<name>[^\W\d]\w*)>(?=/|$)")
 """Parameters as other frameworks write them. No URL has angle brackets (RFC 3986 section 2), so nobody means them literally."""
-_PERCENT_ENCODED: Final = re.compile(r"%[0-9A-Fa-f]{2}")
+_PERCENT_ENCODED: Final = later(r"%[0-9A-Fa-f]{2}")
 _NOTEWORTHY: Final = re.compile(r"[^A-Za-z0-9_\-.~/{}:]")
 """What paths seldom have, and all that can be wrong with the text of one has."""
 PCHAR: Final = "!$&'()*+,;=:@"

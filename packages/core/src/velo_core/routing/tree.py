@@ -29,7 +29,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import combinations, groupby, product, zip_longest
 from types import MappingProxyType
-from typing import Final, Generic, NamedTuple, TypeAlias, TypeVar
+from typing import Final, Generic, TypeAlias, TypeVar
 
 from msgspec import Struct
 
@@ -293,7 +293,7 @@ class Tree(Generic[T]):
         return True
 
 
-class _Child(NamedTuple, Generic[T]):
+class _Child(Struct, Generic[T], frozen=True, eq=False):
     """A segment with parameters, and the node behind it."""
 
     segment: Segment
@@ -400,8 +400,9 @@ def _chain(children: Sequence[_Child[T]]) -> _Step[T] | None:
 
 
 def _steps(children: Sequence[_Child[T]], following: _Step[T] | None) -> _Step[T] | None:
-    for segment, node in reversed(children):
-        following = _Step(_kind(segment), following, node, segment.match, segment.converters[0].parse)
+    for child in reversed(children):
+        segment = child.segment
+        following = _Step(_kind(segment), following, child.node, segment.match, segment.converters[0].parse)
     return following
 
 
