@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import pytest
 from browsing import opened_page, served
 from playwright.sync_api import expect
 
-from velo_core import Router, Velo
+from velo_core import Body, Router, Velo
 from velo_openapi import OpenAPI
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Locator, Page
 
 PATHS: dict[str, Any] = {"swagger_ui": "/docs", "redoc": "/redoc", "scalar": "/scalar"}
 
@@ -66,6 +67,43 @@ def test_swagger_ui_sends_real_requests(page: Page, url: str) -> None:
     answer.get_by_text("doubled").wait_for()
 
     assert "42" in answer.inner_text()
+
+
+def bodies() -> Velo:
+    """An application whose bodies are neither forms nor JSON."""
+    app = Velo()
+    app.install(OpenAPI(title="Bodies", swagger_ui="/docs"))
+
+    @app.put("/bytes")
+    async def measure(content: Annotated[bytes, Body()]) -> dict[str, int]:
+        """Takes any bytes."""
+        return {"measured": len(content)}
+
+    @app.get("/lines")
+    async def lines() -> AsyncIterator[dict[str, str]]:
+        """Streams lines."""
+        yield {"name": "tea"}
+        yield {"name": "salt"}
+
+    return app
+
+
+def test_swagger_ui_shows_lines_of_json_and_sends_files(page: Page, tmp_path: Path) -> None:
+    (tmp_path / "tea.txt").write_text("tea")
+    with served(bodies()) as origin:
+        page.goto(f"{origin}/docs")
+
+        def execute(summary: str, file: Path | None = None) -> Locator:
+            page.get_by_text(summary).click()
+            operation = page.locator(".opblock", has=page.get_by_text(summary, exact=True))
+            operation.get_by_role("button", name="Try it out").click()
+            if file is not None:
+                operation.locator("input[type=file]").set_input_files(file)
+            operation.get_by_role("button", name="Execute").click()
+            return operation.locator(".live-responses-table")
+
+        expect(execute("Streams lines.")).to_contain_text('{"name":"tea"}\n{"name":"salt"}', timeout=60_000)
+        expect(execute("Takes any bytes.", tmp_path / "tea.txt")).to_contain_text('"measured": 3', timeout=60_000)
 
 
 def test_scalar_sends_real_requests(page: Page, url: str) -> None:

@@ -20,6 +20,23 @@ from velo_core import Request, Response, Router
 __all__ = ["Page", "add_page"]
 
 _SWAGGER_UI = """
+// It takes lines of JSON for a file that is broken JSON, and has no field for a body that may be anything.
+const isLines = (type) => /[/+](jsonl|jsonlines|json-seq|(x-)?ndjson)\\b/i.test(type);
+const helps = (system) => ({
+  wrapComponents: {
+    responseBody: (Body) => (given) =>
+      system.React.createElement(Body, { ...given, contentType: isLines(given.contentType) ? "text/plain" : given.contentType }),
+  },
+  afterLoad() {
+    const known = this.fn.isFileUploadIntended;
+    this.fn.isFileUploadIntended = (schema, type) => (type === "*/*" && !(schema && schema.size)) || known(schema, type);
+  },
+});
+const asText = async (response) => {
+  const { data, headers } = response;
+  if (data instanceof Blob && isLines(headers["content-type"])) response.text = response.data = await data.text();
+  return response;
+};
 window.ui = SwaggerUIBundle({
   url: config.document,
   dom_id: "#page",
@@ -27,6 +44,8 @@ window.ui = SwaggerUIBundle({
   validatorUrl: null,
   presets: [SwaggerUIBundle.presets.apis],
   oauth2RedirectUrl: new URL(config.redirect, location.href).href,
+  plugins: [helps],
+  responseInterceptor: asText,
   ...config.options,
 });
 if (config.oauth2) window.ui.initOAuth(config.oauth2);
