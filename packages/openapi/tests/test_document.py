@@ -437,7 +437,8 @@ def test_handlers_say_more_of_their_operations() -> None:
     one = document(app)["paths"]["/{name}"]["get"]
 
     assert one["responses"]["404"]["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/Tag"}
-    assert one["responses"]["410"] == {"description": "Gone for good."}
+    assert one["responses"]["410"]["description"] == "Gone for good."
+    assert one["responses"]["410"]["content"].keys() == {"application/problem+json"}
     assert one["responses"]["201"] == {"description": "Created"}
     assert one["callbacks"].keys() == {"done"}
     assert (one["x-internal"], one["deprecated"], one["summary"]) == (True, True, "One of them")

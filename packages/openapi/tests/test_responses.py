@@ -26,7 +26,7 @@ from velo_core import (
     ServerSentEvent,
     Velo,
 )
-from velo_openapi import operation
+from velo_openapi import OpenAPI, operation
 from velo_testing import ProtocolName, TestClient
 
 
@@ -341,6 +341,55 @@ def test_a_raised_error_is_a_problem_document() -> None:
     assert responses["410"] == {"description": "Gone", "content": {"text/plain": {"schema": {"type": "string"}}}}
     with TestClient(app) as client:
         assert client.get("/").headers["content-type"] == "application/problem+json"
+
+
+class OutOfStock(msgspec.Struct):
+    title: str
+    status: int
+    left: int
+
+
+@pytest.mark.parametrize("kind", [OutOfStock, OutOfStock | None, Annotated[OutOfStock, msgspec.Meta(title="None left")]])
+def test_a_problem_of_ones_own_is_described_by_a_type(kind: object) -> None:
+    app = Velo()
+    app.install(OpenAPI())
+
+    @app.get("/{number}")
+    @operation(responses={409: {"content": {"application/problem+json": {"schema": kind, "example": {"left": 0}}}}})
+    async def take(number: int) -> str:
+        raise HTTPError(409, extensions={"left": 0})
+
+    with TestClient(app, contract=True) as client:
+        made = client.get("/openapi.json").json()
+        assert client.get("/1").json()["left"] == 0
+    found = made["paths"]["/{number}"]["get"]["responses"]["409"]
+
+    assert found["description"] == "Conflict"
+    assert found["content"]["application/problem+json"]["example"] == {"left": 0}
+    assert "OutOfStock" in str(found["content"]["application/problem+json"]["schema"])
+    assert made["components"]["schemas"]["OutOfStock"]["required"] == ["title", "status", "left"]
+
+
+def test_what_is_said_of_an_error_goes_over_its_problem_document() -> None:
+    app = Velo()
+    app.install(OpenAPI())
+
+    @app.get("/{number}")
+    @operation(
+        responses={404: {"description": "No such number."}, 409: {"description": "Taken."}, 410: {"description": "Gone.", "content": {}}}
+    )
+    async def find(number: int) -> str:
+        if number == 410:
+            return cast("str", Response(status_code=410))
+        raise HTTPError(number)
+
+    with TestClient(app, contract=True) as client:
+        made = client.get("/openapi.json").json()["paths"]["/{number}"]["get"]["responses"]
+        assert [client.get(f"/{status}").status_code for status in (404, 409, 410)] == [404, 409, 410]
+
+    assert made["404"]["description"] == "No such number."
+    assert made["404"]["content"].keys() == made["409"]["content"].keys() == {"application/problem+json"}
+    assert made["410"] == {"description": "Gone."}
 
 
 def guarded(**said: Any) -> set[str]:

@@ -12,7 +12,16 @@ import msgspec
 from velo_core import Operation, Router
 from velo_openapi.errors import OpenAPIError
 
-__all__ = ["DocumentOptions", "OperationOptions", "Version", "operation", "options_of_handler", "unfit"]
+__all__ = [
+    "DocumentOptions",
+    "OperationOptions",
+    "Version",
+    "is_type_schema",
+    "media_types_of",
+    "operation",
+    "options_of_handler",
+    "unfit",
+]
 
 Handler = TypeVar("Handler", bound=Callable[..., object])
 Version: TypeAlias = Literal["3.1", "3.2"]
@@ -75,8 +84,8 @@ def operation(
 
     Args:
         operation_id: In place of the usual one.
-        responses: By status. A type is JSON of that type; a mapping is a response object, which goes over what is known of that status;
-            `None` has no body.
+        responses: By status. A type is JSON of that type; a mapping is a response object, in which a schema may be a type as well. It goes
+            over what is known of that status, which of an error is a problem document. `None` has no body.
         callbacks: Callback objects by name.
         extra: Members of the operation object, which win over all others: `{"x-internal": True}`.
 
@@ -129,8 +138,28 @@ def _response_mistakes(responses: Mapping[object, object]) -> Iterator[str]:
             yield f"`responses` takes statuses, their classes such as '4XX', and 'default', not {status!r}"
         if isinstance(given, str | bytes | int | float | list):
             yield f"`responses` takes a type, a Response object or None; for {status} it has {given!r}"
-        elif isinstance(given, Mapping) and (said := unfit(cast("object", given))) is not None:
+        elif isinstance(given, Mapping) and (said := unfit(_without_types(cast("Mapping[str, object]", given)))) is not None:
             yield f"`responses` {said}, for {status}"
+
+
+def _without_types(response: Mapping[str, object]) -> Mapping[str, object]:
+    nothing: Mapping[str, object] = {}
+    content = {name: {**one, "schema": nothing} if is_type_schema(one) else one for name, one in media_types_of(response).items()}
+    return {**response, "content": content} if content else response
+
+
+def media_types_of(response: Mapping[str, object]) -> Mapping[str, Mapping[str, object]]:
+    """The media type objects of a response object by name, those that are any."""
+    content = response.get("content")
+    if not isinstance(content, Mapping):
+        return {}
+    found = cast("Mapping[str, object]", content)
+    return {name: cast("Mapping[str, object]", one) for name, one in found.items() if isinstance(one, Mapping)}
+
+
+def is_type_schema(media_type: Mapping[str, object]) -> bool:
+    """Whether the schema of a media type object is given as a type: everything that is no schema of JSON Schema."""
+    return not isinstance(media_type.get("schema", {}), Mapping | bool | str | bytes | int | float | list | None)
 
 
 _STATUS = re.compile(r"[1-5][0-9]{2}|[1-5]XX|default").fullmatch

@@ -16,7 +16,7 @@ from velo_core import (
     RedirectResponse,
     Response,
 )
-from velo_openapi.options import OperationOptions, Version
+from velo_openapi.options import OperationOptions, Version, is_type_schema, media_types_of
 from velo_openapi.parameters import Describe
 from velo_openapi.problems import RESPONSES, problem_response
 from velo_openapi.schemas import Schema, Wanted
@@ -87,7 +87,12 @@ def _problem(status: int | str) -> Schema:
     """A problem document: a component where Velo knows the status, or else the same written out."""
     if str(status).isdecimal() and int(status) in RESPONSES:
         return {"$ref": f"#/components/responses/Problem{status}"}
-    return problem_response(_phrase(str(status)))
+    return _problem_in_full(str(status))
+
+
+def _problem_in_full(status: str) -> Schema:
+    known = RESPONSES.get(int(status)) if status.isdecimal() else None
+    return dict(known) if known is not None else problem_response(_phrase(status))
 
 
 def _phrase(status: str) -> str:
@@ -125,8 +130,7 @@ class _Writer:
     def given(self, status: str, given: Any, known: Schema | None) -> dict[str, Schema]:
         """What the handler says of a status; of a file, that is all that a file can be."""
         if isinstance(given, Mapping):
-            base = {} if known is None or "$ref" in known else known
-            return {status: {"description": _phrase(status)} | base | dict(cast("Mapping[str, Any]", given))}
+            return {status: self._response_object(status, cast("Mapping[str, Any]", given), known)}
         if given is None:
             return {status: {"description": _phrase(status)}}
         if given is HTTPError:
@@ -134,8 +138,26 @@ class _Writer:
         if isinstance(given, type) and issubclass(given, Response):
             made = dict(self._of_class(given, status))
             return made if issubclass(given, FileResponse) else {status: next(iter(made.values())) | {"description": _phrase(status)}}
-        schema = self.describe(Wanted(cast("object", given), "output"), lambda schema: schema)
-        return {status: {"description": _phrase(status), "content": {"application/json": {"schema": schema}}}}
+        return {
+            status: {"description": _phrase(status), "content": {"application/json": {"schema": self._given_type(cast("object", given))}}}
+        }
+
+    def _response_object(self, status: str, given: Mapping[str, Any], known: Schema | None) -> Schema:
+        """One in the words of OpenAPI, in which a schema may be a type; it goes over what is known, of an error its problem."""
+        if "$ref" in given:
+            return dict(given)
+        if known is None or "$ref" in known:
+            known = _problem_in_full(status) if status[0] in "45" else {"description": _phrase(status)}
+        made = known | dict(given)
+        if typed := {name: one for name, one in media_types_of(made).items() if is_type_schema(one)}:
+            described = {name: {**one, "schema": self._given_type(one["schema"])} for name, one in typed.items()}
+            made["content"] = dict(made["content"]) | described
+        if not made.get("content", True):  # says that there is no body, as its absence does
+            del made["content"]
+        return made
+
+    def _given_type(self, kind: object) -> Schema:
+        return self.describe(Wanted(kind, "output"), lambda schema: schema)
 
     def _schema(self, kind: object) -> Schema:
         result = self.result
