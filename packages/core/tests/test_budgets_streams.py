@@ -251,7 +251,7 @@ async def rsgi_stream(app: Any, path: str, count: int) -> None:
     assert protocol.transport.sent in (count, count + 1)  # the comment that opens it
 
 
-@pytest.mark.parametrize(("talk", "budget"), [(asgi_echoes, Budget(20, 13)), (rsgi_echoes, Budget(20, 12))], ids=["asgi", "rsgi"])
+@pytest.mark.parametrize(("talk", "budget"), [(asgi_echoes, Budget(19, 10)), (rsgi_echoes, Budget(18, 9))], ids=["asgi", "rsgi"])
 def test_a_message_of_a_websocket_costs_no_more_than_its_budget(talk: Callable[[Any, int], Any], budget: Budget) -> None:
     app = application()
     found = for_each(lambda count: talk(app, count))

@@ -16,7 +16,7 @@ from msgspec import Struct, field
 from velo_core.codecs import Decode, DoesNotFit, backend_for
 from velo_core.errors import HTTPError, UnsupportedError, ValidationError, WebSocketDisconnect, WebSocketError, check_close
 from velo_core.headers import MutableHeaders, is_token
-from velo_core.inbox import End, Inbox, again
+from velo_core.inbox import End, Inbox, Mutex, again
 from velo_core.limits import DEFAULT_MAX_MESSAGE_SIZE
 from velo_core.open_sockets import GOING_AWAY, OpenSockets
 from velo_core.parsing.origin import Origin, parse_origin
@@ -160,7 +160,7 @@ class WebSocket(Request):
         self._refused: str | None = None
         self._ended: WebSocketDisconnect | None = None
         self._inbox: Inbox | None = None
-        self._sending = asyncio.Lock()
+        self._sending = Mutex()
         self._decoders: dict[object, Decode] = {}
         self._task: asyncio.Task[object] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -255,12 +255,14 @@ class WebSocket(Request):
             if self._ended is not None:
                 raise again(self._ended)
             raise RuntimeError("this websocket has not been accepted; await accept() first")
-        try:
-            message = await inbox.take()
-        except WebSocketDisconnect:
-            if asyncio.current_task() is self._task:  # the handler knows now, and may tidy up for as long as it likes
-                self.stand_down()
-            raise
+        message = inbox.pop()
+        if message is None:
+            try:
+                message = await inbox.take()
+            except WebSocketDisconnect:
+                if asyncio.current_task() is self._task:  # the handler knows now, and may tidy up for as long as it likes
+                    self.stand_down()
+                raise
         self._has_taken = True
         return message
 
@@ -306,7 +308,10 @@ class WebSocket(Request):
         """Messages, which are text, until the conversation ends. Raises as `receive_text` for all else."""
         try:
             while True:
-                yield await self.receive_text()
+                message = await self.receive()
+                if not isinstance(message, str):
+                    raise WebSocketError(1003, "A text message is expected here.")
+                yield message
         except WebSocketDisconnect:
             return
 
@@ -314,7 +319,10 @@ class WebSocket(Request):
         """Messages, which are binary, until the conversation ends. Raises as `receive_bytes` for all else."""
         try:
             while True:
-                yield await self.receive_bytes()
+                message = await self.receive()
+                if not isinstance(message, bytes):
+                    raise WebSocketError(1003, "A binary message is expected here.")
+                yield message
         except WebSocketDisconnect:
             return
 
@@ -372,10 +380,17 @@ class WebSocket(Request):
     async def _send(self, message: str | bytes) -> None:
         if not self._accepted:
             raise RuntimeError("this websocket has not been accepted; await accept() first")
-        async with self._sending:
+        sending = self._sending
+        if sending.is_taken:
+            await sending.take()
+        else:
+            sending.is_taken = True
+        try:
             if self._ended is not None:
                 raise again(self._ended)
             await self._channel.send(message)
+        finally:
+            sending.leave()
 
     # The end.
 
@@ -403,7 +418,11 @@ class WebSocket(Request):
         if not self._accepted:
             self._refused = reason
             return
-        async with self._sending:
+        if self._sending.is_taken:
+            await self._sending.take()
+        else:
+            self._sending.is_taken = True
+        try:
             if self._ended is not None:
                 return
             self._ended = end = WebSocketDisconnect(close_code, reason)
@@ -413,6 +432,8 @@ class WebSocket(Request):
                 self._leave()
             with suppress(WebSocketDisconnect):  # it was about to end anyway
                 await self._channel.close(close_code, reason)
+        finally:
+            self._sending.leave()
 
     # For plans.
 

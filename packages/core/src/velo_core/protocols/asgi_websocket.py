@@ -93,7 +93,10 @@ class _Channel:
         return data if text is None else text
 
     async def send(self, message: str | bytes) -> None:
-        await self._tell({"type": "websocket.send", "text" if isinstance(message, str) else "bytes": message})
+        try:  # as `_tell` does it, without its frame
+            await self._send({"type": "websocket.send", "text" if isinstance(message, str) else "bytes": message})
+        except OSError as error:
+            raise WebSocketDisconnect(1006) from error
 
     async def close(self, close_code: int, reason: str) -> None:
         await self._tell({"type": "websocket.close", "code": close_code, "reason": reason})

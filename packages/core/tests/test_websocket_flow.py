@@ -1,0 +1,195 @@
+"""Websockets whose server takes its time, and whose client does not."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from velo_core import Velo, WebSocket
+
+both_protocols = pytest.mark.parametrize("protocol", ["asgi", "rsgi"])
+
+
+Message = MutableMapping[str, Any]
+
+
+class SlowServer:
+    """Takes one message at a time, each when `goes_on` is set.
+
+    Args:
+        said: What the client says, all at once; then it says no more.
+    """
+
+    def __init__(self, said: Iterable[str] = ()) -> None:
+        self.said = iter(said)
+        self.given = 0
+        self.taken: list[str] = []
+        self.begins = asyncio.Event()
+        self.goes_on = asyncio.Event()
+        self._takes = False
+
+    async def take(self, text: str) -> None:
+        assert not self._takes, "two messages at a time"
+        self._takes = True
+        self.begins.set()
+        try:
+            await self.goes_on.wait()
+        finally:
+            self._takes = False
+        self.taken.append(text)
+
+    async def serve(self, app: Velo, protocol: str) -> None:
+        """Opens a websocket at `/`."""
+        if protocol == "asgi":
+            connects = iter([{"type": "websocket.connect"}])
+
+            async def receive() -> Message:
+                return next(connects, None) or {"type": "websocket.receive", "text": await self.give()}
+
+            async def send(message: Message) -> None:
+                if message["type"] == "websocket.send":
+                    await self.take(message["text"])
+                elif message["type"] == "websocket.close":
+                    self.taken.append("closed")
+
+            headers: list[object] = []
+            await app({"type": "websocket", "path": "/", "query_string": b"", "headers": headers, "http_version": "1.1"}, receive, send)
+            return
+
+        async def receive_message() -> object:
+            return SimpleNamespace(kind=2, data=await self.give())
+
+        async def accept() -> object:
+            return SimpleNamespace(receive=receive_message, send_str=self.take)
+
+        def close(status: int | None = None) -> None:
+            self.taken.append("closed")
+
+        def no_value(name: str) -> None: ...
+
+        def no_values(name: str) -> list[str]:
+            return []
+
+        scope = SimpleNamespace(proto="ws", http_version="1.1", method="GET", path="/", query_string="", scheme="http")
+        scope.headers = SimpleNamespace(get=no_value, get_all=no_values, items=list, keys=list)
+        await app.__rsgi__(cast("Any", scope), cast("Any", SimpleNamespace(accept=accept, close=close)))
+
+    async def give(self) -> str:
+        """What the client says next."""
+        text = next(self.said, None)
+        if text is None:
+            await asyncio.Event().wait()
+        self.given += 1
+        return text or ""
+
+
+async def talk(protocol: str, handler: Callable[[WebSocket, SlowServer], Awaitable[None]], said: Iterable[str] = ()) -> list[str]:
+    """What the server has taken when the handler is done."""
+    app, server = Velo(), SlowServer(said)
+
+    @app.websocket("/")
+    async def serve(socket: WebSocket) -> None:
+        await socket.accept()
+        await handler(socket, server)
+
+    await asyncio.wait_for(server.serve(app, protocol), 60)
+    return server.taken
+
+
+@both_protocols
+async def test_messages_are_sent_one_at_a_time_in_their_order(protocol: str) -> None:
+    async def handle(socket: WebSocket, server: SlowServer) -> None:
+        async with asyncio.TaskGroup() as group:
+            for number in range(5):
+                group.create_task(socket.send_text(str(number)))
+            await server.begins.wait()
+            server.goes_on.set()
+
+    assert await talk(protocol, handle) == ["0", "1", "2", "3", "4", "closed"]
+
+
+@both_protocols
+async def test_who_gives_up_waiting_keeps_nobody_waiting(protocol: str) -> None:
+    async def handle(socket: WebSocket, server: SlowServer) -> None:
+        first, second, third = (asyncio.ensure_future(socket.send_text(text)) for text in ("first", "second", "third"))
+        await server.begins.wait()
+        second.cancel()
+        await asyncio.wait({second})
+        assert second.cancelled()
+        server.goes_on.set()
+        await asyncio.gather(first, third)
+        await socket.send_text("fourth")
+
+    assert await talk(protocol, handle) == ["first", "third", "fourth", "closed"]
+
+
+@both_protocols
+async def test_who_is_cancelled_at_its_turn_hands_it_on(protocol: str) -> None:
+    async def handle(socket: WebSocket, server: SlowServer) -> None:
+        async def send_first() -> None:
+            await socket.send_text("first")
+            second.cancel()  # whose turn it is now, and who has not heard of it
+
+        first = asyncio.ensure_future(send_first())
+        second = asyncio.ensure_future(socket.send_text("second"))
+        third = asyncio.ensure_future(socket.send_text("third"))
+        await server.begins.wait()
+        server.goes_on.set()
+        await asyncio.wait({first, second, third})
+        assert (first.exception(), second.cancelled(), third.exception()) == (None, True, None)
+        await socket.send_text("fourth")
+
+    assert await talk(protocol, handle) == ["first", "third", "fourth", "closed"]
+
+
+@both_protocols
+async def test_a_close_waits_for_the_message_before_it(protocol: str) -> None:
+    async def handle(socket: WebSocket, server: SlowServer) -> None:
+        sending = asyncio.ensure_future(socket.send_text("last words"))
+        await server.begins.wait()
+        closing = asyncio.ensure_future(socket.close())
+        await asyncio.sleep(0)
+        assert server.taken == []
+        server.goes_on.set()
+        await asyncio.gather(sending, closing)
+
+    assert await talk(protocol, handle) == ["last words", "closed"]
+
+
+@both_protocols
+async def test_what_nobody_takes_is_not_read(protocol: str) -> None:
+    """A client that sends faster than its handler works is slowed down, and nothing of it is lost."""
+    said = [f"{number:1000}" for number in range(300)]
+
+    async def handle(socket: WebSocket, server: SlowServer) -> None:
+        before = -1
+        while server.given > before:  # it reads on
+            before = server.given
+            for _ in range(10):
+                await asyncio.sleep(0)
+        assert 50 < server.given < 80
+        heard: list[str] = []
+        for _ in said:
+            heard.append(await socket.receive_text())
+            assert server.given - len(heard) < 80
+        assert heard == said
+
+    assert await talk(protocol, handle, said) == ["closed"]
+
+
+@both_protocols
+async def test_messages_that_are_there_go_to_who_asks_first(protocol: str) -> None:
+    async def handle(socket: WebSocket, server: SlowServer) -> None:
+        heard: dict[str, str] = {}
+
+        async def hear(name: str) -> None:
+            heard[name] = await socket.receive_text()
+
+        async with asyncio.TaskGroup() as group:
+            for name in ("first", "second", "third"):
+                group.create_task(hear(name))
+        assert sorted(heard.values()) == ["", "a", "b"]
+
+    assert await talk(protocol, handle, ["a", "", "b"]) == ["closed"]
