@@ -121,7 +121,7 @@ def test_a_plan_is_found_by_the_path_of_a_request() -> None:
     assert app.plan("HEAD", "/files/a%2Fb").label == "GET /files/{name}"
     assert app.plan("GET", "/files/a/b").label == "404 /"
     assert app.plan("DELETE", "/items/1").label == "405 /items"
-    assert "not_found" in app.plan("GET", "/items/1/2").source
+    assert app.plan("GET", "/items/1/2").label == "404 /items"
     with pytest.raises(LookupError, match="no route"):
         app.plan("GET", "/items/{other}")
 
