@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any, Optional, cast, get_args
 
 from velo_core import Operation, OperationBody, OperationParameter, RegexConverter
+from velo_openapi.patterns import schema_pattern
 from velo_openapi.schemas import Schema, Wanted, bounded, number, plain
 
 __all__ = ["Describe", "parameter_objects", "request_body"]
@@ -75,7 +76,8 @@ def _shaped(parameter: OperationParameter, schema: Schema, words: Mapping[str, o
         schema = _decimals_in_text(schema)
     converter = parameter.converter
     if isinstance(converter, RegexConverter):
-        schema |= {"pattern": f"^(?:{converter.pattern})$", "maxLength": converter.max_length}
+        pattern = schema_pattern(converter.pattern)
+        schema |= {"maxLength": converter.max_length} | ({} if pattern is None else {"pattern": f"^(?:{pattern})$"})
     if converter is not None and schema.get("type") == "string":
         schema.setdefault("minLength", 1)
     if converter is not None and converter.makes is int and schema.get("type") == "integer":

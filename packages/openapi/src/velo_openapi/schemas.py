@@ -16,6 +16,7 @@ from velo_core import ModelBackend, Problem, model_family
 from velo_openapi.attributes import name_by_attributes
 from velo_openapi.exactness import base64_text, exact
 from velo_openapi.forms import Form, form_of
+from velo_openapi.patterns import with_schema_patterns
 
 __all__ = ["Key", "Mode", "Schema", "Schemas", "Wanted", "bounded", "number", "plain"]
 
@@ -89,6 +90,7 @@ class Schemas:
                 of_family = _of_pydantic if family == "pydantic" else partial(_of_msgspec, foreign=self._foreign)
                 self._add(keys, partial(of_family, by_alias=by_alias), is_partial=is_partial)
         self._tell_apart()
+        with_schema_patterns([*self._made.values(), *self.components.values()])
 
     def of(self, key: Key) -> Schema:
         """The schema that was asked for; a copy, to be added to."""
@@ -181,6 +183,7 @@ def bounded(schema: Schema, constraints: Mapping[str, object]) -> Schema:
             made["items"] = bounded(dict(made.get("items", {})), {name: bound})
         elif (kinds & {"integer", "number"} and name in _NUMBER) or ("string" in kinds and name in _STRING):
             made.setdefault((_NUMBER | _STRING)[name], _of_json(getattr(bound, "pattern", bound)))
+    with_schema_patterns(made)
     return made
 
 
