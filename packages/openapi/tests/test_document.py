@@ -360,7 +360,8 @@ def test_what_plugins_contribute_comes_together() -> None:
 
     assert one["security"] == [{"tenant": [], "bearer": ["read"]}, {"tenant": [], "key": []}]
     assert one["responses"]["403"]["description"] == "Never."
-    assert one["responses"]["401"] == {"$ref": "#/components/responses/Problem401"}
+    assert one["responses"]["401"]["content"].keys() == {"application/problem+json"}
+    assert one["responses"]["401"]["headers"].keys() == {"WWW-Authenticate", "x-left"}
     assert one["responses"]["200"]["headers"] == {"x-left": {"schema": {"type": "integer"}}}
     assert one["parameters"][0]["name"] == "x-tenant"
     assert content["components"]["securitySchemes"].keys() == {"tenant", "key", "bearer"}

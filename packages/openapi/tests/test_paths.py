@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TypeVar
 
 import msgspec
 import pydantic
+import pytest
 from describing import document
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from velo_core import (
-    Router,
-    Velo,
-    Versioning,
-    WebSocket,
-)
-from velo_openapi import DocumentOptions, build
+from velo_core import Deprecation, Router, Velo, Versioning, WebSocket
+from velo_openapi import DocumentOptions, OpenAPI, build
+from velo_testing import TestClient
 
 T = TypeVar("T")
 
@@ -102,6 +100,55 @@ def test_routes_of_one_template_stand_in_one_operation_and_its_alternatives() ->
     assert shown["x-alternatives"][1]["servers"][0]["url"] == "//{shop}.example.com"
     ids = [one["operationId"] for one in (price_1, *price_1["x-alternatives"], shown, *shown["x-alternatives"])]
     assert len(set(ids)) == len(ids)
+
+
+@pytest.mark.parametrize(
+    ("versioning", "asking", "refused"),
+    [
+        (Versioning.header(default="1"), {"api-version": "2"}, 400),
+        (Versioning.header(), {"api-version": "2"}, 400),
+        (Versioning.media_type(default="1"), {"accept": "application/json; version=2"}, 406),
+    ],
+    ids=["header, with a default", "header", "media type"],
+)
+def test_how_a_version_is_asked_for_is_in_the_document(versioning: Versioning, asking: dict[str, str], refused: int) -> None:
+    app = Velo(versioning=versioning)
+    app.install(OpenAPI())
+
+    @app.get("/price", version="1", deprecation=Deprecation(date(2026, 1, 1), date(2027, 1, 1), link="https://example.com/why"))
+    async def price() -> int:
+        return 1
+
+    @app.get("/price", version="2")
+    async def new_price() -> float:
+        return 1.5
+
+    @app.get("/always")
+    async def always() -> int:
+        return 0
+
+    with TestClient(app, contract=True) as client:
+        document = client.get("/openapi.json").json()
+        assert client.get("/price", headers=asking).json() == 1.5
+        unknown = client.get("/price", headers={name: value.replace("2", "3") for name, value in asking.items()})
+        first = client.get("/price", headers={name: value.replace("2", "1") for name, value in asking.items()})
+        assert client.get("/always").json() == 0
+    old = document["paths"]["/price"]["get"]
+    (new,) = old["x-alternatives"]
+    parameters = [{"in": "header", "schema": {"type": "string", "enum": [version]}} for version in ("1", "2")]
+
+    assert unknown.status_code == refused
+    assert {str(refused), "200"} == old["responses"].keys() == new["responses"].keys()
+    if versioning.by == "header":
+        found = [one["parameters"][0] for one in (old, new)]
+        assert [{name: one[name] for name in ("in", "schema")} for one in found] == parameters
+        assert [one["name"] for one in found] == ["api-version"] * 2
+        assert [one.get("required", False) for one in found] == [versioning.default is None, True]
+    assert old["responses"]["200"]["headers"].keys() == {"Vary", "Deprecation", "Sunset", "Link"}
+    assert {"vary", "deprecation", "sunset", "link"} <= {*first.headers}
+    assert new["responses"]["200"]["headers"].keys() == {"Vary"}
+    assert document["paths"]["/always"]["get"]["responses"].keys() == {"200"}
+    assert "headers" not in document["paths"]["/always"]["get"]["responses"]["200"]
 
 
 def test_webhooks_are_routes_of_a_router_that_is_not_served() -> None:

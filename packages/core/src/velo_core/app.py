@@ -431,7 +431,7 @@ class Velo(ASGI, RSGI, WSGI, Router):
         """What clients can ask, in the order of registration: for OpenAPI documents. Freezes the application."""
         from velo_core.operations import operations
 
-        return operations(self._freeze())
+        return operations(self._freeze(), self.versioning)
 
     @property
     def dependencies(self) -> Iterator[tuple[Mounted, tuple[Callable[..., object], ...]]]:

@@ -183,7 +183,7 @@ class Freezer:
         if deprecation is None and policy is not None and version is not None:
             deprecation = policy.deprecated.get(version)
         if deprecation is not None:
-            route = replace(route, deprecated=True)
+            route = replace(route, deprecated=True, deprecation=deprecation)
         common = self.common(inherited)
         pattern = self.pattern(inherited.prefix, route.path, inherited, route)
         if pattern is None:

@@ -30,6 +30,7 @@ from velo_core.signatures import unwrap_callable
 from velo_core.sse import ServerSentEvent
 from velo_core.steps import Binding, Call, Extract, Hop, Read, ReadBody, ReadModel
 from velo_core.types import MISSING
+from velo_core.versioning import Deprecation, Versioning
 
 __all__ = ["Operation", "OperationBody", "OperationParameter", "OperationResult", "dependencies", "model_family", "operations"]
 
@@ -142,6 +143,8 @@ class Operation(Struct, frozen=True):
         max_content_length: Bytes of body accepted.
         timeout_seconds: After which there is a 503; never if `None`.
         version: That it is for; every version, or none, if `None`.
+        versioning: How a request asks for that version; `None` if it does so by the path, or if there are no versions.
+        deprecation: What all responses tell of its end.
         model_backends: Families of models that its types may be of, beyond those that Velo knows; the nearest first.
     """
 
@@ -168,6 +171,8 @@ class Operation(Struct, frozen=True):
     max_content_length: int
     timeout_seconds: float | None
     version: str | None
+    versioning: Versioning | None
+    deprecation: Deprecation | None
     model_backends: tuple[ModelBackend, ...]
 
 
@@ -176,9 +181,10 @@ def model_family(annotation: object) -> str:
     return backend_for(annotation).family
 
 
-def operations(frozen: Frozen) -> tuple[Operation, ...]:
+def operations(frozen: Frozen, versioning: Versioning | None) -> tuple[Operation, ...]:
     """All operations, in the order of registration. A mount is none: what it serves is its own affair."""
-    return tuple(_operation(*one) for one in _served(frozen))
+    asked = versioning if frozen.versions else None
+    return tuple(_operation(*one, asked) for one in _served(frozen))
 
 
 def dependencies(frozen: Frozen) -> Iterator[tuple[Mounted, tuple[Callable[..., object], ...]]]:
@@ -197,7 +203,7 @@ def _served(frozen: Frozen) -> Iterator[tuple[Mounted, Plan, Served]]:
             yield mounted, plan, plan.endpoint
 
 
-def _operation(mounted: Mounted, plan: Plan, served: Served) -> Operation:
+def _operation(mounted: Mounted, plan: Plan, served: Served, versioning: Versioning | None) -> Operation:
     route, inherited, binding = mounted.route, mounted.inherited, served.binding
     dependencies = tuple(call.function for call in _calls(binding))
     guards = (openapi_of(function) for function in dependencies)
@@ -225,6 +231,8 @@ def _operation(mounted: Mounted, plan: Plan, served: Served) -> Operation:
         max_content_length=plan.max_content_length,
         timeout_seconds=plan.timeout_seconds,
         version=mounted.version,
+        versioning=None if mounted.version is None else versioning,
+        deprecation=route.deprecation,
         model_backends=inherited.coding.backends,
     )
 

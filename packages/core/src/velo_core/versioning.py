@@ -147,6 +147,11 @@ class Versioning(Struct, frozen=True):
         """The field of the request that decides, for `Vary`."""
         return {"path": "", "header": self.where, "media type": "accept"}[self.by]
 
+    @property
+    def refusal_status(self) -> int:
+        """What answers a request that asks for no version, or for one that there is not."""
+        return 406 if self.by == "media type" else 400
+
     def prefix(self, version: str) -> str:
         """The prefix of a version."""
         return self.where.replace(_PLACE, version)
@@ -193,7 +198,7 @@ class Versioning(Struct, frozen=True):
         def refuse(request: Request) -> HTTPError:
             asked = request.parts[2][0]
             detail = f"Name a version in {place}." if asked is None else f"There is no such version of this; {place} names it."
-            return HTTPError(406 if self.by == "media type" else 400, detail, extensions={"versions": list(known)})
+            return HTTPError(self.refusal_status, detail, extensions={"versions": list(known)})
 
         return refuse
 

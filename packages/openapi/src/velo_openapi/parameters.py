@@ -40,6 +40,11 @@ def parameter_objects(operation: Operation, describe: Describe) -> Iterator[Sche
             shown[key]["required"] = shown[key].get("required", False) or parameter.required
             continue
         shown[key] = _parameter(parameter, describe)
+    version, versioning = operation.version, operation.versioning
+    if versioning is not None and versioning.by == "header" and ("header", versioning.where) not in shown:
+        made: Schema = {"name": versioning.where, "in": "header", "description": "The version of the API."}
+        required = {} if version == versioning.default else {"required": True}
+        yield made | required | {"schema": {"type": "string", "enum": [version]}}
     yield from shown.values()
 
 

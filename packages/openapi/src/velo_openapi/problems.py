@@ -92,6 +92,8 @@ RESPONSES: dict[int, Schema] = {
 def possible_problems(operation: Operation) -> Iterator[int]:
     """The statuses with which Velo can answer in place of the handler."""
     reads_body = bool(operation.bodies)
+    if operation.versioning is not None:
+        yield operation.versioning.refusal_status
     if reads_body or any(parameter.location == "query" for parameter in operation.parameters):
         yield 400  # too many parameters in the query, a body that is not what it says
     if any(parameter.location == "path" for parameter in operation.parameters):

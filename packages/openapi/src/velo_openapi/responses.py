@@ -31,6 +31,11 @@ def _header(description: str, **members: object) -> Schema:
 
 
 _VARY: Schema = {"Vary": _header("`Accept`, which the media type depends on.", required=True)}
+_DEPRECATION = {
+    "deprecation": ("Deprecation", _header("Since when it should not be used any more (RFC 9745).", required=True)),
+    "sunset": ("Sunset", _header("When it is going to stop to work (RFC 8594).", required=True)),
+    "link": ("Link", _header("What is written about that, and what takes its place (RFC 8288).", required=True)),
+}
 _VALIDATORS: Schema = {
     "ETag": _header("Which version of the file it is (RFC 9110 section 8.8.3).", required=True),
     "Last-Modified": _header("When the file was changed (RFC 9110 section 8.8.2).", required=True),
@@ -54,7 +59,7 @@ def response_objects(
     """
     writer = _Writer(operation.result, method, version, describe)
     made: dict[str, Schema] = dict(writer.results())
-    headers: Schema = {}
+    headers = dict(_headers_of(operation))
     for contribution in operation.contributions:
         headers |= cast("Schema", contribution.headers)
         for status, response in contribution.responses.items():
@@ -71,8 +76,24 @@ def response_objects(
         status = str(operation.result.status_code)
         made[status] = made[status] | {"headers": _VARY | made[status].get("headers", {})}
     if headers:
-        made = {status: one if "$ref" in one else one | {"headers": headers | one.get("headers", {})} for status, one in made.items()}
+        made = {status: _with_headers(status, one, headers) for status, one in made.items()}
     return dict(sorted(made.items()))
+
+
+def _with_headers(status: str, response: Schema, headers: Schema) -> Schema:
+    """A response with the headers of every response. A refusal may come before those who set them."""
+    if response == _problem(status):
+        response = _problem_in_full(status)
+        headers = {name: {key: value for key, value in one.items() if key != "required"} for name, one in headers.items()}
+    return response if "$ref" in response else response | {"headers": headers | response.get("headers", {})}
+
+
+def _headers_of(operation: Operation) -> Iterator[tuple[str, Schema]]:
+    """Those of every response."""
+    if operation.versioning is not None:
+        yield "Vary", _header(f"`{operation.versioning.request_field}`, which the version depends on.")
+    for name, _ in () if operation.deprecation is None else operation.deprecation.headers:
+        yield _DEPRECATION[name]
 
 
 def _refusals(contribution: OpenAPIContribution) -> Iterator[int]:
