@@ -14,7 +14,7 @@ import httpx2
 import msgspec
 import pytest
 
-from velo_core import Manifest, Plugin, Request, Response, Router, ServerSentEvent, Velo
+from velo_core import Manifest, Plugin, Request, Response, Router, ServerSentEvent, Velo, WebSocket
 from velo_testing import AsyncTestClient, Contract, ContractViolation, ProtocolName, TestClient
 
 every_protocol = pytest.mark.parametrize("protocol", get_args(ProtocolName))
@@ -54,6 +54,7 @@ DOCUMENT: dict[str, Any] = {
             }
         },
     },
+    "x-websockets": {"/live/{number}": {}, "/files/{path}/live": {}},
     "components": {
         "schemas": {"Item": ITEM},
         "headers": {"Left": {"required": True, "schema": {"type": "integer", "minimum": 0}}},
@@ -224,6 +225,26 @@ def test_what_every_application_answers_where_no_operation_is_passes() -> None:
         assert client.put("/items/7").status_code == 405
         assert client.options("/items/7").status_code in (200, 204)
         assert client.get("/items/7/").status_code in (307, 308)
+
+
+@every_protocol
+def test_plain_http_where_a_websocket_is_passes(protocol: ProtocolName) -> None:
+    app = Velo()
+    app.install(Documented())
+
+    @app.websocket("/live/{number}")
+    async def live(socket: WebSocket, number: int) -> None: ...
+    @app.websocket("/files/{path}/live")
+    async def live_file(socket: WebSocket, path: str) -> None: ...
+    @app.get("/items/{number}")
+    async def show(number: int) -> Response:
+        return Response(b"", 426)
+
+    with TestClient(app, contract=True, protocol=protocol) as client:
+        assert client.get("/live/7").status_code == 426
+        assert client.get("/files/tea/live").status_code == 426  # which `/files/{path}` would be, if its parameter took slashes
+        with pytest.raises(ContractViolation):
+            client.get("/items/7")
 
 
 def test_hidden_routes_and_those_that_the_test_ignores_are_not_looked_at() -> None:

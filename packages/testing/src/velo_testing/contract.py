@@ -120,20 +120,24 @@ class Contract:
                 checks.append(_Answer(asked, operation, schemas, status, headers).expect_head(has_body=request.method != "HEAD"))
             except ContractViolation as violation:
                 failures.append(violation)
-        if not checks and not self._is_elsewhere(path, status):
+        if not checks and not self._is_elsewhere(path, status) and not self._is_socket(path, status):
             raise failures[0]
         return [lambda body: _any_of(checks, body)] if checks else []
 
     def _expect_refusal(self, asked: str, method: str, path: str, status: int) -> None:
-        """What every application answers where no operation is: 404 and 405, OPTIONS, and the path with or without its last slash."""
+        """What every application answers where no operation is: 404, 405, 426, OPTIONS, and the path with or without its last slash."""
         is_known = any(document.templates(path) for document, _ in self.documents)
         if status == 405 or (status == 404 and not is_known) or (method == "OPTIONS" and status in (200, 204)):
             return
-        if self._is_elsewhere(path, status):
+        if self._is_elsewhere(path, status) or self._is_socket(path, status):
             return
         said = "the document has the path, and not the method" if is_known else "no path of the document fits"
         hint = "add it to the document, or name the path in Contract.of(app, ignore=[...])"
         raise ContractViolation("VELO_CONTRACT_OPERATION", f"{asked} was answered with {status}, but {said}; {hint}")
+
+    def _is_socket(self, path: str, status: int) -> bool:
+        """Whether it is the answer to plain HTTP where a websocket is (RFC 9110 section 15.5.22)."""
+        return status == 426 and any(document.is_websocket(path) for document, _ in self.documents)
 
     def _is_elsewhere(self, path: str, status: int) -> bool:
         """Whether it is a redirect to the path with or without its last slash, which no operation has for its own."""

@@ -81,6 +81,7 @@ class Document:
         self.places = places or {}
         self._prefixes = _prefixes(content)
         self._templates = sorted(((_Template(path), path) for path in content.get("paths", {})), key=lambda one: one[0].order)
+        self._sockets = [_Template(path) for path in content.get("x-websockets", {})]
 
     def find(self, method: str, path: str) -> list[OperationFound]:
         """The operation that a request is one of, and its alternatives: those for other hosts, versions and types (`x-alternatives`).
@@ -102,12 +103,19 @@ class Document:
             path: Undecoded.
             is_loose: Whether a parameter may take slashes where no template fits otherwise: OpenAPI does not tell which ones do.
         """
-        paths = [path.removeprefix(prefix) or "/" for prefix in self._prefixes if path.startswith(prefix)]
+        paths = self._below_servers(path)
         for loosely in (False, True) if is_loose else (False,):
             found = [text for template, text in self._templates for one in paths if template.fits(one, is_loose=loosely)]
             if found:
                 return list(dict.fromkeys(found))
         return []
+
+    def is_websocket(self, path: str) -> bool:
+        """Whether a path, undecoded, is that of a websocket (`x-websockets`)."""
+        return any(template.fits(one, is_loose=False) for template in self._sockets for one in self._below_servers(path))
+
+    def _below_servers(self, path: str) -> list[str]:
+        return [path.removeprefix(prefix) or "/" for prefix in self._prefixes if path.startswith(prefix)]
 
     def inside(self, described: Described, *keys: str) -> Described | None:
         """The object under some keys, with references followed; `None` if there is none."""
