@@ -72,15 +72,18 @@ def compiled_pattern(bound: object) -> re.Pattern[str]:
     Raises:
         TypeError: it is none, or could take very long for some text.
     """
+    from velo_core.patterns import exact_pattern  # not everybody has patterns
+
     try:
-        compiled = re.compile(cast("str", bound))
+        compiled = exact_pattern(cast("str", bound))
         reason = _danger(compiled)
     except (re.error, TypeError) as error:
         raise TypeError(f"the pattern {bound!r} is not a regular expression: {error}") from error
     if reason is None:
         return compiled
+    text = cast("re.Pattern[str]", bound).pattern if isinstance(bound, re.Pattern) else bound
     anchor = "" if compiled.pattern.startswith(("^", r"\A")) else "; it may also begin anywhere in the text: write ^ before it"
-    raise TypeError(f"the pattern {compiled.pattern!r} {reason}{anchor}")
+    raise TypeError(f"the pattern {text!r} {reason}{anchor}")
 
 
 @lru_cache(1024)  # of the application's patterns; what does not fit is held against them once more

@@ -1,8 +1,7 @@
-"""Patterns of Python in the words of ECMA-262, which JSON Schema has (core specification, section 6.4).
+r"""Patterns of Python in the words of ECMA-262, which JSON Schema has (core specification, section 6.4).
 
-What is written here means the same to engines of other languages, and to Python's. Groups have no names, which not all of them write alike,
-and one that asks for the classes of Unicode is not written at all. `$` and the classes of digits and words stay as they are: they take
-less in ECMA-262 than in Python, and what it would take to say so nobody could read.
+Velo reads `$` as the end and `\d`, `\w` and `\b` as of ASCII, as ECMA-262 does, so most patterns stay as they are. What is written here
+means the same to engines of other languages, and to Python's: so groups have no names, and classes of Unicode are not written at all.
 """
 
 from __future__ import annotations
@@ -13,8 +12,8 @@ from typing import cast
 __all__ = ["schema_pattern", "with_schema_patterns"]
 
 _TOKENS = re.compile(r"\\.|\[\^?\]?|\]|\(\?P<\w+>|\.", re.DOTALL)
-_OUTSIDE = {"[]": r"[\]", "[^]": r"[^\]", r"\Z": "$", r"\A": "^", ".": r"[^\n]"}
-_INSIDE = {"[": r"\[", "[]": r"\[]", "[^": r"\[^", "[^]": r"\[^]"}
+_OUTSIDE = {"[]": r"[\]", "[^]": r"[^\]", r"\Z": "$", r"\A": "^", ".": r"[^\n]", r"\s": r"[\t-\r ]", r"\S": r"[^\t-\r ]"}
+_INSIDE = {r"\s": r"\t-\r ", "[": r"\[", "[]": r"\[]", "[^": r"\[^", "[^]": r"\[^]"}
 
 
 def schema_pattern(pattern: str) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import msgspec
 from msgspec import inspect
@@ -22,6 +22,9 @@ from velo_core.errors import HTTPError
 from velo_core.hints import class_of, peel
 from velo_core.json import JSONCodec, MsgspecJSON, encode_json, malformed, to_builtins
 from velo_core.remembering import once_per_type
+
+if TYPE_CHECKING:
+    from velo_core.codecs.pattern_guard import PatternGuard
 
 __all__ = ["MsgspecBackend"]
 
@@ -52,7 +55,8 @@ class MsgspecBackend:
 
     def quick_decoder(self, annotation: object) -> Decode | None:
         """See `Backend.quick_decoder`: msgspec alone, where there is no more to it."""
-        return None if collision_guard(annotation) is not None else _bare_decoder(annotation)
+        has_more = collision_guard(annotation) is not None or _pattern_guard(annotation) is not None
+        return None if has_more else _bare_decoder(annotation)
 
     def message_pack_decoder(self, annotation: object, codec: MessagePack) -> Decode:
         """How to read MessagePack as `annotation`."""
@@ -61,14 +65,24 @@ class MsgspecBackend:
             read = self.reader(annotation)
             return lambda body: read(codec.decode(body))
         check_type(annotation)
-        check_bounds(annotation)
-        decode = msgspec.msgpack.Decoder(cast("type[object]", annotation)).decode
-        return _typed_decode(decode, annotation, codec.decode, malformed_message_pack)
+        guard = _pattern_guard(annotation)
+        decode = _typed_decode(
+            msgspec.msgpack.Decoder(cast("type[object]", annotation)).decode, annotation, codec.decode, malformed_message_pack
+        )
+        if guard is None:
+            return decode
+
+        def decode_guarded(body: bytes) -> object:
+            value = decode(body)
+            guard.check(codec.decode(body))
+            return value
+
+        return decode_guarded
 
     def reader(self, annotation: object) -> Read:
         """See `Backend.reader`. Keys are text, as in JSON."""
         check_type(annotation)
-        check_bounds(annotation)
+        patterns = _pattern_guard(annotation)
         target = cast("type[object]", annotation)
         guard = collision_guard(annotation)
 
@@ -76,9 +90,12 @@ class MsgspecBackend:
             if guard is not None:
                 guard(data)
             try:
-                return msgspec.convert(data, target, str_keys=True)
+                value = msgspec.convert(data, target, str_keys=True)
             except msgspec.ValidationError as error:
                 raise DoesNotFit(explain(data, annotation, _SIZE_UNKNOWN) or does_not_fit(str(error)).errors) from None
+            if patterns is not None:
+                patterns.check(data)
+            return value
 
         return read
 
@@ -153,7 +170,27 @@ def _bare_decoder(annotation: object) -> Decode:
 
 @once_per_type
 def _json_decoder(annotation: object) -> Decode:
-    return _typed_decode(_bare_decoder(annotation), annotation, _plain.decode, malformed)
+    decode, guard = _typed_decode(_bare_decoder(annotation), annotation, _plain.decode, malformed), _pattern_guard(annotation)
+    if guard is None:
+        return decode
+
+    def decode_guarded(body: bytes) -> object:
+        value = decode(body)
+        if not body.isascii() or b"\\" in body:  # no other text is read in two ways
+            guard.check(_plain.decode(body))
+        return value
+
+    return decode_guarded
+
+
+@once_per_type
+def _pattern_guard(annotation: object) -> PatternGuard | None:
+    """What holds texts against the patterns of a type, as they are meant; `None` if it has none that msgspec reads otherwise."""
+    if not check_bounds(annotation):
+        return None
+    from velo_core.codecs.pattern_guard import PatternGuard  # few have such patterns
+
+    return PatternGuard(annotation) or None
 
 
 @once_per_type
@@ -284,8 +321,8 @@ def _children(info: object) -> Iterator[object]:
             yield child
 
 
-def check_bounds(annotation: object) -> None:
-    """Refuses bounds inside of a type that do no good.
+def check_bounds(annotation: object) -> bool:
+    """Refuses bounds inside of a type that do no good, and tells whether there are patterns among them.
 
     One that msgspec does not look at is worse than none, and so is a pattern that could take very long.
 
@@ -293,10 +330,13 @@ def check_bounds(annotation: object) -> None:
         TypeError: a field or an item has bounds from elsewhere than `msgspec.Meta`, or such a pattern.
     """
     of_the_whole = peel(annotation).metadata
+    has_patterns = False
     for part in everything_in(annotation):
         for item in peel(part).metadata:
             if isinstance(item, msgspec.Meta) and item.pattern is not None:
                 compiled_pattern(item.pattern)
+                has_patterns = True
             foreign = not isinstance(item, msgspec.Meta) and bool(constraints_of([item]))
             if foreign and not any(item is known for known in of_the_whole):
                 raise TypeError(f"msgspec does not look at {item!r} inside of a type; write it as msgspec.Meta(...)")
+    return has_patterns

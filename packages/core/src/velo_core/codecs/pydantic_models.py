@@ -14,6 +14,7 @@ from velo_core.codecs.collisions import collision_guard
 from velo_core.codecs.exact import Shortcut
 from velo_core.codecs.fields import Field, everything_in, fields_of
 from velo_core.codecs.omitting import WriteOptions
+from velo_core.codecs.pattern_guard import PatternGuard
 from velo_core.codecs.text import text_converter
 from velo_core.errors import InvalidValue
 from velo_core.hints import class_of, peel
@@ -96,6 +97,7 @@ class PydanticBackend:
         validate = adapter.validator.validate_json
         decode_plain = _strict.decode if codec is None else codec.decode
         reads_twice = guard is not None or codec is not None
+        patterns = PatternGuard(annotation)
 
         def decode(body: bytes) -> object:
             if reads_twice or _may_be_no_json(body):
@@ -105,9 +107,12 @@ class PydanticBackend:
                 if _has_long_number(body):
                     _refuse_infinite(adapter, _strict.decode(body))
             try:
-                return validate(body)
+                value = validate(body)
             except pydantic.ValidationError as error:
                 raise _answer(error, decode_plain(body)) from None
+            if patterns and (not body.isascii() or b"\\" in body):
+                patterns.check(decode_plain(body))
+            return value
 
         return decode
 
@@ -118,14 +123,18 @@ class PydanticBackend:
     def reader(self, annotation: object) -> Read:
         """See `Backend.reader`."""
         validate, guard = _adapter(annotation).validate_python, collision_guard(annotation)
+        patterns = PatternGuard(annotation)
 
         def read(data: object) -> object:
             if guard is not None:
                 guard(data)
             try:
-                return validate(data)
+                value = validate(data)
             except pydantic.ValidationError as error:
                 raise _answer(error, data) from None
+            if patterns:
+                patterns.check(data)
+            return value
 
         return read
 
@@ -198,14 +207,18 @@ class PydanticBackend:
     def maker(self, annotation: object) -> Make:
         """See `Backend.maker`."""
         validate = _adapter(annotation).validate_python
+        patterns = PatternGuard(annotation)
 
         def make(values: Mapping[str, object], complete: bool) -> object:
             try:
-                return validate(values)
+                made = validate(values)
             except pydantic.ValidationError as error:
                 details = error.errors(include_url=False, include_context=False, include_input=False)
                 found = [_invalid(detail, values) for detail in details[:MAX_ERRORS] if complete or {*detail["loc"][:1]} & values.keys()]
                 raise DoesNotFit(found) from None
+            if patterns:
+                patterns.check(values)
+            return made
 
         return make
 

@@ -212,7 +212,7 @@ class RegexConverter:
     """A parameter whose whole text matches a regular expression; the value is the text.
 
     Args:
-        pattern: In the syntax of `re`, without backreferences and looking around.
+        pattern: In the syntax of `re`, without backreferences and looking around. Its classes, digits and words, are those of ASCII.
         name: How messages call it.
         rank: See `Converter.rank`.
         max_length: Longer texts do not fit.
@@ -227,16 +227,17 @@ class RegexConverter:
 
     def __init__(self, pattern: str, name: str = "regex", rank: int = TYPED, max_length: int = 255) -> None:
         self.pattern, self.name, self.rank, self.max_length = pattern, name, rank, max_length
+        from velo_core.expressions import danger  # both are seldom needed
+        from velo_core.patterns import exact_pattern
+
         try:
-            compiled = re.compile(pattern)
+            compiled = exact_pattern(pattern)
         except re.error as error:
             raise SetupError("VELO_ROUTE_REGEX", f"{pattern!r} is not a regular expression: {error}") from error
-        from velo_core.expressions import danger  # seldom needed
 
         reason = danger(pattern)
         if reason is not None:
             raise SetupError("VELO_ROUTE_REGEX", f"the regular expression {pattern!r} {reason}")
-        # fullmatch, because `$` also matches before a last line feed.
         self._fits = compiled.fullmatch
 
     def _key(self) -> tuple[object, ...]:
