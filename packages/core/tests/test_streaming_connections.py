@@ -327,3 +327,29 @@ async def test_a_slow_client_is_not_pinged_while_it_is_sent_an_event(protocol: s
 
     assert b"data: first\n\n" in taken
     assert b": ping\n\n" not in taken[: taken.index(b"data: first\n\n")]
+
+
+@both_protocols
+async def test_pings_let_others_have_their_turn(protocol: str) -> None:
+    """Also on a server that takes all at once, where nothing else that sends them would wait."""
+    app = Velo()
+    pings = 0
+
+    async def take(piece: bytes) -> None:
+        nonlocal pings
+        pings += piece == b": ping\n\n"
+        if pings == 10_000:
+            raise OSError("nobody else had a turn")
+
+    async def content() -> AsyncIterator[str]:
+        for _ in range(100):
+            await asyncio.sleep(0)
+        yield "over"
+
+    @app.get("/")
+    async def show() -> EventSourceResponse:
+        return EventSourceResponse(content(), ping_seconds=1e-9)
+
+    await serve_raw(app, protocol, take)
+
+    assert pings < 1000

@@ -155,6 +155,7 @@ async def send_events(
                     if not filled.done():  # else who waited for it has been cancelled
                         filled.set_result(None)
                 pulse.last = monotonic()
+                await asyncio.sleep(seconds)  # in any case, for on a server that takes all at once nothing else would wait here
 
     async def tell() -> None:
         await client_leaves()
