@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -46,6 +48,10 @@ app = Velo(lifespan=lifespan)
 @app.get("/")
 async def index(request: Request) -> dict[str, object]:
     return {"server": request.client is not None}
+
+@app.post("/sums")
+async def sum_of(numbers: dict[str, object]) -> int:
+    return len(numbers)
 
 @app.get("/clock")
 async def clock() -> StreamingResponse:
@@ -166,6 +172,20 @@ def test_what_an_application_printed_while_it_was_imported_is_not_lost(serve: Se
     running.press_control_c()
 
     assert "kept" in running.result().out
+
+
+@each_server
+def test_json_that_is_nested_too_deep_is_refused_and_ends_nothing(serve: Serve, write: Write, options: list[str]) -> None:
+    write("shop.py", APP)
+    running = serve("shop", *options)
+    url = urlsplit(running.url)
+    for body in (b"[" * 100_000, b'{"a":' * 100_000):
+        connection = HTTPConnection(url.hostname or "", url.port, timeout=60)
+        connection.request("POST", "/sums", body, {"content-type": "application/json", "connection": "close"})
+        assert connection.getresponse().status == 400
+        connection.close()
+
+    assert running.get() == '{"server":true}'
 
 
 @pytest.mark.parametrize("server", ["granian", "uvicorn"])
