@@ -31,6 +31,9 @@ WEBSOCKET_SERVERS: dict[str, tuple[str, ...]] = {
     "hypercorn-ws": ("hypercorn", "--bind", "127.0.0.1:{port}", "{module}:app"),
 }
 """The same for servers with websockets."""
+WAITS_FOR_EVER = sys.version_info >= (3, 12)
+"""Whether Hypercorn, when it is stopped, waits for connections to end by themselves before it does anything: what it awaits there,
+`asyncio.Server.wait_closed`, returned at once in older versions of Python."""
 
 
 @dataclass(frozen=True, slots=True)
