@@ -90,6 +90,27 @@ SELDOM = {
     "queue",
     "urllib.parse",
 }
+START = """
+async def start(app):
+    ready, end = asyncio.Event(), asyncio.Event()
+    first = [{"type": "lifespan.startup"}]
+
+    async def receive():
+        if not first:
+            await end.wait()
+        return first.pop() if first else {"type": "lifespan.shutdown"}
+
+    async def send(message):
+        ready.set()
+
+    async def stop():
+        end.set()
+        await lifespan
+
+    lifespan = asyncio.ensure_future(app({"type": "lifespan", "asgi": {"version": "3.0"}}, receive, send))
+    await ready.wait()
+    return set(sys.modules), stop
+"""
 SERVING = """
 import json, sys
 import msgspec
@@ -112,28 +133,14 @@ async def receive():
     return {"type": "http.request", "body": b"", "more_body": False}
 
 async def serve():
-    ready, end = asyncio.Event(), asyncio.Event()
-    first = [{"type": "lifespan.startup"}]
-
-    async def receive_lifespan():
-        if not first:
-            await end.wait()
-        return first.pop() if first else {"type": "lifespan.shutdown"}
-
-    async def send_lifespan(message):
-        ready.set()
-
-    lifespan = asyncio.ensure_future(app({"type": "lifespan", "asgi": {"version": "3.0"}}, receive_lifespan, send_lifespan))
-    await ready.wait()
-    started = set(sys.modules)
+    started, stop = await start(app)
     scope = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http", "path": "/items/7",
              "raw_path": b"/items/7", "query_string": b"verbose=true", "root_path": "", "headers": [(b"host", b"localhost")],
              "client": ("127.0.0.1", 5000), "server": ("127.0.0.1", 8000)}
     await app(scope, receive, send)
     await app(scope | {"path": "/nothing", "raw_path": b"/nothing"}, receive, send)
     late = set(sys.modules) - started
-    end.set()
-    await lifespan
+    await stop()
     statuses = [one["status"] for one in sent if "status" in one]
     return {"imported": sorted(imported), "late": sorted(late), "all": sorted(sys.modules), "statuses": statuses}
 
@@ -144,7 +151,7 @@ print(json.dumps(asyncio.run(serve())))
 def served() -> dict[str, list[str]]:
     """What is imported by an application that serves a request, in a process of its own, and when."""
     # Without `site`, which may import anything.
-    program = f"import sys; sys.path = {sys.path!r}\n{SERVING}"
+    program = f"import sys; sys.path = {sys.path!r}\n{START}{SERVING}"
     done = subprocess.run([sys.executable, "-S", "-c", program], capture_output=True, text=True, check=True)  # noqa: S603 - our own command
     return json.loads(done.stdout)
 
@@ -226,20 +233,7 @@ def asked(path, method="GET", host="localhost", headers=(), body=b""):
             "client": ("127.0.0.1", 5000), "server": ("127.0.0.1", 8000)}, receive, send
 
 async def serve():
-    ready, end = asyncio.Event(), asyncio.Event()
-    first = [{"type": "lifespan.startup"}]
-
-    async def receive_lifespan():
-        if not first:
-            await end.wait()
-        return first.pop() if first else {"type": "lifespan.shutdown"}
-
-    async def send_lifespan(message):
-        ready.set()
-
-    lifespan = asyncio.ensure_future(app({"type": "lifespan", "asgi": {"version": "3.0"}}, receive_lifespan, send_lifespan))
-    await ready.wait()
-    started = set(sys.modules)
+    started, stop = await start(app)
     for path in ("/file", "/events", "/stream", "/cookie", "/nothing"):
         await app(*asked(path))
     await app(*asked("/file", headers=[(b"range", b"bytes=0-4"), (b"if-none-match", b'"x"')]))
@@ -255,8 +249,7 @@ async def serve():
 
     await app(scope | {"type": "websocket", "scheme": "ws", "subprotocols": []}, receive, send)
     late = set(sys.modules) - started
-    end.set()
-    await lifespan
+    await stop()
     statuses = [one["status"] for one in sent if "status" in one]
     return {"late": sorted(late), "statuses": statuses, "sent": [one["text"] for one in sent if "text" in one]}
 
@@ -266,7 +259,7 @@ print(json.dumps(asyncio.run(serve())))
 
 def test_requests_import_nothing_whatever_the_application_has() -> None:
     """Not even what the start leaves out where nobody uses it."""
-    done = subprocess.run([sys.executable, "-c", EVERYTHING], capture_output=True, text=True, check=True)  # noqa: S603 - our own command
+    done = subprocess.run([sys.executable, "-c", START + EVERYTHING], capture_output=True, text=True, check=True)  # noqa: S603 - our own command
     found = json.loads(done.stdout)
 
     assert (found["statuses"], found["sent"]) == ([200, 200, 200, 200, 404, 206, 200, 422, 200], ["hi"])

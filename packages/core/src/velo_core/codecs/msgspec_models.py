@@ -183,14 +183,12 @@ def _json_decoder(annotation: object) -> Decode:
     return decode_guarded
 
 
-@once_per_type
 def _pattern_guard(annotation: object) -> PatternGuard | None:
-    """What holds texts against the patterns of a type, as they are meant; `None` if it has none that msgspec reads otherwise."""
     if not check_bounds(annotation):
         return None
-    from velo_core.codecs.pattern_guard import PatternGuard  # few have such patterns
+    from velo_core.codecs.pattern_guard import pattern_guard  # few have patterns
 
-    return PatternGuard(annotation) or None
+    return pattern_guard(annotation)
 
 
 @once_per_type
@@ -321,6 +319,7 @@ def _children(info: object) -> Iterator[object]:
             yield child
 
 
+@once_per_type
 def check_bounds(annotation: object) -> bool:
     """Refuses bounds inside of a type that do no good, and tells whether there are patterns among them.
 

@@ -17,8 +17,9 @@ from velo_core.constraints import compiled_pattern, constraints_of
 from velo_core.errors import InvalidValue
 from velo_core.hints import class_of, expand, is_union, parts, peel
 from velo_core.patterns import is_read_alike
+from velo_core.remembering import once_per_type
 
-__all__ = ["PatternGuard"]
+__all__ = ["PatternGuard", "pattern_guard"]
 
 Loc = tuple[str | int, ...]
 
@@ -38,6 +39,13 @@ class _Model(Protocol):
     def model_rebuild(self, *, raise_errors: bool) -> object: ...
 
 
+@once_per_type
+def pattern_guard(annotation: object) -> PatternGuard | None:
+    """What holds texts against the patterns of a type, as they are meant; `None` if it has none that may be read otherwise."""
+    guard = PatternGuard(annotation)
+    return guard if guard.has_patterns else None
+
+
 class PatternGuard:
     """Holds plain data that a library has taken against the patterns of a type, as they are meant.
 
@@ -51,7 +59,8 @@ class PatternGuard:
         self._fields: dict[object, list[tuple[tuple[str, ...], object]]] = {}
         self._collect(annotation)
 
-    def __bool__(self) -> bool:
+    @property
+    def has_patterns(self) -> bool:
         """Whether the type has such patterns at all."""
         return bool(self._patterns)
 

@@ -14,7 +14,7 @@ from velo_core.codecs.collisions import collision_guard
 from velo_core.codecs.exact import Shortcut
 from velo_core.codecs.fields import Field, everything_in, fields_of
 from velo_core.codecs.omitting import WriteOptions
-from velo_core.codecs.pattern_guard import PatternGuard
+from velo_core.codecs.pattern_guard import pattern_guard
 from velo_core.codecs.text import text_converter
 from velo_core.errors import InvalidValue
 from velo_core.hints import class_of, peel
@@ -60,12 +60,12 @@ def _may_be_no_json(body: bytes) -> bool:
     """
     kinds = body.translate(_KINDS)
     # `find`, not `in`, which raises and catches an exception inside before it searches: 12 000 instructions for these, and under 4 000 so.
-    return kinds.find(b"0e") >= 0 or body.find(b"NaN") >= 0 or body.find(b"Infinity") >= 0 or _has_long_number(body)
+    return kinds.find(b"0e") >= 0 or body.find(b"NaN") >= 0 or body.find(b"Infinity") >= 0 or _has_long_number(kinds)
 
 
-def _has_long_number(body: bytes) -> bool:
-    """Whether there may be a number in it with more digits than a float can have."""
-    return len(body) > len(_LONG_NUMBER) and body.translate(_KINDS).find(_LONG_NUMBER) >= 0
+def _has_long_number(kinds: bytes) -> bool:
+    """Whether there may be a number with more digits than a float can have, in a body of which the kinds of characters are left."""
+    return len(kinds) > len(_LONG_NUMBER) and kinds.find(_LONG_NUMBER) >= 0
 
 
 _LONG_NUMBER = b"0" * 300
@@ -97,20 +97,20 @@ class PydanticBackend:
         validate = adapter.validator.validate_json
         decode_plain = _strict.decode if codec is None else codec.decode
         reads_twice = guard is not None or codec is not None
-        patterns = PatternGuard(annotation)
+        patterns = pattern_guard(annotation)
 
         def decode(body: bytes) -> object:
             if reads_twice or _may_be_no_json(body):
                 data = decode_plain(body)
                 if guard is not None:
                     guard(data)
-                if _has_long_number(body):
+                if _has_long_number(body.translate(_KINDS)):
                     _refuse_infinite(adapter, _strict.decode(body))
             try:
                 value = validate(body)
             except pydantic.ValidationError as error:
                 raise _answer(error, decode_plain(body)) from None
-            if patterns and (not body.isascii() or b"\\" in body):
+            if patterns is not None and (not body.isascii() or b"\\" in body):
                 patterns.check(decode_plain(body))
             return value
 
@@ -123,7 +123,7 @@ class PydanticBackend:
     def reader(self, annotation: object) -> Read:
         """See `Backend.reader`."""
         validate, guard = _adapter(annotation).validate_python, collision_guard(annotation)
-        patterns = PatternGuard(annotation)
+        patterns = pattern_guard(annotation)
 
         def read(data: object) -> object:
             if guard is not None:
@@ -132,7 +132,7 @@ class PydanticBackend:
                 value = validate(data)
             except pydantic.ValidationError as error:
                 raise _answer(error, data) from None
-            if patterns:
+            if patterns is not None:
                 patterns.check(data)
             return value
 
@@ -207,7 +207,7 @@ class PydanticBackend:
     def maker(self, annotation: object) -> Make:
         """See `Backend.maker`."""
         validate = _adapter(annotation).validate_python
-        patterns = PatternGuard(annotation)
+        patterns = pattern_guard(annotation)
 
         def make(values: Mapping[str, object], complete: bool) -> object:
             try:
@@ -216,7 +216,7 @@ class PydanticBackend:
                 details = error.errors(include_url=False, include_context=False, include_input=False)
                 found = [_invalid(detail, values) for detail in details[:MAX_ERRORS] if complete or {*detail["loc"][:1]} & values.keys()]
                 raise DoesNotFit(found) from None
-            if patterns:
+            if patterns is not None:
                 patterns.check(values)
             return made
 
