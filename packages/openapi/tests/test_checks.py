@@ -110,6 +110,16 @@ async def raises_what_is_documented() -> Item:
     raise HTTPError(status_code=410)
 
 
+async def raises_what_is_other_than_documented() -> Item:
+    """Fails."""
+    raise HTTPError(410)
+
+
+async def raises_other_than_nothing() -> Item:
+    """Fails."""
+    raise HTTPError(410)
+
+
 async def raises_inside_another() -> Item:
     """Has a function that fails, and is not called here."""
 
@@ -195,6 +205,8 @@ async def guarded_by_one_that_tells(who: Annotated[None, Depends(telling_guard)]
         (raises, {}, "undocumented-status"),
         (raises_by_name, {}, "undocumented-status"),
         (guarded, {}, "undocumented-status"),
+        (operation(responses={410: Item})(raises_what_is_other_than_documented), {}, "unlike-problem"),
+        (operation(responses={410: None})(raises_other_than_nothing), {}, "unlike-problem"),
         (behind_token, {}, "undocumented-security"),
         (behind_headers, {}, "undocumented-security"),
         (reads_token_itself, {}, "undocumented-security"),
@@ -211,7 +223,9 @@ def test_what_is_missing_is_a_warning(handler: Callable[..., object], options: d
         returns_a_file,
         moves,
         returns_table,
-        operation(responses={410: Item})(raises_what_is_documented),
+        operation(responses={410: HTTPError})(raises_what_is_documented),
+        operation(responses={"4XX": {"description": "No."}})(raises_what_is_documented),
+        operation(responses={410: {"content": {"*/*": {}}}})(raises_what_is_documented),
         raises_inside_another,
         guarded_by_one_that_tells,
         behind_bearer,
@@ -227,7 +241,7 @@ def test_a_warning_says_where_and_what_to_do() -> None:
     assert found.place.startswith("GET / (")
     assert found.line.startswith("warning: GET / (")
     assert "guard raises 402 in line " in found.message
-    assert found.message.endswith("give the dependency the attribute openapi = OpenAPIContribution(responses=...)")
+    assert found.message.endswith("give the dependency the attribute openapi = OpenAPIContribution(responses={402: HTTPError})")
 
 
 def test_who_reads_the_header_authorization_is_named() -> None:

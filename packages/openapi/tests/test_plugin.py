@@ -185,6 +185,7 @@ def test_responses_of_routes_of_one_template_are_in_the_document() -> None:
         ({"tags": ["x"]}, "`tags` takes objects such as"),
         ({"servers": ["https://x"]}, "`servers` takes objects such as"),
         ({"tags": [{"description": "Tea."}]}, "`tags` takes objects such as"),
+        ({"tags": [{"name": "tea"}, {"name": "salt"}, {"name": "tea"}]}, "`tags` has 'tea' twice"),
         ({"title": None}, "`title` takes a text, not None"),
         ({"info": {"x-made": object()}}, "`info` has no form in JSON"),
         ({"extra": [1]}, "`extra` takes a mapping, not [1]"),

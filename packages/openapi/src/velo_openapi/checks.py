@@ -25,6 +25,7 @@ RULES = {
     "undescribed-tag": "A tag says nothing of itself.",
     "undocumented-security": "The header authorization is read, and the document asks for nothing.",
     "undocumented-status": "A handler or a dependency raises a status that the document does not have.",
+    "unlike-problem": "A handler or a dependency raises what is a problem document, and the document has something else for the status.",
     "unknown-response": "Nothing is known of a response.",
     "unknown-security-scheme": "A security requirement names a scheme that nobody contributes.",
     "unused-component": "A component is contributed and never used.",
@@ -151,17 +152,30 @@ class _Checks:
 
     def of_sources(self, place: str, one: Operation, made: Schema) -> Iterator[Finding]:
         """What handler and dependencies raise by their source."""
-        known = cast("dict[str, Schema]", made.get("responses", {})).keys()
+        responses = cast("dict[str, Schema]", made.get("responses", {}))
         told: set[int] = set()
         for function in (one.handler, *one.dependencies):
             for status, line in raised_statuses(function):
-                if not known & {str(status), f"{status // 100}XX", "default"} and status not in told:
-                    told.add(status)
-                    name = name_of(function)
-                    hint = f"give operation(responses={{{status}: ...}})"
-                    if function is not one.handler:
-                        hint = "give the dependency the attribute openapi = OpenAPIContribution(responses=...)"
-                    yield Finding("undocumented-status", place, f"{name} raises {status} in line {line}; {hint}")
+                known = next((key for key in (str(status), f"{status // 100}XX", "default") if key in responses), None)
+                if status in told or (known is not None and self._is_problem(responses[known])):
+                    continue
+                told.add(status)
+                raised = f"{name_of(function)} raises {status} in line {line}"
+                given = f"responses={{{status}: HTTPError}}"
+                hint = f"give operation({given})"
+                if function is not one.handler:
+                    hint = f"give the dependency the attribute openapi = OpenAPIContribution({given})"
+                if known is None:
+                    yield Finding("undocumented-status", place, f"{raised}; {hint}")
+                else:
+                    yield Finding("unlike-problem", place, f"{raised}, a problem document, and {known} has none; {hint}")
+
+    def _is_problem(self, response: Schema) -> bool:
+        """Whether a response may be a problem document, or anything."""
+        reference = cast("str", response.get("$ref", ""))
+        if reference:
+            response = self.components("responses").get(reference.rpartition("/")[2], {})
+        return bool({"application/problem+json", "application/*", "*/*"} & response.get("content", {}).keys())
 
     def of_security(self, place: str, one: Operation, made: Schema) -> Iterator[Finding]:
         """The header that OpenAPI has no parameter for, since security schemes say it."""

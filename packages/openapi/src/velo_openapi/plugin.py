@@ -202,6 +202,8 @@ def _check_options(plugin: OpenAPI) -> None:
         for one in objects[name]
         if not isinstance(one, Mapping) or member not in one
     ]
+    tags: list[object] = [one.get("name") for one in options.tags if isinstance(one, Mapping)]  # pyright: ignore[reportUnnecessaryIsInstance]: untyped callers
+    wrong += [f"`tags` has {name!r} twice; describe it once" for name in dict.fromkeys(tags) if tags.count(name) > 1]
     mappings: dict[str, object] = {
         "info": options.info,
         "extra": options.extra,

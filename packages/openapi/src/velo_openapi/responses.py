@@ -63,7 +63,7 @@ def response_objects(
     for contribution in operation.contributions:
         headers |= cast("Schema", contribution.headers)
         for status, response in contribution.responses.items():
-            made.setdefault(str(status), _problem(status) if response is HTTPError else cast("Schema", response))
+            made = writer.given(str(status), response, None) | made
         for code in _refusals(contribution):
             made.setdefault(str(code), _problem(code))
     for code in problems:
