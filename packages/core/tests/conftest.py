@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 from velo_core import Velo
 from velo_testing import ProtocolName, TestClient
 
-sys.path.insert(0, str(Path(__file__).parent))  # for `parameter_routes` and `wsgi_requests`, which several files share
+sys.path.insert(0, str(Path(__file__).parent))  # for modules such as `parameter_routes`, which several files share
 
 Serve = Callable[..., TestClient]
 

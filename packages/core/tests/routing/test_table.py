@@ -1,61 +1,28 @@
+"""The table of routes: what it finds, and what it answers where it finds nothing."""
+
 from __future__ import annotations
 
-import gc
-import re
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from itertools import product
-from types import FrameType
-from urllib.parse import quote
-from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from routing_tables import fallback, pattern, table_of
 
 from velo_core.errors import SetupError
-from velo_core.routing.converters import CONVERTERS, TYPED
-from velo_core.routing.pattern import PathBuildError, Pattern, parse
+from velo_core.routing.converters import TYPED
+from velo_core.routing.pattern import parse
 from velo_core.routing.table import Fallback, Row, Table
 from velo_core.types import TrailingSlash
 
 Found = tuple[str, tuple[object, ...]]
 
 
-def pattern(text: str) -> Pattern:
-    return parse(text, CONVERTERS)
-
-
-def fallback(name: str) -> Fallback[str]:
-    return Fallback(f"{name} 404", f"{name} 405", f"{name} options", f"{name} redirect")
-
-
-def table_of(*routes: str, slash: TrailingSlash = TrailingSlash.STRICT, prefixes: tuple[str, ...] = ()) -> Table[str]:
-    """A table of routes such as `"GET /a"`, which find themselves, with the fallback `root` and one for each prefix."""
-    table = Table[str]()
-    for prefix in ("", *prefixes):
-        table.add_fallback(pattern(prefix), fallback(prefix or "root"))
-    for route in routes:
-        method, _, text = route.partition(" ")
-        table.add(method, pattern(text), route, trailing_slash=slash)
-
-    assert table.freeze() == []
-    return table
-
-
-@pytest.fixture(params=["decoded", "raw"])
-def find(request: pytest.FixtureRequest) -> Callable[[Table[str], str, str], Found]:
-    """Both ways in answer alike for a path without a `%`."""
-    if request.param == "decoded":
-        return lambda table, method, path: table.find(method, path)
-    return lambda table, method, path: table.find_raw(method, path.encode().decode("latin-1"))
-
-
 Find = Callable[[Table[str], str, str], Found]
 
 
-# Routes
+# Routes.
 
 
 @pytest.mark.parametrize(
@@ -147,7 +114,7 @@ def test_a_path_that_ends_with_a_slash_has_no_value_there(find: Find) -> None:
     assert find(table, "GET", "/a/x") == ("any", ("x",))
 
 
-# HEAD, OPTIONS, 405
+# HEAD, OPTIONS, 405.
 
 
 def test_head_is_served_by_get_unless_the_same_pattern_has_its_own(find: Find) -> None:
@@ -199,7 +166,7 @@ def test_options_for_the_whole_server_names_all_methods(find: Find) -> None:
     assert find(table_of("GET /a"), "OPTIONS", "/b") == ("root 404", ())
 
 
-# Raw paths
+# Raw paths.
 
 
 @pytest.mark.parametrize(
@@ -241,7 +208,7 @@ def test_each_segment_of_a_raw_path_is_decoded_alone(raw: str, found: Found) -> 
     assert table.find_raw("GET", raw) == found
 
 
-# Fallbacks
+# Fallbacks.
 
 
 @pytest.mark.parametrize(
@@ -323,7 +290,7 @@ def test_a_miss_without_a_fallback_says_what_is_missing() -> None:
     assert raised.value.code == "VELO_ROUTE_FALLBACK"
 
 
-# Trailing slash
+# Trailing slash.
 
 
 @pytest.mark.parametrize(
@@ -425,7 +392,7 @@ def test_no_redirect_leaves_the_host(first: str, last: str) -> None:
                 assert "\\" not in str(values[0])
 
 
-# Problems, introspection, freezing
+# Problems, introspection, freezing.
 
 
 def test_duplicates_are_reported_together_with_both_values() -> None:
@@ -478,162 +445,3 @@ def test_many_threads_can_look_up_at_once() -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(table.find, ["GET"] * len(paths), paths)) == expected
-
-
-# Properties
-
-VALUES: dict[str, st.SearchStrategy[object]] = {
-    "int": st.integers(-(10**19) + 1, 10**19 - 1),
-    "float": st.floats(allow_nan=False, allow_infinity=False),
-    "str": st.text(max_size=8),
-    "path": st.text("ab/.% ü", max_size=8),
-    "uuid": st.uuids(),
-}
-
-
-@settings(deadline=None)
-@given(st.data(), st.sampled_from(["/{a:A}", "/x/{a:A}/{b:B}", "/{a:A}-{b:B}/y", "/@{a:A}/{b:path}", "/{a:A}.{b:B}.{c:str}"]))
-def test_a_path_that_was_built_finds_the_values_it_was_built_from(data: st.DataObject, shape: str) -> None:
-    kinds = st.sampled_from(["int", "float", "str", "uuid"])
-    route = pattern(shape.replace(":A", ":" + data.draw(kinds)).replace(":B", ":" + data.draw(kinds)))
-    values = {one.name: data.draw(VALUES[one.converter_name]) for one in route.parameters}
-    table = Table[str]()
-    table.add_fallback(pattern(""), fallback("root"))
-    table.add("GET", route, "found")
-    table.freeze()
-    try:
-        path = route.build(values)
-    except PathBuildError:
-        return
-
-    assert table.find_raw("GET", path) == ("found", tuple(values.values()))
-    if "%" not in path:
-        assert table.find("GET", path) == ("found", tuple(values.values()))
-
-
-EVERYTHING = table_of(
-    *("GET /", "GET /a", "GET /{x:int}", "GET /{x}", "POST /{x}.{y}", "GET /a/{x:uuid}/", "PUT /{x:float}-{y}/z", "GET /p/{x:path}"),
-    prefixes=("/a", "/{x}/{y}"),
-    slash=TrailingSlash.REDIRECT,
-)
-ANSWERS = {row.value for row in EVERYTHING.routes} | {
-    f"{prefix} {kind}" for prefix in ("root", "/a", "/{x}/{y}") for kind in ("404", "405", "options", "redirect")
-}
-
-
-SEGMENTS = ["a", "ab", "abc", "", "{int}", "{str}", "a{str}", "{float}-{str}", "{path}"]
-
-
-def pattern_of(kinds: list[str]) -> Pattern | None:
-    """A pattern with the converters as names, or `None` where that is a mistake."""
-    try:
-        return pattern("/" + "/".join(re.sub(r"\{", f"{{p{number}:", kind).replace("-{p", "-{q") for number, kind in enumerate(kinds)))
-    except SetupError:
-        return None
-
-
-@settings(max_examples=200, deadline=None)
-@given(
-    st.sampled_from(TrailingSlash),
-    st.lists(st.tuples(st.sampled_from(["GET", "POST", "HEAD"]), st.lists(st.sampled_from(SEGMENTS), min_size=1, max_size=3)), max_size=10),
-    st.lists(st.sampled_from(["/a", "/ac", "/b"]), max_size=2, unique=True),
-    st.lists(st.lists(st.sampled_from(["", "a", "1", "ab", "abd", "b", "1-a", "\0", "ä"]), max_size=3), min_size=1, max_size=8),
-)
-def test_the_short_cuts_of_a_table_find_what_the_tree_finds(
-    policy: TrailingSlash, routes: list[tuple[str, list[str]]], prefixes: list[str], paths: list[list[str]]
-) -> None:
-    """A raw path takes no short cut."""
-    table = Table[str]()
-    for prefix in ("", *prefixes):
-        table.add_fallback(pattern(prefix), fallback(prefix or "root"))
-    for method, kinds in routes:
-        route = pattern_of(kinds)
-        if route is not None:
-            table.add(method, route, f"{method} {route.text}", trailing_slash=policy)
-    table.freeze()
-    for method, path in product(("GET", "POST", "HEAD", "OPTIONS"), ("*", *("/" + "/".join(parts) for parts in paths))):
-        assert table.find(method, path) == table.find_raw(method, path.encode().decode("latin-1"))
-
-
-@pytest.mark.parametrize("path", ["/", "/a", "/a/x", "/bc", "/bd", "/bd/x", "/be/x", "/ö", "/ö/x", "/😀/x"])
-def test_a_path_is_found_whatever_else_begins_with_its_letters(find: Find, path: str) -> None:
-    table = table_of(
-        "GET /", "GET /a", "GET /a/{x}", "GET /bc", "GET /bd", "GET /bd/{x}", "GET /ö", "GET /ö/{x}", "GET /😀/{x}", prefixes=("/be",)
-    )
-
-    assert find(table, "GET", path)[0] == ("/be 404" if path == "/be/x" else f"GET {path.replace('x', '{x}')}")
-    assert find(table, "GET", path + "/y/z")[0] == ("/be 404" if path == "/be/x" else "root 404")
-
-
-@given(st.sampled_from(["GET", "POST", "OPTIONS", "TRACE", ""]), st.binary(max_size=40))
-def test_no_bytes_make_a_look_up_raise(method: str, path: bytes) -> None:
-    for raw in (path, b"/" + path, b"/p/" + path, quote(path).encode(), b"/" + quote(path).encode()):
-        assert EVERYTHING.find_raw(method, raw.decode("latin-1"))[0] in ANSWERS
-        for errors in ("replace", "surrogateescape", "ignore"):
-            assert EVERYTHING.find(method, raw.decode(errors=errors))[0] in ANSWERS
-
-
-@given(st.text(st.characters(exclude_categories=()), max_size=20))
-def test_no_text_makes_a_look_up_raise(path: str) -> None:
-    for asked in (path, "/" + path, "/p/" + path):
-        assert EVERYTHING.find("GET", asked)[0] in ANSWERS
-        assert EVERYTHING.find_raw("GET", asked)[0] in ANSWERS
-
-
-@given(st.text("/aé%~. 1", max_size=12))
-def test_a_decoded_path_and_its_encoding_find_the_same(path: str) -> None:
-    path = "/" + path
-
-    assert EVERYTHING.find_raw("GET", quote(path)) == EVERYTHING.find("GET", path)
-
-
-# What it costs
-
-
-def frames(function: Callable[[], object]) -> int:
-    """Python functions that are entered, without those that a garbage collection of that moment would call."""
-    count = 0
-
-    def profile(frame: FrameType, event: str, argument: object) -> None:
-        nonlocal count
-        count += event == "call"
-
-    gc.disable()
-    sys.setprofile(profile)
-    try:
-        function()
-    finally:
-        sys.setprofile(None)
-        gc.enable()
-    return count - 1  # without the one of `function`
-
-
-def test_a_look_up_enters_no_more_functions_than_it_needs() -> None:
-    """One for a static path, one more for the converter of a single parameter at the end, one more for the tree.
-
-    Adapters look at the static paths themselves, and `search` for the others.
-    """
-    table = table_of("GET /a", "GET /u/{x}/v/{y}", "GET /n/{x:int}", "GET /m/{x}")
-    ignoring = table_of("GET /a", slash=TrailingSlash.IGNORE)
-
-    assert frames(lambda: table.find("GET", "/a")) == 1
-    assert frames(lambda: table.search("GET", "/m/7")) == 2
-    assert frames(lambda: table.search("GET", "/n/7")) == 2
-    assert frames(lambda: table.search("GET", "/u/1/v/2")) == 2
-    assert frames(lambda: table.find("GET", "/none")) <= 5
-    assert frames(lambda: table.search("GET", "/zip/code")) == 1  # nothing begins with these letters
-    assert frames(lambda: ignoring.find("GET", "/a/")) == 1
-
-
-@pytest.mark.parametrize(("method", "path"), [("GET", "/none/1"), ("POST", "/r10005/1"), ("OPTIONS", "/r10005/1"), ("OPTIONS", "*")])
-def test_a_miss_costs_as_much_among_ten_thousand_routes_as_among_ten(method: str, path: str) -> None:
-    few = table_of(*(f"GET /r{number}/{{x}}" for number in range(10_000, 10_010)))
-    many = table_of(*(f"GET /r{number}/{{x}}" for number in range(10_000, 20_000)))
-
-    assert frames(lambda: many.find(method, path)) == frames(lambda: few.find(method, path))
-
-
-def test_a_uuid_comes_as_one() -> None:
-    found = table_of("GET /{id:uuid}").find("GET", "/0123ABCD-0123-4567-89AB-0123456789AB")
-
-    assert found == ("GET /{id:uuid}", (UUID("0123abcd-0123-4567-89ab-0123456789ab"),))
