@@ -10,13 +10,14 @@ from msgspec.structs import replace
 
 from velo_core.answers import AnswerError, answers
 from velo_core.binding import bind
-from velo_core.checking import check_names, check_tables, check_versions
+from velo_core.checking import check_names, check_versions
 from velo_core.codecs import PLAIN, Coding, UnsoundModel
 from velo_core.errors import HTTPError, Problem, SetupError, not_found, where
 from velo_core.frozen import Covered, Entry, Frozen, Info, Mounted, Settings, by_name
 from velo_core.inheritance import Inherited, inherit
 from velo_core.json import MsgspecJSON
 from velo_core.phases import NO_PHASES, around, sending, watching
+from velo_core.placing import place
 from velo_core.plan import Middleware, Plan, Refusal, Served
 from velo_core.refusals import allowed_methods, bad_host, method_not_allowed, other_slash
 from velo_core.registering import Included
@@ -92,12 +93,14 @@ class Freezer:
         versions = tuple(dict.fromkeys(entry.version for entry in plans if entry.version is not None))
         self.problems += check_names(routes)
         self.problems += check_versions(routes, self.settings.versioning)
-        self.problems += check_tables(plans, fallbacks, versions)
+        places, clashes = place(plans, fallbacks, versions)
+        self.problems += clashes
         container = Container(replace(self.surroundings, providers=self.root.own_providers), self.settings.pools)
         frozen = Frozen(
             tuple(routes),
             tuple(plans),
             tuple(fallbacks),
+            places,
             by_name(routes),
             self.refused("400", Refusal("bad_host", bad_host)),
             self.refused("400", Refusal("bad_version", bad_host if policy is None else policy.refusal(versions))),

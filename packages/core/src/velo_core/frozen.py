@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from velo_core.routing import Fallback, Pattern, TrailingSlash
+from velo_core.routing import Fallback, Pattern, Table, TrailingSlash
 from velo_core.slots import SlotScope
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from velo_core.threads import ThreadPool
     from velo_core.versioning import Versioning
 
-__all__ = ["Covered", "Entry", "Frozen", "Info", "Mounted", "Settings", "by_host", "by_name"]
+__all__ = ["Covered", "Entry", "Frozen", "Info", "Mounted", "Places", "Settings", "by_host", "by_name"]
 
 
 class Mounted(Struct, frozen=True):
@@ -85,6 +85,20 @@ class Covered(Struct, frozen=True):
     host: Pattern | None = None
 
 
+class Places(Struct, frozen=True):
+    """The plans in tables, by version; under `None` what is no version's.
+
+    Attributes:
+        everywhere: What is for all hosts.
+        hosts: What is for some of them.
+        elsewhere: What tables of `hosts` have, by identity, where nothing of these hosts answers.
+    """
+
+    everywhere: Mapping[str | None, Table[Plan]]
+    hosts: tuple[tuple[Pattern, Mapping[str | None, Table[Plan]]], ...]
+    elsewhere: Fallback[Plan] | None
+
+
 class Info(Struct, frozen=True):
     """What requests tell of their route; see `RouteInfo`."""
 
@@ -106,6 +120,7 @@ class Frozen(Struct, frozen=True):
         routes: In the order of registration.
         plans: One for each route and method.
         fallbacks: For each prefix, what answers where no route does.
+        places: Both in their tables.
         names: The routes by name.
         bad_host: Answers requests that do not name a host, where routes depend on that.
         bad_version: Answers requests that name no version or one that there is not, where routes depend on that.
@@ -120,6 +135,7 @@ class Frozen(Struct, frozen=True):
     routes: tuple[Mounted, ...]
     plans: tuple[Entry, ...]
     fallbacks: tuple[Covered, ...]
+    places: Places
     names: Mapping[str, Sequence[Mounted]]
     bad_host: Plan
     bad_version: Plan

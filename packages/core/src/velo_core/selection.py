@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from msgspec import Struct
 
-from velo_core.frozen import Covered, Entry, Frozen, by_host
+from velo_core.frozen import Frozen
 from velo_core.parsing.host import parse_host
+from velo_core.placing import place
 from velo_core.plan import Plan, Run
 from velo_core.request import Adapter
 from velo_core.routing import Fallback, Table
@@ -54,20 +55,21 @@ def table_of(frozen: Frozen, run: Compile, adapter: Adapter, versioning: Version
         adapter: How the protocol is read.
         versioning: Where requests name the version that they want.
     """
-    placed: list[Entry | Covered] = [entry for entry in frozen.plans if entry.plan.socket is not None or adapter.channel is None]
-    placed += frozen.fallbacks
-    common, groups = by_host(placed)
-    everywhere = _site(common, run, frozen.versions)
-    if not groups and not frozen.versions:
+    places = frozen.places
+    if adapter.channel is not None:
+        places, _ = place([entry for entry in frozen.plans if entry.plan.socket is not None], frozen.fallbacks, frozen.versions)
+    everywhere = _site(places.everywhere, run, None)
+    if not places.hosts and not frozen.versions:
         return everywhere.tables[None]
-    root = next(covered for covered in frozen.fallbacks if not covered.prefix.segments)
     from velo_core.hosts import Hosts
 
     hosts: Hosts[Site] = Hosts()
-    for host, members in groups:
-        hosts.add(host, _site(members, run, frozen.versions, root))
+    for host, tables in places.hosts:
+        hosts.add(host, _site(tables, run, places.elsewhere))
     refusals = run(frozen.bad_host), run(frozen.bad_version)
-    return Selector(hosts if groups else None, everywhere, versioning if frozen.versions else None, frozen.versions, refusals, adapter)
+    return Selector(
+        hosts if places.hosts else None, everywhere, versioning if frozen.versions else None, frozen.versions, refusals, adapter
+    )
 
 
 class Selector(Table[Run]):
@@ -163,28 +165,15 @@ def _choose(sites: Sequence[tuple[Site, Values]], version: str | None, method: s
     return run, values, False
 
 
-def _site(members: Sequence[Entry | Covered], run: Compile, versions: Sequence[str], root: Covered | None = None) -> Site:
-    """Tables of some routes and fallbacks; where they have none, `root` answers."""
-    tables: dict[str | None, Table[Run]] = {}
+def _site(tables: Mapping[str | None, Table[Plan]], run: Compile, elsewhere: Fallback[Plan] | None) -> Site:
+    """The tables with what runs in place of the plans."""
     misses: dict[int, str] = {}
-    for version in (None, *versions):
-        table = tables[version] = Table()
-        for one in members:
-            if isinstance(one, Covered):
-                table.add_fallback(one.prefix, _fallback(one, run, misses, "not found"))
-            elif one.version in (None, version):
-                table.add(one.method, one.pattern, run(one.plan), trailing_slash=one.trailing_slash)
-        if root is not None and not any(isinstance(one, Covered) and not one.prefix.segments for one in members):
-            table.add_fallback(root.prefix, _fallback(root, run, misses, _ELSEWHERE))
-        table.freeze()
-    return Site(tables, misses)
 
+    def fallback(plans: Fallback[Plan]) -> Fallback[Run]:
+        made = Fallback(run(plans.not_found), run(plans.method_not_allowed), run(plans.options), run(plans.redirect))
+        misses[id(made.not_found)] = _ELSEWHERE if plans is elsewhere else "not found"
+        misses[id(made.method_not_allowed)] = misses[id(made.options)] = "other method"
+        misses[id(made.redirect)] = "redirect"
+        return made
 
-def _fallback(covered: Covered, run: Compile, misses: dict[int, str], not_found: str) -> Fallback[Run]:
-    """The fallback as it runs; notes what each of its answers means."""
-    plans = covered.fallback
-    made = Fallback(run(plans.not_found), run(plans.method_not_allowed), run(plans.options), run(plans.redirect))
-    misses[id(made.not_found)] = not_found
-    misses[id(made.method_not_allowed)] = misses[id(made.options)] = "other method"
-    misses[id(made.redirect)] = "redirect"
-    return made
+    return Site({version: table.mapped(run, fallback) for version, table in tables.items()}, misses)

@@ -14,11 +14,12 @@ from uuid import UUID
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import astuple
 from routing_tables import fallback, pattern, table_of
 
 from velo_core.errors import SetupError
 from velo_core.routing.pattern import PathBuildError, Pattern
-from velo_core.routing.table import Table
+from velo_core.routing.table import Fallback, Table
 from velo_core.types import TrailingSlash
 
 Found = tuple[str, tuple[object, ...]]
@@ -103,6 +104,40 @@ def test_the_short_cuts_of_a_table_find_what_the_tree_finds(
     table.freeze()
     for method, path in product(("GET", "POST", "HEAD", "OPTIONS"), ("*", *("/" + "/".join(parts) for parts in paths))):
         assert table.find(method, path) == table.find_raw(method, path.encode().decode("latin-1"))
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.sampled_from(TrailingSlash),
+    st.lists(st.tuples(st.sampled_from(["GET", "POST", "HEAD"]), st.lists(st.sampled_from(SEGMENTS), min_size=1, max_size=3)), max_size=10),
+    st.lists(st.lists(st.sampled_from(["", "a", "1", "ab", "b", "1-a", "ä"]), max_size=3), min_size=1, max_size=8),
+)
+def test_the_same_places_with_other_values_find_the_other_values(
+    policy: TrailingSlash, routes: list[tuple[str, list[str]]], paths: list[list[str]]
+) -> None:
+    def other(value: str) -> tuple[str]:
+        return (value,)
+
+    table = Table[str]()
+    for prefix in ("", "/a"):
+        table.add_fallback(pattern(prefix), fallback(prefix or "root"))
+    for method, kinds in routes:
+        route = pattern_of(kinds)
+        if route is not None:
+            table.add(method, route, f"{method} {route.text}", trailing_slash=policy)
+    table.freeze()
+    mapped = table.mapped(other, lambda one: Fallback(*map(other, astuple(one))))
+
+    assert [row.value for row in mapped.routes] == [(row.value,) for row in table.routes]
+    for method, path in product(("GET", "POST", "HEAD", "OPTIONS"), ("*", *("/" + "/".join(parts) for parts in paths))):
+        value, values = table.find(method, path)
+        assert mapped.find(method, path) == ((value,), values)
+        assert mapped.find_raw(method, quote(path)) == ((value,), values)
+
+
+def test_a_table_whose_values_are_replaced_has_to_be_frozen() -> None:
+    with pytest.raises(SetupError, match=r"was not frozen: call freeze\(\) before mapped\(\)"):
+        Table[str]().mapped(str, lambda one: one)
 
 
 @pytest.mark.parametrize("path", ["/", "/a", "/a/x", "/bc", "/bd", "/bd/x", "/be/x", "/ö", "/ö/x", "/😀/x"])

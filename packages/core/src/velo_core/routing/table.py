@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from operator import itemgetter
 from typing import Final, Generic, TypeVar
 
@@ -20,6 +20,7 @@ from velo_core.types import WEBSOCKET, TrailingSlash
 __all__ = ["Fallback", "Row", "Table"]
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _MALFORMED: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
@@ -120,7 +121,7 @@ class Table(Generic[T]):
 
     def _insert(self, pattern: Pattern, method: str, value: T, declared: Pattern) -> None:
         answers = self._tree.insert(pattern, method, value, declared=declared, also="HEAD" if method == "GET" else "")
-        if pattern.is_static:
+        if not pattern.parameters:
             self.static[pattern.path] = answers
 
     def add_fallback(self, prefix: Pattern, fallback: Fallback[T]) -> None:
@@ -147,23 +148,45 @@ class Table(Generic[T]):
         if self._clashes is None:
             self._clashes = _once(self._tree.freeze())
             self._redirects.freeze()
-            self._last_places = self._tree.last_places()
             for clash in self._fallbacks.freeze():
                 message = f"the prefixes {clash.patterns[0].text!r} and {clash.patterns[1].text!r} cover the same paths"
                 values = (clash.values[0].not_found, clash.values[1].not_found)
                 self._clashes.append(Clash("VELO_ROUTE_PREFIX", message, _PREFIX, clash.patterns, values))
-            # One more than needed, so that the rest of a longer path, unsplit, is a segment too many.
-            self._splits = max(self._tree.depth, self._redirects.depth, self._fallbacks.depth) + 1
-            self._beginnings = self._tree.beginnings()
-            everywhere = self._fallbacks.longest_prefix([""], _PREFIX)
-            prefixes = self._fallbacks.beginnings()
-            if everywhere is not None and prefixes is not None and not self._redirects.depth:
-                # Nobody else can answer what no pattern matches and no prefix covers, so nobody has to look.
-                self._nowhere, self._prefixes = (everywhere.not_found, ()), prefixes
-                self._letters = None if self._beginnings is None else _letters((*self._beginnings, *prefixes))
             methods = {row.method for row in self._rows} - {WEBSOCKET}
             self._allow_anywhere = _allow(methods | {"HEAD"} if "GET" in methods else methods)
+            self._shorten()
         return list(self._clashes)
+
+    def mapped(self, value: Callable[[T], U], fallback: Callable[[Fallback[T]], Fallback[U]]) -> Table[U]:
+        """The same places with other values, frozen as this table is: what costs little beside adding everything again.
+
+        Args:
+            value: What is found in place of a value.
+            fallback: What answers in place of a fallback.
+        """
+        if self._clashes is None:
+            raise SetupError("VELO_ROUTE_FALLBACK", "the table was not frozen: call freeze() before mapped()")
+        table: Table[U] = Table()
+        table._tree, table._redirects = self._tree.mapped(value), self._redirects.mapped(value)
+        table._fallbacks = self._fallbacks.mapped(fallback)
+        table.static = {path: table._tree.answers(path) for path in self.static}
+        table._rows = [Row(row.method, row.pattern, value(row.value)) for row in self._rows]
+        table._allow_anywhere, table._clashes = self._allow_anywhere, []
+        table._shorten()
+        return table
+
+    def _shorten(self) -> None:
+        """Prepares the short cuts."""
+        self._last_places = self._tree.last_places()
+        # One more than needed, so that the rest of a longer path, unsplit, is a segment too many.
+        self._splits = max(self._tree.depth, self._redirects.depth, self._fallbacks.depth) + 1
+        self._beginnings = self._tree.beginnings()
+        everywhere = self._fallbacks.longest_prefix([""], _PREFIX)
+        prefixes = self._fallbacks.beginnings()
+        if everywhere is not None and prefixes is not None and not self._redirects.depth:
+            # Nobody else can answer what no pattern matches and no prefix covers, so nobody has to look.
+            self._nowhere, self._prefixes = (everywhere.not_found, ()), prefixes
+            self._letters = None if self._beginnings is None else _letters((*self._beginnings, *prefixes))
 
     def find(self, method: str, path: str) -> tuple[T, Values]:
         """What answers a request, and its values: those of the path parameters for a route, else see `Fallback`.

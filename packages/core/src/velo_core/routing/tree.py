@@ -19,6 +19,9 @@ leads to 2**n nodes has 2**n of them, and a path leads no deeper than the deepes
 one place (`/@{user}`, `/v{major}.{minor}`) are told apart by a dictionary as well, one for each pair of lengths of their beginnings and
 ends. There is no cache of any kind: one that is filled by URLs is filled by whoever sends URLs.
 
+What is found is not in the nodes but in a list beside them, by the number of the node. So the same nodes serve trees with other values
+(`mapped`): an application is looked through for clashes with its plans, and each protocol finds in the same nodes what runs there.
+
 Measured and refused (CPython 3.13.0 without profile-guided optimisation, `Tree.find` alone, one parameter and two): a recursive function,
 0.60 and 1.01 us against 0.55 and 0.86 for the loop, and it ends at the recursion limit; Python source generated for each tree, about 0.26
 and 0.40, which is a few per cent of the shortest request, for a second implementation of everything said here.
@@ -33,12 +36,13 @@ from typing import Final, Generic, TypeAlias, TypeVar
 
 from msgspec import Struct
 
-from velo_core.routing.converters import NO_MATCH, StrConverter
+from velo_core.routing.converters import CATCH_ALL, NO_MATCH, Converter, StrConverter
 from velo_core.routing.pattern import Pattern, Segment
 
 __all__ = ["Answers", "Clash", "Parse", "Tree", "Values"]
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 Values: TypeAlias = tuple[object, ...]
 """Those of the parameters of a pattern, in order."""
@@ -81,7 +85,9 @@ class Tree(Generic[T]):
     """
 
     def __init__(self) -> None:
-        self._root: _Node[T] = _Node()
+        self._root = _Node(0)
+        self._answers: list[dict[str, tuple[T, tuple[()]]]] = [{}]
+        self._branching: list[_Node] = []  # those before segments with parameters, which `freeze` has to look at
         self._clashes: list[Clash[T]] = []
         self._is_literal = True
         self.depth = 0
@@ -104,31 +110,54 @@ class Tree(Generic[T]):
             All that is found for exactly this pattern, by method; what is added later will be in it.
         """
         segments, declared = pattern.segments, declared or pattern
-        self._is_literal = self._is_literal and pattern.is_static
-        self.depth = max(self.depth, len(segments))
+        if pattern.parameters:
+            self._is_literal = False
+        if len(segments) > self.depth:
+            self.depth = len(segments)
         node = self._root
         for segment in segments:
-            node = node.child(segment)
+            node = self._child(node, segment)
+        answers = self._answers[node.index]
         first = node.declared.get(method)
         if first is not None and not weak:
             message = f"{method} {first.text} and {method} {declared.text} match the same paths"
-            self._clashes.append(Clash("VELO_ROUTE_DUPLICATE", message, method, (first, declared), (node.answers[method][0], value)))
+            self._clashes.append(Clash("VELO_ROUTE_DUPLICATE", message, method, (first, declared), (answers[method][0], value)))
         elif weak:
-            node.answers.setdefault(method, (value, ()))
+            answers.setdefault(method, (value, ()))
         else:
-            node.answers[method] = (value, ())
+            answers[method] = (value, ())
             node.declared[method] = declared
         if also:
-            node.answers.setdefault(also, (value, ()))
-        return node.answers
+            answers.setdefault(also, (value, ()))
+        return answers
+
+    def _child(self, node: _Node, segment: Segment) -> _Node:
+        """The node behind `segment`, new if need be."""
+        if not segment.parameters:
+            text = segment.literals[0]
+            child = node.literals.get(text)
+            if child is None:
+                child = node.literals[text] = self._new_node()
+            return child
+        if not node.others:
+            self._branching.append(node)
+        alike = node.others.setdefault(segment.literals, [])
+        for other in alike:
+            if other.segment is segment or other.segment.converters == segment.converters:
+                return other.node
+        alike.append(_Child(segment, self._new_node()))
+        return alike[-1].node
+
+    def _new_node(self) -> _Node:
+        node = _Node(len(self._answers))
+        self._answers.append({})
+        return node
 
     def freeze(self) -> list[Clash[T]]:
         """Makes what was inserted searchable. Returns what cannot be told apart; of duplicates, the first is found."""
         clashes = list(self._clashes)
-        for node in self._root.below():
-            children = node.others()
-            if not children:
-                continue
+        for node in self._branching:
+            children = node.children()
             node.steps = _chain(children)
             if len(children) == 1:
                 continue
@@ -137,6 +166,20 @@ class Tree(Generic[T]):
                     clashes += self._ambiguities(one.node, other.node)
         return clashes
 
+    def mapped(self, function: Callable[[T], U]) -> Tree[U]:
+        """The same patterns with other values, as searchable as this tree is. Nothing can be inserted into it."""
+        tree: Tree[U] = Tree()
+        tree._root, tree._is_literal, tree.depth = self._root, self._is_literal, self.depth
+        tree._answers = [{method: (function(value), none) for method, (value, none) in answers.items()} for answers in self._answers]
+        return tree
+
+    def answers(self, path: str) -> Answers[T]:
+        """All that is found for the only path of a pattern without parameters that was inserted, by method."""
+        node = self._root
+        for text in path.split("/")[1:]:
+            node = node.literals[text]
+        return self._answers[node.index]
+
     def find(self, method: str, segments: Sequence[str]) -> tuple[T, Values] | tuple[()] | None:
         """The value of the most specific pattern that matches and knows the method, and the values of its parameters, in order.
 
@@ -144,24 +187,25 @@ class Tree(Generic[T]):
             `None` if no pattern matches; `()` if one does, or a catch-all may, but none that knows the method: ask `methods`.
         """
         # One piece, because a function for each kind of step would be called for each segment. `_following` says the same in short.
-        text = segments[0]
+        text: str = segments[0]
         if text:
             return None
         count = len(segments)
-        node: _Node[T] = self._root
-        step: _Step[T] | None
+        answers = self._answers
+        node: _Node = self._root
+        step: _Step | None
         index = 1
         values: Values = ()
         found: Values | None
-        waiting: list[tuple[_Step[T], int, Values]] = []
+        waiting: list[tuple[_Step, int, Values]] = []
         missed: tuple[()] | None = None
         while True:
             # Here: `values` are those on the way to `node`, and `segments[index:]` are not matched yet.
             if index == count:
-                answer = node.answers.get(method)
+                answer = answers[node.index].get(method)
                 if answer is not None:
                     return answer[0], values
-                if node.answers:
+                if answers[node.index]:
                     missed = ()
                 step = None
             else:
@@ -192,7 +236,7 @@ class Tree(Generic[T]):
                 elif kind == _COMPOUND:
                     found = step.match(text)
                 elif kind == _CATCH_ALL:
-                    answer = step.node.answers.get(method)
+                    answer = answers[step.node.index].get(method)
                     if answer is not None:
                         value = step.parse("/".join(segments[index:]))
                         if value is not NO_MATCH:
@@ -225,7 +269,7 @@ class Tree(Generic[T]):
         while waiting:
             path, node = waiting.pop()
             if node.steps is not None and node.steps.kind in (_STRING, _CONVERTED):
-                places[path] = (node.steps.parse, node.steps.node.answers)
+                places[path] = (node.steps.parse, self._answers[node.steps.node.index])
             waiting += ((f"{path}/{text}", child) for text, child in node.literals.items())
         return places
 
@@ -240,7 +284,7 @@ class Tree(Generic[T]):
 
     def longest_prefix(self, segments: Sequence[str], method: str) -> T | None:
         """The value of the longest pattern that matches the beginning of the path, of several that long the most specific one."""
-        found = self._root.answers.get(method)
+        found = self._answers[0].get(method)
         if self._is_literal:  # short for what is below; every path that is not found asks for it
             node = self._root
             for text in segments[1:]:
@@ -248,7 +292,7 @@ class Tree(Generic[T]):
                 if child is None:
                     break
                 node = child
-                found = node.answers.get(method, found)
+                found = self._answers[node.index].get(method, found)
             return None if found is None else found[0]
         length = 1
         for index, answers in self._visit(segments):
@@ -261,14 +305,14 @@ class Tree(Generic[T]):
         if segments[0]:
             return
         count = len(segments)
-        waiting: list[tuple[int, _Node[T]]] = [(1, self._root)]
+        waiting: list[tuple[int, _Node]] = [(1, self._root)]
         while waiting:
             index, node = waiting.pop()
-            yield index, node.answers
+            yield index, self._answers[node.index]
             if index < count:
                 waiting += _following(node, segments, index, count)
 
-    def _ambiguities(self, one: _Node[T], other: _Node[T]) -> Iterator[Clash[T]]:
+    def _ambiguities(self, one: _Node, other: _Node) -> Iterator[Clash[T]]:
         """Pairs of one method below two steps of which neither is more specific."""
         for first_node, second_node in product(one.below(), list(other.below())):
             for method in first_node.declared.keys() & second_node.declared.keys():
@@ -278,7 +322,7 @@ class Tree(Generic[T]):
                         f"{method} {first.text} and {method} {second.text} can match the same path and none is more specific:"
                         " the converters that tell them apart have the same rank"
                     )
-                    values = (first_node.answers[method][0], second_node.answers[method][0])
+                    values = (self._answers[first_node.index][method][0], self._answers[second_node.index][method][0])
                     yield Clash("VELO_ROUTE_AMBIGUOUS", message, method, (first, second), values)
 
     def _may_meet(self, first: Pattern, second: Pattern) -> bool:
@@ -293,64 +337,51 @@ class Tree(Generic[T]):
         return True
 
 
-class _Child(Struct, Generic[T], frozen=True, eq=False):
+class _Child(Struct, frozen=True, eq=False):
     """A segment with parameters, and the node behind it."""
 
     segment: Segment
-    node: _Node[T]
+    node: _Node
 
 
-class _Node(Generic[T]):
+class _Node:
     """One beginning of patterns.
 
     Attributes:
+        index: Where a tree has what is found when the path ends here.
         literals: The nodes behind literal segments.
-        steps: The first alternative to them; made by `Tree.freeze`.
-        answers: What is found when the path ends here, by method.
-        declared: The patterns of those `answers` that are not weak.
+        others: Those behind segments with parameters; by literals, so that 10 000 of them are not compared with each other.
+        steps: The first alternative to `literals`; made of `others` by `Tree.freeze`.
+        declared: The patterns of those values that are not weak, by method.
     """
 
-    __slots__ = ("_others", "answers", "declared", "literals", "steps")
+    __slots__ = ("declared", "index", "literals", "others", "steps")
 
-    def __init__(self) -> None:
-        self.literals: dict[str, _Node[T]] = {}
-        self.steps: _Step[T] | None = None
-        self.answers: dict[str, tuple[T, tuple[()]]] = {}
+    def __init__(self, index: int) -> None:
+        self.index = index
+        self.literals: dict[str, _Node] = {}
+        self.others: dict[tuple[str, ...], list[_Child]] = {}
+        self.steps: _Step | None = None
         self.declared: dict[str, Pattern] = {}
-        self._others: dict[tuple[str, ...], list[_Child[T]]] = {}  # by literals, so that 10 000 of them are not compared with each other
 
-    def child(self, segment: Segment) -> _Node[T]:
-        """The node behind `segment`, new if need be."""
-        if segment.is_static:
-            literal = self.literals.get(segment.literals[0])
-            if literal is None:
-                literal = self.literals[segment.literals[0]] = _Node()
-            return literal
-        alike = self._others.setdefault(segment.literals, [])
-        for child in alike:
-            if child.segment is segment or child.segment.converters == segment.converters:
-                return child.node
-        alike.append(_Child(segment, _Node()))
-        return alike[-1].node
+    def children(self) -> list[_Child]:
+        """All of `others`, the most specific first, in an order that does not depend on who came first."""
+        children = [child for alike in self.others.values() for child in alike]
+        if len(children) > 1:
+            children.sort(key=lambda child: (child.segment.order, [converter.name for converter in child.segment.converters]))
+        return children
 
-    def others(self) -> list[_Child[T]]:
-        """All that is behind segments with parameters, the most specific first, in an order that does not depend on who came first."""
-        children = [child for alike in self._others.values() for child in alike]
-        if len(children) < 2:
-            return children
-        return sorted(children, key=lambda child: (child.segment.order, [converter.name for converter in child.segment.converters]))
-
-    def below(self) -> Iterator[_Node[T]]:
+    def below(self) -> Iterator[_Node]:
         """This node and all behind it."""
-        waiting: list[_Node[T]] = [self]
+        waiting: list[_Node] = [self]
         while waiting:
             node = waiting.pop()
             yield node
             waiting += node.literals.values()
-            waiting += (child.node for alike in node._others.values() for child in alike)
+            waiting += (child.node for alike in node.others.values() for child in alike)
 
 
-class _Step(Struct, Generic[T], frozen=True, eq=False):
+class _Step(Struct, frozen=True, eq=False):
     """One alternative at a node, or a jump to those of many compound segments that are worth trying.
 
     One class for all kinds: the interpreter remembers where the attributes of a class are, and in the loop of `find` it has to remember
@@ -368,57 +399,62 @@ class _Step(Struct, Generic[T], frozen=True, eq=False):
     """
 
     kind: int
-    next: _Step[T] | None
-    node: _Node[T]
+    next: _Step | None
+    node: _Node
     match: Callable[[str], Values | None]
     parse: Callable[[str], object]
     before: int = 0
     after: int = 0
-    targets: Mapping[tuple[str, str], _Step[T] | None] = _NO_TARGETS
+    targets: Mapping[tuple[str, str], _Step | None] = _NO_TARGETS
 
-    def target(self, text: str) -> _Step[T] | None:
+    def target(self, text: str) -> _Step | None:
         """For a jump: the step to go on with."""
         return self.targets.get((text[: self.before], text[len(text) - self.after :]), self.next)
 
 
-def _chain(children: Sequence[_Child[T]]) -> _Step[T] | None:
+_NOWHERE: Final = _Node(0)
+"""Where a jump leads, which has targets in its place."""
+
+
+def _chain(children: Sequence[_Child]) -> _Step | None:
     """The steps for `children`, in this order."""
     if len(children) == 1:
         return _steps(children, None)
-    first: _Step[T] | None = None
+    first: _Step | None = None
     runs = [(lengths, list(run)) for lengths, run in groupby(children, key=lambda child: child.segment.literal_lengths)]
     for (_, before, after), run in reversed(runs):
         if len(run) == 1 or not run[0].segment.is_compound:
             first = _steps(run, first)
             continue
-        alike: dict[tuple[str, str], list[_Child[T]]] = {}
+        alike: dict[tuple[str, str], list[_Child]] = {}
         for child in run:
             alike.setdefault((child.segment.literals[0], child.segment.literals[-1]), []).append(child)
         targets = {ends: _steps(some, first) for ends, some in alike.items()}
-        first = _Step(_JUMP, first, _Node(), _match_nothing, _match_nothing, before, after, targets)
+        first = _Step(_JUMP, first, _NOWHERE, _match_nothing, _match_nothing, before, after, targets)
     return first
 
 
-def _steps(children: Sequence[_Child[T]], following: _Step[T] | None) -> _Step[T] | None:
+def _steps(children: Sequence[_Child], following: _Step | None) -> _Step | None:
     for child in reversed(children):
         segment = child.segment
-        following = _Step(_kind(segment), following, child.node, segment.match, segment.converters[0].parse)
+        converter = segment.parameters[0].converter
+        following = _Step(_kind(segment, converter), following, child.node, segment.match, converter.parse)
     return following
 
 
-def _kind(segment: Segment) -> int:
-    if segment.is_compound:
+def _kind(segment: Segment, converter: Converter) -> int:
+    if any(segment.literals):
         return _COMPOUND
-    if segment.is_catch_all:
-        return _CATCH_ALL
-    return _STRING if type(segment.converters[0]) is StrConverter else _CONVERTED  # a subclass may read it differently
+    if type(converter) is StrConverter:  # a subclass may read it differently
+        return _STRING
+    return _CATCH_ALL if converter.rank >= CATCH_ALL else _CONVERTED
 
 
 def _match_nothing(text: str) -> None:
     """What stands in a jump, which is never asked."""
 
 
-def _following(node: _Node[T], segments: Sequence[str], index: int, count: int) -> list[tuple[int, _Node[T]]]:
+def _following(node: _Node, segments: Sequence[str], index: int, count: int) -> list[tuple[int, _Node]]:
     """The nodes that the next segment leads to, the least specific first, and how many segments they take."""
     text = segments[index]
     literal = node.literals.get(text)

@@ -1,0 +1,66 @@
+"""From plans to tables: one or, where routes belong to hosts or versions, one for each; and what cannot be told apart there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, cast
+
+from msgspec.structs import replace
+
+from velo_core.errors import Problem, SetupError, where
+from velo_core.frozen import Covered, Entry, Places, by_host
+from velo_core.routing import Table
+
+if TYPE_CHECKING:
+    from velo_core.plan import Plan, Served
+
+__all__ = ["place"]
+
+
+def place(plans: Sequence[Entry], fallbacks: Sequence[Covered], versions: Sequence[str]) -> tuple[Places, list[Problem]]:
+    """The tables, frozen, and what is wrong: methods and prefixes that cannot be, and routes of one host and version that clash."""
+    common, groups = by_host([*plans, *fallbacks])
+    root = next((covered for covered in fallbacks if not covered.prefix.segments), None)
+    elsewhere = None if root is None else Covered(root.prefix, replace(root.fallback))
+    problems: list[Problem] = []
+
+    def tables(members: Sequence[Entry | Covered]) -> dict[str | None, Table[Plan]]:
+        made: dict[str | None, Table[Plan]] = {}
+        for version in (None, *versions):
+            table = made[version] = Table()
+            problems.extend(_fill(table, [one for one in members if isinstance(one, Covered) or one.version in (None, version)]))
+        return made
+
+    def of_host(members: Sequence[Entry | Covered]) -> dict[str | None, Table[Plan]]:
+        if elsewhere is None or any(isinstance(one, Covered) and not one.prefix.segments for one in members):
+            return tables(members)
+        return tables([*members, elsewhere])
+
+    hosts = tuple([(host, of_host(members)) for host, members in groups])
+    return Places(tables(common), hosts, None if elsewhere is None else elsewhere.fallback), problems
+
+
+def _fill(table: Table[Plan], members: Sequence[Entry | Covered]) -> Iterator[Problem]:
+    """Adds everything, and freezes the table."""
+    for one in members:
+        try:
+            if isinstance(one, Covered):
+                table.add_fallback(one.prefix, one.fallback)
+            else:
+                table.add(one.method, one.pattern, one.plan, trailing_slash=one.trailing_slash)
+        except SetupError as error:
+            served_by = "" if isinstance(one, Covered) else f" ({_served_by(one.plan)})"
+            yield from (Problem(problem.code, problem.message + served_by) for problem in error.problems)
+    for clash in table.freeze():
+        if clash.code == "VELO_ROUTE_PREFIX":  # the first router answers below a prefix that two have
+            continue
+        places = " and ".join(f"{_served_by(plan)}" for plan in clash.values)
+        yield Problem(clash.code, f"{clash.message}: {places}; remove one or give it another path")
+
+
+def _served_by(plan: Plan) -> str:
+    handler = cast("Served", plan.endpoint).binding.handler.function
+    from velo_core.distributions import distribution_of
+
+    origin = distribution_of(getattr(handler, "__module__", None))
+    return f"{getattr(handler, '__qualname__', handler)!s} ({f'{origin}, ' if origin else ''}{where(handler)})"
