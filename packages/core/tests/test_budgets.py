@@ -429,10 +429,10 @@ def add(app, number):
 """
 AS_TEXT = "from __future__ import annotations"
 STARTS = {
-    "small": (SMALL, StartBudget(12, 108, 129, 3036)),
-    "large": (LARGE, StartBudget(23, 238, 366, 7241)),
-    "small, with annotations as text": (AS_TEXT + SMALL, StartBudget(12, 99, 125, 2930)),
-    "large, with annotations as text": (AS_TEXT + LARGE, StartBudget(12, 238, 381, 7358)),
+    "small": (SMALL, StartBudget(12, 60, 97, 2227)),
+    "large": (LARGE, StartBudget(23, 197, 337, 6450)),
+    "small, with annotations as text": (AS_TEXT + SMALL, StartBudget(12, 59, 97, 2180)),
+    "large, with annotations as text": (AS_TEXT + LARGE, StartBudget(12, 197, 352, 6569)),
 }
 
 

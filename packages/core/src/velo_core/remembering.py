@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Hashable
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
+from types import GenericAlias
 from typing import Any, TypeVar, get_args, get_origin
 
 __all__ = ["memory_of", "once_per_type", "remembering"]
@@ -76,8 +77,13 @@ def form_of(hint: object) -> Hashable:
     """
     if isinstance(hint, type):
         return id(hint)
-    origin = get_origin(hint)
-    if origin is None:
-        return None
-    forms = tuple(form_of(argument) for argument in get_args(hint))
+    origin: object
+    arguments: tuple[object, ...]
+    if type(hint) is GenericAlias:  # as nearly all are; the functions of `typing` think of everything
+        origin, arguments = hint.__origin__, hint.__args__
+    else:
+        origin, arguments = get_origin(hint), get_args(hint)
+        if origin is None:
+            return None
+    forms = [id(argument) if isinstance(argument, type) else form_of(argument) for argument in arguments]
     return None if None in forms or not forms else (id(origin), *forms)

@@ -42,19 +42,19 @@ def runner(adapter: Adapter, life: Life, tasks: set[asyncio.Task[None]], *, inte
     runs: dict[int, Run] = {}
 
     def run(plan: Plan) -> Run:
-        if plan.socket is not None and adapter.channel is None:  # HTTP has to know where only a websocket is
-            return _not_over_http
         key = id(plan)
-        if key not in runs:
+        made = runs.get(key)
+        if made is None:
+            if plan.socket is not None and adapter.channel is None:  # HTTP has to know where only a websocket is
+                return _not_over_http
             plan = as_started(plan if adapter.tells_disconnect else replace(plan, on_disconnect="ignore"))
-            made = None if plan.direct is None else plan.direct(adapter)
-            made = made or made_of(plan, adapter)
+            made = (plan.direct and plan.direct(adapter)) or made_of(plan, adapter)
             if isinstance(plan.endpoint, Served) and plan.endpoint.binding.has_background and plan.socket is None:
                 made = detached(made, life)
             if adapter.on_loop is not None and plan.needs_loop:
                 made = adapter.on_loop(made)
-            runs[key] = shielded(made, tasks) if plan.on_disconnect == "shield" else made
-        return runs[key]
+            made = runs[key] = shielded(made, tasks) if plan.on_disconnect == "shield" else made
+        return made
 
     return run
 

@@ -196,11 +196,13 @@ def parse(text: str, converters: Mapping[str, Converter]) -> Pattern:
     _check_text(text)
     pieces = text[1:].split("/")
     segments = tuple([_segment(piece, text, converters) for piece in pieces])
-    if "" in pieces[:-1]:
+    if "//" in text:
         raise _mistake(text, "has two slashes in a row, and slashes are never merged: write one")
-    if any(segment.is_catch_all for segment in segments[:-1] if segment.parameters):
-        raise _mistake(text, "goes on after a parameter that takes the rest of the path: put that one last")
     parameters = tuple([parameter for segment in segments for parameter in segment.parameters])
+    if len(parameters) < 2 and (not parameters or segments[-1].parameters):  # nothing else can be wrong, which is so for most
+        return Pattern(text, segments, parameters)
+    if any(segment.is_catch_all for segment in segments[:-1]):
+        raise _mistake(text, "goes on after a parameter that takes the rest of the path: put that one last")
     names = [parameter.name for parameter in parameters]
     if len(set(names)) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1})

@@ -52,7 +52,7 @@ Parse: TypeAlias = Callable[[str], object]
 """`Converter.parse`."""
 
 _STRING: Final = 0
-_CONVERTED: Final = 1
+_CONVERTED: Final = 1  # these two are single parameters of one segment
 _COMPOUND: Final = 2
 _CATCH_ALL: Final = 3
 _JUMP: Final = 4
@@ -89,6 +89,7 @@ class Tree(Generic[T]):
         self._answers: list[dict[str, tuple[T, tuple[()]]]] = [{}]
         self._branching: list[_Node] = []  # those before segments with parameters, which `freeze` has to look at
         self._clashes: list[Clash[T]] = []
+        self._last: dict[str, tuple[Parse, int]] | None = None
         self._is_literal = True
         self.depth = 0
         """The number of segments of the longest pattern."""
@@ -169,7 +170,7 @@ class Tree(Generic[T]):
     def mapped(self, function: Callable[[T], U]) -> Tree[U]:
         """The same patterns with other values, as searchable as this tree is. Nothing can be inserted into it."""
         tree: Tree[U] = Tree()
-        tree._root, tree._is_literal, tree.depth = self._root, self._is_literal, self.depth
+        tree._root, tree._last, tree._is_literal, tree.depth = self._root, self._last, self._is_literal, self.depth
         tree._answers = [{method: (function(value), none) for method, (value, none) in answers.items()} for answers in self._answers]
         return tree
 
@@ -264,14 +265,18 @@ class Tree(Generic[T]):
         Returns:
             The converter's `parse` of such a parameter, and what is found behind it.
         """
-        places: dict[str, tuple[Parse, Answers[T]]] = {}
-        waiting = [("/" + text, node) for text, node in self._root.literals.items()]
-        while waiting:
-            path, node = waiting.pop()
-            if node.steps is not None and node.steps.kind in (_STRING, _CONVERTED):
-                places[path] = (node.steps.parse, self._answers[node.steps.node.index])
-            waiting += ((f"{path}/{text}", child) for text, child in node.literals.items())
-        return places
+        if self._last is None:
+            self._last = last = {}
+            waiting = [("", self._root)]
+            while waiting:
+                beginning, node = waiting.pop()
+                for text, child in node.literals.items():
+                    path, step = f"{beginning}/{text}", child.steps
+                    if step is not None and step.kind <= _CONVERTED:
+                        last[path] = step.parse, step.node.index
+                    if child.literals:
+                        waiting.append((path, child))
+        return {path: (parse, self._answers[index]) for path, (parse, index) in self._last.items()}
 
     def methods(self, segments: Sequence[str]) -> set[str]:
         """The methods of all patterns that match."""
