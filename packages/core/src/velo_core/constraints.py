@@ -10,7 +10,7 @@ from decimal import Context, Decimal
 from functools import lru_cache
 from typing import TypeAlias, cast
 
-__all__ = ["Test", "compiled_pattern", "constraints_of", "tests"]
+__all__ = ["Test", "compiled_pattern", "constraints_of", "is_inexact", "tests"]
 
 Test: TypeAlias = "tuple[str, str, Callable[[object], bool]]"
 """Code, message, and whether a value fits."""
@@ -114,6 +114,11 @@ def _is_multiple(value: object, step: object) -> bool:
         return value % step == 0
     # 0.3 is a multiple of 0.1 to everybody but binary floating point.
     return _EXACT.remainder(Decimal(str(value)), Decimal(str(step))) == 0
+
+
+def is_inexact(step: float) -> bool:
+    """Whether a float is not the number that it is written as: `0.1` is not, `0.5` is. Who counts in binary counts in other steps then."""
+    return Decimal(repr(step)) != Decimal(step)
 
 
 _EXACT = Context(prec=700)

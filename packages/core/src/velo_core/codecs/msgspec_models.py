@@ -17,7 +17,7 @@ from velo_core.codecs.media import MessagePack
 from velo_core.codecs.media import malformed as malformed_message_pack
 from velo_core.codecs.omitting import WriteOptions, omitting
 from velo_core.codecs.text import text_converter
-from velo_core.constraints import compiled_pattern, constraints_of
+from velo_core.constraints import compiled_pattern, constraints_of, is_inexact
 from velo_core.errors import HTTPError
 from velo_core.hints import class_of, peel
 from velo_core.json import JSONCodec, MsgspecJSON, encode_json, malformed, to_builtins
@@ -281,11 +281,15 @@ def check_type(annotation: object, but: Sequence[type] = ()) -> None:
 
     Raises:
         TypeError: there is such a type in it, or the fields of a model name something that cannot be found.
-        UnsoundModel: msgspec refuses a field of a model, for its type or its bounds.
+        UnsoundModel: msgspec refuses a field of a model, for its type or its bounds, or would count in steps that are not those written.
     """
     try:
-        found = _unknown(inspect.type_info(cast("type[object]", annotation)), set())
-        unknown = next((kind for kind in found if kind not in but), None)
+        unknown, inexact = None, False
+        for info in _described(inspect.type_info(cast("type[object]", annotation)), set()):
+            if isinstance(info, inspect.CustomType) and unknown is None and info.cls not in but:
+                unknown = info.cls
+            elif isinstance(info, inspect.FloatType) and info.multiple_of is not None:
+                inexact = inexact or is_inexact(info.multiple_of)
     except NameError as error:
         raise TypeError(f"it names {error.name!r}, which cannot be found; define it in the module of the class that names it") from error
     except TypeError as error:
@@ -294,20 +298,23 @@ def check_type(annotation: object, but: Sequence[type] = ()) -> None:
         raise unsound(annotation) or error from error
     except RecursionError as error:
         raise TypeError("it has an alias that contains itself, which msgspec cannot read; write a model instead, or Any") from error
+    if inexact:
+        from velo_core.codecs.soundness import uncountable
+
+        raise uncountable(annotation)
     if unknown is not None:
         hint = "; write Any" if unknown is object else ""
         raise TypeError(f"{unknown.__module__}.{unknown.__qualname__} is no type that has a JSON form{hint}")
 
 
-def _unknown(info: object, seen: set[int]) -> Iterator[type]:
-    """The classes in a description of a type that msgspec knows nothing of."""
-    if isinstance(info, inspect.CustomType):
-        yield info.cls
+def _described(info: object, seen: set[int]) -> Iterator[object]:
+    """A description of a type, and of all that is inside."""
+    yield info
     if id(info) in seen:
         return
     seen.add(id(info))
     for child in (*_children(info), *(field.type for field in getattr(info, "fields", ()))):
-        yield from _unknown(child, seen)
+        yield from _described(child, seen)
 
 
 def _children(info: object) -> Iterator[object]:
