@@ -6,10 +6,17 @@ from typing import Any
 
 import pytest
 
-from velo_core import CallNext, Request, Response, StreamingResponse, Velo
+from velo_core import CallNext, Headers, MutableHeaders, Request, RequestIDs, Response, StreamingResponse, Velo
 from velo_testing import ProtocolName, TestClient
 
 Serve = Callable[..., TestClient]
+
+
+class Named(MutableHeaders):
+    """Headers of a class of one's own."""
+
+    def __init__(self) -> None:
+        super().__init__({"x-one": "1", "x-two": "2"})
 
 
 def changed_to(attribute: str, value: object) -> Velo:
@@ -32,8 +39,6 @@ def changed_to(attribute: str, value: object) -> Velo:
         ("status_code", 1000),
         ("status_code", 100),
         ("status_code", -1),
-        ("headers", {"x-split": "a\r\nset-cookie: b=c"}),
-        ("headers", [("bad name", "1")]),
         ("body", None),
         ("body", "text"),
         ("body", {"data": 1}),
@@ -48,6 +53,52 @@ def test_a_response_that_cannot_be_sent_is_a_500_that_is_logged(
     assert "secret" not in response.text
     assert len([record for record in caplog.records if record.levelname == "ERROR"]) == 1
     assert "a response cannot be sent" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "headers", [{"x-one": "1", "X-Two": "2"}, [("x-one", "1"), ("x-two", "2")], Headers({"x-one": "1", "x-two": "2"}), Named()]
+)
+def test_headers_can_be_replaced_by_whatever_responses_take(serve: Serve, headers: object) -> None:
+    response = serve(changed_to("headers", headers)).get("/")
+
+    assert (response.status_code, response.text) == (200, "secret")
+    assert [(name, value) for name, value in response.headers.items() if name.startswith("x-")] == [("x-one", "1"), ("x-two", "2")]
+
+
+@pytest.mark.parametrize("headers", [{"x-split": "a\r\nset-cookie: b=c"}, [("bad name", "1")], {"x-length": 3}, 5])
+def test_headers_that_cannot_be_sent_are_refused_where_they_are_put(
+    serve: Serve, headers: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    response = serve(changed_to("headers", headers), raise_app_exceptions=False).get("/")
+
+    assert (response.status_code, response.headers["content-type"]) == (500, "application/problem+json")
+    assert "secret" not in response.text
+    assert "in show" in caplog.text
+
+
+@pytest.mark.parametrize("headers", [{"x-mine": "1"}, {"x-mine": "a\r\nb: c"}])
+def test_an_exception_handler_that_replaces_the_headers_takes_nothing_of_the_others_away(serve: Serve, headers: dict[str, str]) -> None:
+    async def stamp(request: Request, call_next: CallNext) -> Response:
+        request.response_headers.set("x-stamp", "yes")
+        return await call_next(request)
+
+    app = Velo(request_ids=RequestIDs(), middleware=[stamp])
+
+    @app.exception_handler(Exception)
+    async def answer(request: Request, error: Exception) -> Response:
+        response = Response("sorry", 500)
+        response.headers = headers
+        return response
+
+    @app.get("/")
+    async def show() -> None:
+        raise RuntimeError
+
+    response = serve(app, raise_app_exceptions=False).get("/")
+
+    assert (response.status_code, response.headers["x-stamp"]) == (500, "yes")
+    assert len(response.headers["x-request-id"]) == 32
+    assert response.headers.get("x-mine") == (None if "\n" in headers["x-mine"] else "1")
 
 
 def test_a_status_may_be_a_member_of_http_status(serve: Serve) -> None:

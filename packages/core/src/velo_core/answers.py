@@ -95,7 +95,7 @@ def as_response(value: object, error: Exception) -> Response:
 def with_response_headers(request: Request, response: Response) -> Response:
     """The response with what `request.response_headers` asks to add. A copy then, for a handler may return one response again and again."""
     added = request.take_response_headers()
-    if added is None or not isinstance(response.headers, MutableHeaders):  # pyright: ignore[reportUnnecessaryIsInstance]: set by a user
+    if added is None or not isinstance(response.headers, MutableHeaders):  # pyright: ignore[reportUnnecessaryIsInstance]: a class of a user's can have others
         return response
     response = _copy(response)
     for name, value in added.items():

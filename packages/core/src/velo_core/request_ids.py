@@ -58,7 +58,7 @@ class RequestIDs(Struct, frozen=True):
         CURRENT_REQUEST_ID.set(value)
         request.response_headers.set(self.header, value)
         response = await call_next(request)
-        if isinstance(response.headers, MutableHeaders) and self.header in response.headers:  # pyright: ignore[reportUnnecessaryIsInstance]: set by a user
+        if isinstance(response.headers, MutableHeaders) and self.header in response.headers:  # pyright: ignore[reportUnnecessaryIsInstance]: a class of a user's can have others
             # From an error's answer, which has it already, or its own, such as that of an application behind. Added where it is copied,
             # for a handler may return one response again and again.
             del response.headers[self.header]

@@ -66,15 +66,20 @@ class Response:
 
     @property
     def headers(self) -> MutableHeaders:
-        """Fields to send. Content-Length is added when the response is sent."""
+        """Fields to send. Content-Length is added when the response is sent. Others can be put in their place, also as a mapping or pairs.
+
+        Raises:
+            ValueError: one of those put there cannot be sent.
+        """
         headers = self._headers
         if type(headers) is ReadyHeaders:
             headers = self._headers = MutableHeaders._trusted(headers)  # pyright: ignore[reportPrivateUsage]: checked at start-up
         return cast("MutableHeaders", headers)
 
     @headers.setter
-    def headers(self, headers: MutableHeaders) -> None:
-        self._headers = headers
+    def headers(self, headers: MutableHeaders | HeadersLike) -> None:
+        # Here, where the traceback shows who did it: no more than a bare 500 could be made of others when they are sent.
+        self._headers = headers if type(headers) is MutableHeaders else headers_of(cast("HeadersLike", headers))
 
     def set_cookie(
         self,
