@@ -110,6 +110,7 @@ def test_a_body_is_whole_or_an_object_of_parts() -> None:
     assert [(part.name, part.required) for part in second.parts] == [("item", True), ("note", False)]
     assert second.required
     assert (third.media_types, third.type) == ((), bytes)
+    assert [one.is_decoded for one in (first, second, third)] == [True, True, False]
 
 
 def test_forms_of_extractors_are_bodies_and_claims_are_nothing_that_a_client_sends() -> None:
@@ -134,7 +135,7 @@ def test_forms_of_extractors_are_bodies_and_claims_are_nothing_that_a_client_sen
     (form,) = operation.bodies
 
     assert operation.parameters == ()
-    assert form.media_types == ("multipart/form-data",)
+    assert (form.media_types, form.is_decoded) == (("multipart/form-data",), False)
     assert [(part.name, part.required) for part in form.parts] == [("name", True), ("note", False)]
 
 

@@ -19,9 +19,11 @@ from velo_core import (
     FileResponse,
     HTMLResponse,
     HTTPError,
+    Marker,
     OpenAPIContribution,
     PlainTextResponse,
     RedirectResponse,
+    Request,
     Response,
     ServerSentEvent,
     Velo,
@@ -97,6 +99,44 @@ def test_problems_stand_where_they_can_happen_and_nowhere_else() -> None:
         "/raw": {"204", "400", "413"},
         "/forms": {"200", "406"},
     }
+
+
+def test_the_media_types_that_an_extractor_refuses_are_its_own_to_tell() -> None:
+    class Form(Marker):
+        """A field of a form, of whatever type the body says it is."""
+
+    class Strict(Marker):
+        """A field of a form that says so."""
+
+    async def read(request: Request) -> dict[str, str]:
+        return {"name": (await request.body()).decode()}
+
+    async def read_strictly(request: Request) -> dict[str, str]:
+        if request.headers.get("content-type") != "application/x-www-form-urlencoded":
+            raise HTTPError(415)
+        return await read(request)
+
+    read_strictly.openapi = OpenAPIContribution(  # pyright: ignore[reportFunctionMemberAccess]: how dependencies say it
+        responses={415: HTTPError}
+    )
+    app = Velo()
+    for marker, function, name in ((Form, read, "form"), (Strict, read_strictly, "strict")):
+        app.add_extractor(marker, function, name=name, location="body", media_types=["application/x-www-form-urlencoded"], needs_body=True)
+
+    @app.post("/any")
+    async def take(name: Annotated[str, Form()]) -> str:
+        return name
+
+    @app.post("/strict")
+    async def take_strictly(name: Annotated[str, Strict()]) -> str:
+        return name
+
+    told = statuses(app)
+    with TestClient(app) as client:
+        answered = {path: client.post(path, content=b"a", headers={"content-type": "text/plain"}).status_code for path in told}
+
+    assert answered == {"/any": 200, "/strict": 415}
+    assert {path for path, found in told.items() if "415" in found} == {"/strict"}
 
 
 def test_responses_that_handlers_make_themselves_are_told_by_their_class() -> None:

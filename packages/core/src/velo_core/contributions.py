@@ -25,8 +25,8 @@ class OpenAPIContribution(Struct, frozen=True, kw_only=True):
     Attributes:
         security: Security requirements, of which one has to be met: `({"bearer": ()},)`. Those of several contributions must all be met.
             Who does not meet them gets what `responses` has of 401 and 403; if it has neither, a 401, and a 403 where scopes are named.
-        responses: Response objects by status, `{"429": {"description": "Too many requests"}}`, which of an error is a problem document
-            if it has no `content`; or `HTTPError` for the problem document that one makes. What a route declares itself wins.
+        responses: Response objects by status, a number or its text, `{429: {"description": "Too many requests"}}`, which of an error is a
+            problem document if it has no `content`; or `HTTPError` for the problem document that one makes. What a route declares wins.
         headers: Header objects by name, for every response of the operation.
         parameters: Parameter objects, for what is read from the request without being in a signature.
         components: For the document, by kind and name: `{"securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}}`. Two
@@ -38,7 +38,7 @@ class OpenAPIContribution(Struct, frozen=True, kw_only=True):
     """
 
     security: Sequence[Mapping[str, Sequence[str]]] = ()
-    responses: Mapping[str, object] = field(default_factory=_nothing)
+    responses: Mapping[str, object] | Mapping[int, object] | Mapping[int | str, object] = field(default_factory=_nothing)
     headers: Mapping[str, object] = field(default_factory=_nothing)
     parameters: Sequence[Mapping[str, object]] = ()
     components: Mapping[str, Mapping[str, object]] = field(default_factory=dict[str, Mapping[str, object]])

@@ -49,7 +49,7 @@ class Extractor(Struct, frozen=True):
         dependency: Gives what values are taken from.
         take: Takes one; by `get` and `get_all` if it is `None`.
         location: Where documentation says that values are.
-        media_types: Of the body, if they are in there.
+        media_types: Of the body, if they are in there; for documentation.
     """
 
     name: str

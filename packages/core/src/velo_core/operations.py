@@ -81,6 +81,7 @@ class OperationBody(Struct, frozen=True):
         forbids_extra: Whether members that are none of `parts` are refused.
         constraints: Bounds of the whole.
         marker: What `Body(...)` says of the whole.
+        is_decoded: Whether Velo reads it, and so refuses other media types with a 415; what an extractor reads, it refuses itself.
     """
 
     media_types: tuple[str, ...]
@@ -90,6 +91,7 @@ class OperationBody(Struct, frozen=True):
     forbids_extra: bool
     constraints: Mapping[str, object]
     marker: Marker | None
+    is_decoded: bool
 
 
 class OperationResult(Struct, frozen=True):
@@ -315,18 +317,18 @@ def _bodies(binding: Binding, consumes: tuple[str, ...]) -> Iterator[OperationBo
     for media_types, extracts in forms.items():
         parts = tuple(_parameter(one, "body", required=_is_required(extract)) for extract in extracts for one in extract.fields)
         closed = any(extract.forbids_extra for extract in extracts)
-        yield OperationBody(media_types, None, parts, any(part.required for part in parts), closed, {}, None)
+        yield OperationBody(media_types, None, parts, any(part.required for part in parts), closed, {}, None, False)
 
 
 def _body(body: ReadBody, consumes: tuple[str, ...]) -> OperationBody:
     if body.parts:
         parts = tuple(_parameter(Read("", "body", one.key, default=one.default, declared=one.declared), "body") for one in body.parts)
-        return OperationBody(consumes, None, parts, any(part.required for part in parts), False, {}, None)
+        return OperationBody(consumes, None, parts, any(part.required for part in parts), False, {}, None, True)
     declared = body.declared
     raw = declared.type is bytes
     whole = cast("object", Optional[declared.full]) if declared.optional else declared.full  # noqa: UP045 - not a literal type
     required = body.default is MISSING and not raw  # an empty one has its bytes, too
-    return OperationBody(() if raw else consumes, whole, (), required, False, dict(declared.constraints), declared.marker)
+    return OperationBody(() if raw else consumes, whole, (), required, False, dict(declared.constraints), declared.marker, not raw)
 
 
 def _result(route: Route, binding: Binding, result: Result) -> OperationResult:

@@ -346,7 +346,7 @@ class Router(RegistersRoutes, HoldsSlots):
             name: Of the source, the first part of `loc` in errors: `"form"`.
             take: `take(source, marker, name)` in place of `get` and `get_all`; `None` is for a value that is not there.
             location: Where documentation says that values are: `"query"`, `"header"`, `"cookie"`, `"path"`, `"body"`, or nowhere.
-            media_types: Of the body, for documentation.
+            media_types: Of the body, for documentation. Nothing else is refused because of them: that is up to the function.
             needs_body: Whether the function reads the body by its `Request`, so that it runs after all that does not need it.
             options: What `Depends` takes besides: `lifetime`, `cached`, `inline`, `pool`.
 

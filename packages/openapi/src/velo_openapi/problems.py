@@ -102,7 +102,7 @@ def possible_problems(operation: Operation) -> Iterator[int]:
         yield 406
     if reads_body:
         yield 413
-    if any(body.media_types for body in operation.bodies):
+    if any(body.is_decoded for body in operation.bodies):
         yield 415
     if operation.can_fail:
         yield 422

@@ -26,7 +26,7 @@ from torture.models import (
     Strict,
     Tree,
 )
-from velo_core import Body, Depends, HTTPError, Marker, Request, Router
+from velo_core import Body, Depends, HTTPError, Marker, OpenAPIContribution, Request, Router
 
 router = Router("/payloads", name="payloads", tags=("payloads",))
 
@@ -237,6 +237,9 @@ async def read_form(request: Request) -> Fields:
         raise HTTPError(400, "It is no form.") from None
 
 
+read_form.openapi = OpenAPIContribution(  # pyright: ignore[reportFunctionMemberAccess]: how dependencies say it
+    responses={415: HTTPError}
+)
 router.add_extractor(Form, read_form, name="form", needs_body=True, location="body", media_types=("application/x-www-form-urlencoded",))
 
 
