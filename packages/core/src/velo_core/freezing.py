@@ -10,14 +10,13 @@ from msgspec.structs import replace
 
 from velo_core.answers import AnswerError, answers
 from velo_core.binding import bind
-from velo_core.checking import check_names, check_versions
 from velo_core.codecs import PLAIN, Coding, UnsoundModel
 from velo_core.errors import HTTPError, Problem, SetupError, not_found, where
 from velo_core.frozen import Covered, Entry, Frozen, Info, Mounted, Settings, by_name
 from velo_core.inheritance import Inherited, inherit
 from velo_core.json import MsgspecJSON
 from velo_core.phases import NO_PHASES, around, sending, watching
-from velo_core.placing import place
+from velo_core.placing import check_names, check_versions, place
 from velo_core.plan import Middleware, Plan, Refusal, Served
 from velo_core.refusals import allowed_methods, bad_host, method_not_allowed, other_slash
 from velo_core.registering import Included

@@ -1,4 +1,4 @@
-"""From plans to tables: one or, where routes belong to hosts or versions, one for each; and what cannot be told apart there."""
+"""From plans to tables, one or, where routes belong to hosts or versions, one for each; and what is wrong between routes that are right."""
 
 from __future__ import annotations
 
@@ -8,13 +8,37 @@ from typing import TYPE_CHECKING, cast
 from msgspec.structs import replace
 
 from velo_core.errors import Problem, SetupError, where
-from velo_core.frozen import Covered, Entry, Places, by_host
+from velo_core.frozen import Covered, Entry, Mounted, Places, by_host
 from velo_core.routing import Table
 
 if TYPE_CHECKING:
     from velo_core.plan import Plan, Served
+    from velo_core.versioning import Versioning
 
-__all__ = ["place"]
+__all__ = ["check_names", "check_versions", "place"]
+
+
+def check_names(routes: Sequence[Mounted]) -> Iterator[Problem]:
+    """Names that were given to more than one route; one that is included twice, or has versions, may keep its own."""
+    named: dict[tuple[str, str | None], Mounted] = {}
+    for mounted in routes:
+        if not mounted.route.named:
+            continue
+        first = named.setdefault((mounted.name, mounted.version), mounted)
+        if first.route is not mounted.route and first.place != mounted.place:
+            places = " and to ".join(f"{one.place} ({where(one.route.handler)})" for one in (first, mounted))
+            yield Problem("VELO_ROUTE_NAME", f"the name {mounted.name!r} is given to {places}; rename one, or name their routers")
+
+
+def check_versions(routes: Sequence[Mounted], policy: Versioning | None) -> Iterator[Problem]:
+    """Versions that the policy names and no route has."""
+    if policy is None:
+        return
+    known = {mounted.version for mounted in routes}
+    for version in dict.fromkeys((*((policy.default,) if policy.default else ()), *policy.deprecated)):
+        if version not in known:
+            message = f"the versioning of the application names the version {version!r}, and no route has it; correct one of them"
+            yield Problem("VELO_VERSION", message)
 
 
 def place(plans: Sequence[Entry], fallbacks: Sequence[Covered], versions: Sequence[str]) -> tuple[Places, list[Problem]]:
