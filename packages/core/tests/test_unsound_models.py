@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from velo_core import Body, Query, SetupError, Velo
+from velo_core.errors import Problem
 from velo_testing import TestClient
 
 
@@ -25,6 +26,13 @@ class Offer(msgspec.Struct):
 @dataclass
 class Named:
     name: Annotated[str, msgspec.Meta(ge=1)]
+
+
+def only_problem(app: Velo) -> Problem:
+    with pytest.raises(SetupError) as caught:
+        app.freeze()
+    (problem,) = caught.value.problems
+    return problem
 
 
 def test_a_field_that_cannot_be_read_is_one_mistake_for_all_routes() -> None:
@@ -46,10 +54,7 @@ def test_a_field_that_cannot_be_read_is_one_mistake_for_all_routes() -> None:
     async def give() -> list[Price]:
         return []
 
-    with pytest.raises(SetupError) as caught:
-        app.freeze()
-
-    (problem,) = caught.value.problems
+    problem = only_problem(app)
     assert problem.code == "VELO_MODEL"
     assert problem.message == (
         f"the field 'amount' of Price ({__name__}.Price) cannot be read: Can only set `ge` on a numeric type; "
@@ -105,10 +110,7 @@ def test_a_step_that_binary_does_not_have_is_refused_for_the_field_of_a_model(de
     give.__annotations__["return"] = declared
     app.get("/given")(give)
 
-    with pytest.raises(SetupError) as caught:
-        app.freeze()
-
-    (problem,) = caught.value.problems
+    problem = only_problem(app)
     assert problem.code == "VELO_MODEL"
     assert problem.message == (
         f"the field 'size' of {model} ({__name__}.{model}) cannot be held against multiple_of=0.1: msgspec counts in binary, where 0.1 "

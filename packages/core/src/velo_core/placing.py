@@ -45,7 +45,7 @@ def place(plans: Sequence[Entry], fallbacks: Sequence[Covered], versions: Sequen
     """The tables, frozen, and what is wrong: methods and prefixes that cannot be, and routes of one host and version that clash."""
     common, groups = by_host([*plans, *fallbacks])
     root = next((covered for covered in fallbacks if not covered.prefix.segments), None)
-    elsewhere = None if root is None else Covered(root.prefix, replace(root.fallback))
+    elsewhere = None if root is None else Covered(root.prefix, replace(root.fallback))  # a copy, which is known by its identity
     problems: list[Problem] = []
 
     def tables(members: Sequence[Entry | Covered]) -> dict[str | None, Table[Plan]]:

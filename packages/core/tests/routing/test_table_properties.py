@@ -83,6 +83,19 @@ def pattern_of(kinds: list[str]) -> Pattern | None:
         return None
 
 
+def table_by_kinds(policy: TrailingSlash, routes: list[tuple[str, list[str]]], prefixes: list[str]) -> Table[str]:
+    """A table of routes by method and kinds of segments, without those that are mistakes, and with what clashes."""
+    table = Table[str]()
+    for prefix in ("", *prefixes):
+        table.add_fallback(pattern(prefix), fallback(prefix or "root"))
+    for method, kinds in routes:
+        route = pattern_of(kinds)
+        if route is not None:
+            table.add(method, route, f"{method} {route.text}", trailing_slash=policy)
+    table.freeze()
+    return table
+
+
 @settings(max_examples=200, deadline=None)
 @given(
     st.sampled_from(TrailingSlash),
@@ -94,14 +107,7 @@ def test_the_short_cuts_of_a_table_find_what_the_tree_finds(
     policy: TrailingSlash, routes: list[tuple[str, list[str]]], prefixes: list[str], paths: list[list[str]]
 ) -> None:
     """A raw path takes no short cut."""
-    table = Table[str]()
-    for prefix in ("", *prefixes):
-        table.add_fallback(pattern(prefix), fallback(prefix or "root"))
-    for method, kinds in routes:
-        route = pattern_of(kinds)
-        if route is not None:
-            table.add(method, route, f"{method} {route.text}", trailing_slash=policy)
-    table.freeze()
+    table = table_by_kinds(policy, routes, prefixes)
     for method, path in product(("GET", "POST", "HEAD", "OPTIONS"), ("*", *("/" + "/".join(parts) for parts in paths))):
         assert table.find(method, path) == table.find_raw(method, path.encode().decode("latin-1"))
 
@@ -118,14 +124,7 @@ def test_the_same_places_with_other_values_find_the_other_values(
     def other(value: str) -> tuple[str]:
         return (value,)
 
-    table = Table[str]()
-    for prefix in ("", "/a"):
-        table.add_fallback(pattern(prefix), fallback(prefix or "root"))
-    for method, kinds in routes:
-        route = pattern_of(kinds)
-        if route is not None:
-            table.add(method, route, f"{method} {route.text}", trailing_slash=policy)
-    table.freeze()
+    table = table_by_kinds(policy, routes, ["/a"])
     mapped = table.mapped(other, lambda one: Fallback(*map(other, astuple(one))))
 
     assert [row.value for row in mapped.routes] == [(row.value,) for row in table.routes]

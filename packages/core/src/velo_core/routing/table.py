@@ -163,6 +163,9 @@ class Table(Generic[T]):
         Args:
             value: What is found in place of a value.
             fallback: What answers in place of a fallback.
+
+        Raises:
+            SetupError: `VELO_ROUTE_FALLBACK`: `freeze` was not called.
         """
         if self._clashes is None:
             raise SetupError("VELO_ROUTE_FALLBACK", "the table was not frozen: call freeze() before mapped()")
