@@ -151,6 +151,26 @@ def test_middleware_and_exception_handlers_of_a_host_see_its_404_and_405(serve: 
     assert client.get("/", headers={"host": "a b"}).headers["x-outside"] == "yes"
 
 
+def test_a_host_with_nothing_but_a_route_leaves_the_404_of_other_paths_to_their_router(serve: Serve) -> None:
+    app, shop = Velo(), Router("/shop")
+
+    @shop.exception_handler(HTTPError)
+    async def answer(request: Request, error: Exception) -> Response:
+        return Response("the shop's", 404)
+
+    @app.get("/old", host="legacy.example.com")
+    async def old() -> str:
+        return "old"
+
+    app.include(shop)
+    client = serve(app)
+    asked = {path: client.get(path, headers={"host": "legacy.example.com"}) for path in ("/old", "/shop/nothing", "/nothing")}
+
+    assert {path: response.status_code for path, response in asked.items()} == {"/old": 200, "/shop/nothing": 404, "/nothing": 404}
+    assert asked["/shop/nothing"].text == "the shop's"
+    assert asked["/nothing"].headers["content-type"] == "application/problem+json"
+
+
 def test_a_child_has_the_host_of_its_parent_unless_it_sets_one(serve: Serve) -> None:
     app, parent, child, other = Velo(), Router(host="a.test"), Router("/child"), Router("/other", host="b.test")
     for router in (parent, child, other):
