@@ -163,10 +163,11 @@ class Clock:
     """Stands in for that of the streams."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, seconds_per_look: float) -> None:
-        self.now, self.seconds_per_look = 0.0, seconds_per_look
+        self.now, self.seconds_per_look, self.looks = 0.0, seconds_per_look, 0
         monkeypatch.setattr("velo_core.streams.monotonic", self.look)
 
     def look(self) -> float:
+        self.looks += 1
         self.now += self.seconds_per_look
         return self.now
 
@@ -183,7 +184,7 @@ async def turns_of_others(app: Velo, protocol: str) -> int:
 
 
 @pytest.mark.parametrize("kind", [StreamingResponse, EventSourceResponse])
-@pytest.mark.parametrize(("seconds", "least", "most"), [(0.0, 10, 40), (1.0, 1280, 1320)], ids=["fast", "slow"])
+@pytest.mark.parametrize(("seconds", "least", "most"), [(0.0, 10, 40), (1.0, 5120, 5160)], ids=["fast", "slow"])
 @both_protocols
 async def test_others_have_their_turn_by_pieces_and_by_time(
     protocol: str, kind: type[StreamingResponse], seconds: float, least: int, most: int, monkeypatch: pytest.MonkeyPatch
@@ -192,7 +193,7 @@ async def test_others_have_their_turn_by_pieces_and_by_time(
     app = Velo()
 
     async def content() -> AsyncIterator[str]:
-        for _ in range(1280):
+        for _ in range(5120):
             yield "piece"
 
     @app.get("/")
@@ -202,6 +203,34 @@ async def test_others_have_their_turn_by_pieces_and_by_time(
     Clock(monkeypatch, seconds)
 
     assert least <= await turns_of_others(app, protocol) <= most
+
+
+@pytest.mark.parametrize("kind", [StreamingResponse, EventSourceResponse])
+@both_protocols
+async def test_pieces_that_become_slow_let_others_have_their_turn_after_each_of_them(
+    protocol: str, kind: type[StreamingResponse], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There are fewer looks at the clock than quick pieces, and as many as slow ones."""
+    app = Velo()
+    clock = Clock(monkeypatch, 0.0)
+    looks: list[int] = []
+
+    async def content() -> AsyncIterator[str]:
+        for seconds in (0.0, 1.0, 0.0, 1.0):
+            before, clock.seconds_per_look = clock.looks, seconds
+            for _ in range(100):
+                yield "piece"
+            looks.append(clock.looks - before)
+
+    @app.get("/")
+    async def show() -> StreamingResponse:
+        return kind(content())
+
+    turns = await turns_of_others(app, protocol)
+
+    assert 2 * 97 <= turns <= 2 * 100 + 40
+    assert max(looks[0], looks[2]) < 40
+    assert min(looks[1], looks[3]) > 97
 
 
 @pytest.mark.parametrize("kind", [StreamingResponse, EventSourceResponse])
@@ -302,16 +331,16 @@ async def test_a_slow_client_is_not_pinged_while_it_is_sent_an_event(protocol: s
     taken: list[bytes] = []
     looks = 0
 
-    async def sleep(seconds: float) -> None:
+    def call_later(*given: Any) -> asyncio.TimerHandle:
         nonlocal looks
         looks += 1
-        await real_sleep(0)
+        return real_call_later(*given)
 
     async def take(piece: bytes) -> None:
         if piece.startswith(b"data"):
             seen = looks
-            while looks < seen + 10:  # the pings look again and again whether it is time
-                await real_sleep(0)
+            while looks < seen + 10:  # noqa: ASYNC110 - the pings look again and again whether it is time
+                await asyncio.sleep(0)
         taken.append(piece)
 
     async def content() -> AsyncIterator[str]:
@@ -321,8 +350,9 @@ async def test_a_slow_client_is_not_pinged_while_it_is_sent_an_event(protocol: s
     async def show() -> EventSourceResponse:
         return EventSourceResponse(content(), ping_seconds=1e-9)
 
-    real_sleep = asyncio.sleep
-    monkeypatch.setattr("velo_core.sse.asyncio.sleep", sleep)
+    loop = asyncio.get_running_loop()
+    real_call_later = loop.call_later
+    monkeypatch.setattr(loop, "call_later", call_later)
     await serve_raw(app, protocol, take)
 
     assert b"data: first\n\n" in taken

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
-from time import monotonic
 from typing import Final
 
 from msgspec import Struct
 
 from velo_core.json import encode_json
 from velo_core.response import HeadersLike, StreamingResponse
-from velo_core.streams import ClientGone, Mapped, Pulse, iterate, send_chunks
+from velo_core.streams import ClientGone, Mapped, iterate, send_chunks
 
 __all__ = ["PING_SECONDS", "EventSourceResponse", "ServerSentEvent", "send_events"]
 
@@ -120,61 +118,25 @@ async def send_events(
     response: EventSourceResponse,
     send: Callable[[bytes], Awaitable[None]],
     client_leaves: Callable[[], Awaitable[None]],
+    lost: tuple[type[Exception], ...],
     closing: Callable[[], Awaitable[None]],
 ) -> None:
     """Sends the events of a response, and pings between them.
 
     Args:
-        send: Sends one piece; raises `ClientGone` when it finds that nobody is there.
+        send: Sends one piece; raises `ClientGone`, or one of `lost`, when it finds that nobody is there.
         client_leaves: Returns when the client has gone, or never.
+        lost: See `send`.
         closing: Returns when the application is about to stop.
 
     Raises:
         ClientGone: the client has gone.
         Exception: what the content raises.
     """
-    loop = asyncio.get_running_loop()
-    gone = asyncio.Event()
-    pulse = Pulse()
-
-    async def ping(seconds: float) -> None:
-        while not gone.is_set():
-            rest = pulse.last + seconds - monotonic()
-            if rest > 0:
-                await asyncio.sleep(rest)
-            elif pulse.sends:  # a slow client has enough to read
-                await asyncio.sleep(seconds)
-            else:
-                pulse.filled = filled = loop.create_future()
-                try:
-                    await send(_PING)
-                except ClientGone:
-                    gone.set()
-                finally:
-                    pulse.filled = None
-                    if not filled.done():  # else who waited for it has been cancelled
-                        filled.set_result(None)
-                pulse.last = monotonic()
-                await asyncio.sleep(seconds)  # in any case, for on a server that takes all at once nothing else would wait here
-
-    async def tell() -> None:
-        await client_leaves()
-        gone.set()
-
-    async def leaves() -> None:
-        """Some protocols tell only those who send."""
-        told = loop.create_task(tell())
-        try:
-            await gone.wait()
-        finally:
-            told.cancel()
-
     # Some servers begin a response only with its first piece, and clients wait for that.
-    await send(_OPEN)
-    pinger = None if response.ping_seconds is None else loop.create_task(ping(response.ping_seconds))
     try:
-        await send_chunks(response.content, send, leaves, until=closing, pulse=pulse)
-    finally:
-        if pinger is not None:
-            pinger.cancel()
-            await asyncio.wait({pinger})
+        await send(_OPEN)
+    except lost as error:
+        raise ClientGone from error
+    pings = None if response.ping_seconds is None else (response.ping_seconds, _PING)
+    await send_chunks(response.content, send, client_leaves, lost=lost, until=closing, filler=pings)

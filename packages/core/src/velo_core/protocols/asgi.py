@@ -334,13 +334,10 @@ async def _send_stream(response: StreamingResponse, scope: Scope, receive: Recei
         await close_content(response.content)
     else:
 
-        async def send_piece(chunk: bytes) -> None:  # as `_send` does it, without its frame
-            try:
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
-            except OSError as error:
-                raise ClientGone from error
+        def send_piece(chunk: bytes) -> Awaitable[None]:  # no coroutine of its own for each
+            return send({"type": "http.response.body", "body": chunk, "more_body": True})
 
-        await send_content(response, send_piece, _inbox(scope, receive).watch, life)
+        await send_content(response, send_piece, _inbox(scope, receive).watch, (OSError,), life)
     fields = None if trailers is None else [_native_header(pair) for pair in headers_of(trailers()).items()]
     await _send(send, {"type": "http.response.body", "body": b""})
     if fields is not None:

@@ -58,13 +58,18 @@ def declared_length(headers: Headers) -> int | None:
 
 
 async def send_content(
-    response: StreamingResponse, send: Callable[[bytes], Awaitable[None]], client_leaves: Callable[[], Awaitable[None]], life: Life
+    response: StreamingResponse,
+    send: Callable[[bytes], Awaitable[None]],
+    client_leaves: Callable[[], Awaitable[None]],
+    lost: tuple[type[Exception], ...],
+    life: Life,
 ) -> None:
     """Sends what is in a stream, in the way of its kind; as long as its headers say.
 
     Args:
-        send: Sends one piece; raises `ClientGone` when it finds that nobody is there.
+        send: Sends one piece; raises `ClientGone`, or one of `lost`, when it finds that nobody is there.
         client_leaves: Returns when the client has gone, or never.
+        lost: See `send`.
         life: Of the application.
 
     Raises:
@@ -75,14 +80,14 @@ async def send_content(
         from velo_core.sse import send_events  # which is there, for it made the response
 
         life.listen()
-        await send_events(cast("EventSourceResponse", response), send, client_leaves, life.closing)
+        await send_events(cast("EventSourceResponse", response), send, client_leaves, lost, life.closing)
         return
     length = declared_length(response.headers)
     if length is None:
-        await send_chunks(response.content, send, client_leaves)
+        await send_chunks(response.content, send, client_leaves, lost=lost)
         return
     counted = Counted(send, length)
-    await send_chunks(response.content, counted.send, client_leaves)
+    await send_chunks(response.content, counted.send, client_leaves, lost=lost)
     counted.end()
 
 
@@ -100,8 +105,8 @@ class Counted:
         self._send = send
         self._left = length
 
-    async def send(self, chunk: bytes) -> None:
-        """Sends one piece.
+    def send(self, chunk: bytes) -> Awaitable[None]:
+        """Sends one piece, when it is awaited; no coroutine, for that would be one more for each.
 
         Raises:
             ValueError: it goes beyond what was promised; nothing of it is sent.
@@ -112,7 +117,7 @@ class Counted:
                     f"the content of a streaming response is longer than its Content-Length, by {len(chunk) - self._left} bytes"
                 )
             self._left -= len(chunk)
-        await self._send(chunk)
+        return self._send(chunk)
 
     def end(self) -> None:
         """Checks that all was sent.

@@ -10,7 +10,7 @@ and one that fails midway ends as if it were whole. `connection` makes up for th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from functools import cache, partial
 from typing import Final, Protocol, cast
 
@@ -244,7 +244,7 @@ async def _send_stream(response: StreamingResponse, scope: Scope, protocol: HTTP
         return
     stream = _Stream(scope, protocol.response_stream(response.status_code, headers))
     try:
-        await send_content(response, stream.send, protocol.client_disconnect, life)
+        await send_content(response, stream.send, protocol.client_disconnect, LOST, life)
     except ClientGone:
         raise
     except BaseException:
@@ -265,19 +265,20 @@ class _Stream:
         self._sent = 0
         self._known = 0  # bytes of `_sent` that the client has
 
-    async def send(self, chunk: bytes) -> None:
-        """Sends one piece.
+    def send(self, chunk: bytes) -> Awaitable[None]:
+        """Sends one piece, when it is awaited.
 
         Raises:
-            ClientGone: nobody is there.
+            ClientGone: nobody is there, or one of `LOST`.
         """
-        try:
-            await self._transport.send_bytes(chunk)
-        except (RuntimeError, OSError) as error:  # Granian's errors for a connection that has ended
-            raise ClientGone from error
         self._sent += len(chunk) + FRAMING_BYTES
         if self._sent - self._known > HIGH_WATER_BYTES or (not self._sought and self._sent > SOUGHT_AFTER_BYTES):
-            await self._wait()
+            return self._send_and_wait(chunk)
+        return self._transport.send_bytes(chunk)  # no coroutine of its own for each
+
+    async def _send_and_wait(self, chunk: bytes) -> None:
+        await self._transport.send_bytes(chunk)
+        await self._wait()
 
     async def _wait(self) -> None:
         """Returns when the client has got most of what was sent, or when there is no way to know."""
@@ -320,6 +321,8 @@ class _Stream:
             self._connection.close()
 
 
+LOST: Final = (RuntimeError, OSError)
+"""Granian's errors for a connection that has ended."""
 HIGH_WATER_BYTES: Final = 1_048_576
 """Bytes of a stream that may be on their way to a client, in Granian and in the kernel; a slow client costs that much and no more."""
 SOUGHT_AFTER_BYTES: Final = 262_144

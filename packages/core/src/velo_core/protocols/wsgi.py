@@ -431,7 +431,7 @@ async def _send_stream(response: StreamingResponse, environ: Environ, send: Exch
     if environ["REQUEST_METHOD"] == "HEAD" or has_no_body(response.status_code):
         await close_content(response.content)
     elif isinstance(response, EventSourceResponse):
-        await send_content(response, send.send, send.never, life)
+        await send_content(response, send.send, send.never, (), life)
     else:
         await send_pieces(response.content, counted.send)
         counted.end()
