@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from velo_core import Velo, WebSocket
+from velo_core import Velo, WebSocket, WebSocketDisconnect
 
 both_protocols = pytest.mark.parametrize("protocol", ["asgi", "rsgi"])
 
@@ -20,10 +20,12 @@ class SlowServer:
 
     Args:
         said: What the client says, all at once; then it says no more.
+        leaves: Called when it has said all, and then it has left; it stays if this is `None`.
     """
 
-    def __init__(self, said: Iterable[str] = ()) -> None:
+    def __init__(self, said: Iterable[str] = (), leaves: Callable[[], object] | None = None) -> None:
         self.said = iter(said)
+        self.leaves = leaves
         self.given = 0
         self.taken: list[str] = []
         self.begins = asyncio.Event()
@@ -46,7 +48,10 @@ class SlowServer:
             connects = iter([{"type": "websocket.connect"}])
 
             async def receive() -> Message:
-                return next(connects, None) or {"type": "websocket.receive", "text": await self.give()}
+                if connect := next(connects, None):
+                    return connect
+                text = await self.give()
+                return {"type": "websocket.disconnect", "code": 1001} if text is None else {"type": "websocket.receive", "text": text}
 
             async def send(message: Message) -> None:
                 if message["type"] == "websocket.send":
@@ -59,7 +64,8 @@ class SlowServer:
             return
 
         async def receive_message() -> object:
-            return SimpleNamespace(kind=2, data=await self.give())
+            text = await self.give()
+            return SimpleNamespace(kind=0) if text is None else SimpleNamespace(kind=2, data=text)
 
         async def accept() -> object:
             return SimpleNamespace(receive=receive_message, send_str=self.take)
@@ -76,18 +82,26 @@ class SlowServer:
         scope.headers = SimpleNamespace(get=no_value, get_all=no_values, items=list, keys=list)
         await app.__rsgi__(cast("Any", scope), cast("Any", SimpleNamespace(accept=accept, close=close)))
 
-    async def give(self) -> str:
-        """What the client says next."""
+    async def give(self) -> str | None:
+        """What the client says next; `None` when it has left."""
         text = next(self.said, None)
         if text is None:
-            await asyncio.Event().wait()
+            if self.leaves is None:
+                await asyncio.Event().wait()
+            else:
+                self.leaves()
         self.given += 1
-        return text or ""
+        return text
 
 
-async def talk(protocol: str, handler: Callable[[WebSocket, SlowServer], Awaitable[None]], said: Iterable[str] = ()) -> list[str]:
+async def talk(
+    protocol: str,
+    handler: Callable[[WebSocket, SlowServer], Awaitable[None]],
+    said: Iterable[str] = (),
+    leaves: Callable[[], object] | None = None,
+) -> list[str]:
     """What the server has taken when the handler is done."""
-    app, server = Velo(), SlowServer(said)
+    app, server = Velo(), SlowServer(said, leaves)
 
     @app.websocket("/")
     async def serve(socket: WebSocket) -> None:
@@ -193,3 +207,57 @@ async def test_messages_that_are_there_go_to_who_asks_first(protocol: str) -> No
         assert sorted(heard.values()) == ["", "a", "b"]
 
     assert await talk(protocol, handle, ["a", "", "b"]) == ["closed"]
+
+
+@both_protocols
+async def test_who_said_something_and_left_at_once_is_heard_out(protocol: str) -> None:
+    """All of it may be there, with the end, before the handler has its first turn."""
+    heard: list[str] = []
+
+    async def handle(socket: WebSocket, server: SlowServer) -> None:
+        for _ in range(3):
+            heard.append(await socket.receive_text())
+            for _ in range(5):
+                await asyncio.sleep(0)
+        with pytest.raises(WebSocketDisconnect):
+            await socket.receive()
+        assert socket.close_code is not None
+        for _ in range(5):
+            await asyncio.sleep(0)
+        heard.append("done")
+
+    assert await talk(protocol, handle, ["a", "", "c"], leaves=lambda: None) == []
+    assert heard == ["a", "", "c", "done"]
+
+
+@both_protocols
+async def test_who_gives_up_waiting_as_the_client_leaves_is_ended(protocol: str) -> None:
+    """It was about to hear of the end, so nobody was to tell it in another way."""
+    app = Velo()
+    tasks: list[asyncio.Task[Any]] = []
+    ended = False
+
+    class Leaving(SlowServer):
+        async def give(self) -> None:
+            await self.begins.wait()
+            tasks[0].cancel()
+
+    server = Leaving()
+
+    @app.websocket("/")
+    async def serve(socket: WebSocket) -> None:
+        nonlocal ended
+        await socket.accept()
+        tasks.append(cast("asyncio.Task[Any]", asyncio.current_task()))
+        server.begins.set()
+        with pytest.raises(asyncio.CancelledError):
+            await socket.receive()
+        tasks[0].uncancel()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended = True
+
+    await asyncio.wait_for(server.serve(app, protocol), 60)
+    assert ended
+    assert server.taken == []

@@ -20,7 +20,7 @@ from velo_core.teardown import Teardown
 from velo_core.watch import Deadline
 from velo_core.websocket import Upgraded, WebSocket, requested_subprotocols
 
-__all__ = ["Conversation", "abort_socket", "answer_socket", "check_handshake", "conversed", "finish_socket"]
+__all__ = ["Conversation", "abort_socket", "answer_socket", "check_handshake", "conversed", "finish_socket", "until_accepted"]
 
 MAX_REASON_BYTES: Final = 123
 """What is left of a control frame of 125 bytes (RFC 6455 section 5.5) after the code."""
@@ -32,7 +32,7 @@ class Conversation:
     """What is around the steps of a websocket's plan: refuses handshakes that must not succeed, and ends the handler with its client.
 
     Raises:
-        HTTPError: the handshake is refused, or was not accepted in time.
+        HTTPError: the handshake is refused.
         WebSocketDisconnect: at its end, in place of the cancellation, when the client has left.
         WebSocketError: likewise, when it has sent too large a message.
     """
@@ -42,23 +42,22 @@ class Conversation:
     def __init__(self, socket: WebSocket) -> None:
         self._socket = socket
 
-    async def __aenter__(self) -> None:
-        socket = self._socket
-        socket.begin()
-        check_handshake(socket)
-        if socket.options.timeout_seconds is not None:
-            deadline = Deadline(socket.options.timeout_seconds)
-            await deadline.__aenter__()
-            socket.deadline = deadline
+    def __enter__(self) -> None:
+        self._socket.begin()
+        check_handshake(self._socket)
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         socket = self._socket
         if socket.stand_down():
             left = cast("asyncio.Task[object]", asyncio.current_task()).uncancel()
             if left == 0 and isinstance(error, asyncio.CancelledError):
                 raise socket.end from error
-        if socket.deadline is not None:
-            await socket.deadline.__aexit__(kind, error, trace)
+
+
+def until_accepted(socket: WebSocket, seconds: float) -> Deadline:
+    """Gives what is inside of it so many seconds to accept the socket."""
+    socket.deadline = Deadline(seconds)
+    return socket.deadline
 
 
 def check_handshake(socket: WebSocket) -> None:
@@ -70,15 +69,14 @@ def check_handshake(socket: WebSocket) -> None:
     Raises:
         HTTPError: 405, 400 or 403.
     """
-    headers = socket.headers
     if socket.method not in ("GET", "CONNECT"):  # RFC 6455 section 4.2.1, RFC 8441 section 4
         raise HTTPError(405, "A websocket is opened with GET.", headers={"allow": "GET"})
     if socket.http_version == "1.0":
         raise HTTPError(400, "A websocket needs HTTP/1.1 (RFC 6455 section 4.2.1).")
-    if requested_subprotocols(headers.get_all("sec-websocket-protocol")) is None:
+    sent, subprotocols = socket.handshake
+    if subprotocols and requested_subprotocols(subprotocols) is None:
         raise HTTPError(400, "Sec-WebSocket-Protocol is no list of different tokens (RFC 6455 section 4.1).")
     origins = socket.options.origins
-    sent = headers.get_all("origin")
     if origins is None or not sent:
         return
     origin = parse_origin(sent[0]) if len(sent) == 1 else None
@@ -160,6 +158,8 @@ async def finish_socket(socket: WebSocket, response: Response, teardown: Teardow
     try:
         if not socket.is_accepted:
             await socket.deny(with_response_headers(socket, response))
+        elif socket.close_code is not None:
+            pass  # it has ended
         elif isinstance(response, Upgraded):
             await socket.close(response.close_code, response.reason)
         else:  # a middleware's own
@@ -171,7 +171,8 @@ async def finish_socket(socket: WebSocket, response: Response, teardown: Teardow
         raise
     finally:
         socket.finish()
-        await teardown.finish(failure)
+        if teardown.is_open:
+            await teardown.finish(failure)
 
 
 async def abort_socket(socket: WebSocket, error: BaseException, teardown: Teardown) -> None:

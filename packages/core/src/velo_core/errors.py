@@ -193,9 +193,12 @@ class WebSocketDisconnect(ClientDisconnect):
     code = "VELO_WEBSOCKET_DISCONNECT"
 
     def __init__(self, close_code: int = 1005, reason: str = "") -> None:
+        super().__init__(close_code, reason)
         self.close_code = close_code
         self.reason = reason
-        super().__init__(f"the websocket has ended with {close_code}" + (f": {reason}" if reason else ""))
+
+    def __str__(self) -> str:  # written when somebody reads it: each conversation ends with one, and nearly nobody does
+        return f"the websocket has ended with {self.close_code}" + (f": {self.reason}" if self.reason else "")
 
 
 class WebSocketError(ProtocolError):

@@ -275,8 +275,11 @@ class _Writer(ResultWriter):
         self._sources(binding, endpoint.result)
         depth = 2
         if self.is_socket:
-            self.line(depth, "async with Conversation(request):")
+            self.line(depth, "with Conversation(request):")
             depth += 1
+            if self.plan.socket is not None and self.plan.socket.timeout_seconds is not None:
+                self.line(depth, f"async with until_accepted(request, {self.plan.socket.timeout_seconds}):")
+                depth += 1
         elif self.plan.timeout_seconds is not None:
             self.line(depth, f"async with Deadline({self.plan.timeout_seconds}):")
             depth += 1
@@ -550,7 +553,7 @@ _SHARED: dict[str, object] = {
 
 def _of_sockets() -> dict[str, object]:
     """What plans of websockets name besides. Imported for them, for few applications have any."""
-    from velo_core.conversation import Conversation, abort_socket, answer_socket, conversed, finish_socket
+    from velo_core.conversation import Conversation, abort_socket, answer_socket, conversed, finish_socket, until_accepted
 
     return {
         "Conversation": Conversation,
@@ -558,4 +561,5 @@ def _of_sockets() -> dict[str, object]:
         "answer_socket": answer_socket,
         "conversed": conversed,
         "finish_socket": finish_socket,
+        "until_accepted": until_accepted,
     }

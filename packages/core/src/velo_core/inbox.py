@@ -7,13 +7,14 @@ handler that gives up waiting (`asyncio.timeout`) gives up nothing of the server
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Final, TypeAlias
 
 from velo_core.errors import WebSocketDisconnect, WebSocketError
 
-__all__ = ["End", "Inbox", "Mutex", "again", "size_of"]
+__all__ = ["End", "Inbox", "Mutex", "again", "begun", "size_of"]
 
 End: TypeAlias = WebSocketDisconnect | WebSocketError
 """Why a conversation is over."""
@@ -36,6 +37,17 @@ def again(end: End) -> End:
     return copy
 
 
+def begun(coroutine: Coroutine[object, object, None], loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:
+    """A task that has run up to where it waits for the first time, and is done if it never does.
+
+    That saves a turn of the loop, which costs more than the task. It is a plain task on Python 3.11, which has no other, and where the loop
+    makes tasks in a way of its own.
+    """
+    if sys.version_info < (3, 12) or loop.get_task_factory() is not None:
+        return loop.create_task(coroutine)
+    return asyncio.Task(coroutine, loop=loop, eager_start=True)
+
+
 class Inbox:
     """Reads messages until there are none.
 
@@ -46,21 +58,19 @@ class Inbox:
 
     Attributes:
         end: Why there is nothing more to come.
-        waiting: How many wait for a message.
     """
 
     __slots__ = (
-        "_arrived",
-        "_is_full",
+        "_loop",
         "_max_message_size",
         "_messages",
         "_on_end",
         "_receive",
         "_room",
         "_task",
+        "_waiters",
         "_waiting_bytes",
         "end",
-        "waiting",
     )
 
     def __init__(self, receive: Callable[[], Awaitable[str | bytes]], max_message_size: int, on_end: Callable[[End], None]) -> None:
@@ -69,12 +79,26 @@ class Inbox:
         self._on_end = on_end
         self._messages: deque[tuple[str | bytes, int]] = deque()  # each with what it counts
         self._waiting_bytes = 0
-        self._arrived = asyncio.Event()
-        self._room = asyncio.Event()
-        self._is_full = False
+        self._waiters: list[asyncio.Future[None]] = []
+        self._room: asyncio.Future[None] | None = None  # what the reader waits for
+        self._task: asyncio.Task[None] | None = None
+        self._loop = asyncio.get_running_loop()
         self.end: End | None = None
-        self.waiting = 0
-        self._task = asyncio.get_running_loop().create_task(self._read())
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether anybody waits for a message."""
+        return bool(self._waiters)
+
+    def start(self) -> None:
+        """Begins to read.
+
+        What the server has already is there when this returns. But the end is told in the next turn of the loop: by then it is known
+        whether the handler waits for messages.
+        """
+        self._task = begun(self._read(), self._loop)
+        if self.end is not None:
+            self._loop.call_soon(self._on_end, self.end)
 
     def pop(self) -> str | bytes | None:
         """The next message, if it is there already."""
@@ -82,36 +106,32 @@ class Inbox:
             return None
         message, size = self._messages.popleft()
         self._waiting_bytes -= size
-        if self._is_full:
-            self._is_full = False
-            self._room.set()
+        if self._room is not None and not self._room.done():
+            self._room.set_result(None)
         return message
 
-    async def take(self) -> str | bytes:
-        """The next message. Several may wait; each message goes to one of them.
-
-        Raises:
-            WebSocketDisconnect: all messages are taken and there will be no other.
-            WebSocketError: the next message is too large.
-        """
-        while (message := self.pop()) is None:
-            if self.end is not None:
-                raise again(self.end)
-            self._arrived.clear()
-            self.waiting += 1
+    async def take(self) -> str | bytes | End:
+        """The next message when `pop` has found none, or why there will be none. Several may wait; each message goes to one of them."""
+        while self.end is None:
+            waiter = self._loop.create_future()
+            self._waiters.append(waiter)
             try:
-                await self._arrived.wait()
+                await waiter
             finally:
-                self.waiting -= 1
-        return message
+                self._waiters.remove(waiter)
+            message = self.pop()
+            if message is not None:
+                return message
+        return self.end
 
     def close(self, end: End) -> None:
         """Stops reading; what was not taken is dropped, and who waits is told `end`."""
-        self._task.cancel()
+        if self._task is not None:
+            self._task.cancel()
         if self.end is None:
             self._messages.clear()
             self.end = end
-        self._arrived.set()
+        self._wake()
 
     async def _read(self) -> None:
         try:
@@ -123,12 +143,12 @@ class Inbox:
                 size += _OVERHEAD_BYTES
                 self._messages.append((message, size))
                 self._waiting_bytes += size
-                if self.waiting:
-                    self._arrived.set()
+                if self._waiters:
+                    self._wake()
                 while self._waiting_bytes >= HIGH_WATER_BYTES:
-                    self._is_full = True
-                    self._room.clear()
-                    await self._room.wait()
+                    self._room = self._loop.create_future()
+                    await self._room
+                    self._room = None
         except (WebSocketDisconnect, WebSocketError) as error:
             end: End = error
         except Exception as error:  # the server's own, in place of a message
@@ -136,8 +156,15 @@ class Inbox:
             end.__cause__ = error
         if self.end is None:
             self.end = end
-            self._on_end(end)
-        self._arrived.set()
+            if self._task is not None:  # else `start` tells it
+                self._on_end(end)
+        self._wake()
+
+    def _wake(self) -> None:
+        """Lets all look again who wait."""
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
 
 
 class Mutex:
@@ -159,11 +186,13 @@ class Mutex:
 
     def __init__(self) -> None:
         self.is_taken = False
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting: deque[asyncio.Future[None]] | None = None  # few ever need one
 
     async def take(self) -> None:
         """Waits for it, behind all others who wait, and takes it; it must not be free."""
         given = asyncio.get_running_loop().create_future()
+        if self._waiting is None:
+            self._waiting = deque()
         self._waiting.append(given)
         try:
             await given

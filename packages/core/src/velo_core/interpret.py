@@ -14,7 +14,7 @@ from typing import cast
 
 from velo_core.answers import with_response_headers
 from velo_core.calls import apply, run_call
-from velo_core.conversation import Conversation, abort_socket, answer_socket, conversed, finish_socket
+from velo_core.conversation import Conversation, abort_socket, answer_socket, conversed, finish_socket, until_accepted
 from velo_core.conversion import can_share
 from velo_core.errors import InvalidValue, ValidationError
 from velo_core.negotiation import Offer
@@ -123,7 +123,9 @@ class _Steps:
         offer = None if result.negotiate is None else result.negotiate(self.request.headers.get_all("accept"))
         async with AsyncExitStack() as stack:
             if isinstance(self.request, WebSocket):
-                await stack.enter_async_context(Conversation(self.request))
+                stack.enter_context(Conversation(self.request))
+                if self.request.options.timeout_seconds is not None:
+                    await stack.enter_async_context(until_accepted(self.request, self.request.options.timeout_seconds))
             elif self.plan.timeout_seconds is not None:
                 await stack.enter_async_context(Deadline(self.plan.timeout_seconds))
             for index, step in enumerate(self.served.binding.steps):

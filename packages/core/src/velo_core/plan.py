@@ -132,7 +132,7 @@ class Plan(Struct, frozen=True):
         from velo_core.websocket import WebSocket  # which is there, for the options are made by it
 
         def open_socket(scope: object, receive: object, send: object, values: tuple[object, ...]) -> WebSocket:
-            return WebSocket(adapter, route, scope, receive, values, channel(scope, receive, send), options)
+            return WebSocket().fill(adapter, route, scope, receive, values).converse(channel(scope, receive, send), options)
 
         return open_socket
 

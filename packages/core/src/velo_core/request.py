@@ -79,6 +79,7 @@ class Adapter(Struct, frozen=True):
         tells_disconnect: Whether it can tell at all that the client has gone, so that a handler can be ended for it.
         expressions: Source over `scope` for what plans would call the function of that name for.
         channel: Opens a websocket, from scope, receive and send; `None` in the adapter for HTTP.
+        handshake: All values of `Origin` and of `Sec-WebSocket-Protocol`, found in one pass; only in the adapter for websockets.
         open_hints: Early hints of one request, from scope and send.
         on_loop: Makes of a plan that needs an event loop one that has it; `None` where all have.
     """
@@ -112,6 +113,7 @@ class Adapter(Struct, frozen=True):
     header_text: Callable[[str], str] = str
     tells_disconnect: bool = True
     channel: Callable[[Any, Any, Any], Any] | None = None
+    handshake: Callable[[Any], tuple[list[str], list[str]]] | None = None
     expressions: Mapping[str, str] = field(default_factory=dict[str, str])
     open_hints: Callable[[Any, Any], EarlyHints] = no_hints
     on_loop: Callable[[Any], Any] | None = None

@@ -7,9 +7,9 @@ a handler whose client has left. The conversation ends with one closing frame, w
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Final, Protocol, TypeVar, cast, overload
+from typing import Final, Generic, Protocol, Self, TypeVar, cast, overload
 
 from msgspec import Struct, field
 
@@ -20,8 +20,8 @@ from velo_core.inbox import End, Inbox, Mutex, again
 from velo_core.limits import DEFAULT_MAX_MESSAGE_SIZE
 from velo_core.open_sockets import GOING_AWAY, OpenSockets
 from velo_core.parsing.origin import Origin, parse_origin
-from velo_core.request import Adapter, Request, RouteInfo
-from velo_core.response import HeadersLike, Response
+from velo_core.request import Request
+from velo_core.response import NO_HEADERS, HeadersLike, Response
 from velo_core.types import HeaderPairs
 from velo_core.watch import Deadline, OnDisconnect
 
@@ -102,8 +102,10 @@ class Upgraded(Response):
     __slots__ = ("close_code", "reason")
 
     def __init__(self, close_code: int = 1000, reason: str = "") -> None:
-        super().__init__()
+        # Not by way of `Response`, whose checks cost as much as a message: nothing of this is ever sent.
         self.status_code = 101
+        self._headers = NO_HEADERS
+        self.body = b""
         self.close_code = close_code
         self.reason = reason
 
@@ -128,6 +130,7 @@ class WebSocket(Request):
         "_has_taken",
         "_inbox",
         "_left_alone",
+        "_listens",
         "_refused",
         "_sending",
         "_task",
@@ -140,17 +143,8 @@ class WebSocket(Request):
 
     is_websocket = True
 
-    def __init__(
-        self,
-        adapter: Adapter,
-        route: RouteInfo,
-        scope: object,
-        receive: object,
-        values: tuple[object, ...],
-        channel: Channel,
-        options: SocketOptions,
-    ) -> None:
-        self.fill(adapter, route, scope, receive, values)
+    def converse(self, channel: Channel, options: SocketOptions) -> Self:
+        """The websocket, after `fill`: there is no `__init__` for the same reason as in `Request`."""
         self._channel = channel
         self.options = options
         self.accepted_subprotocol: str | None = None
@@ -161,12 +155,14 @@ class WebSocket(Request):
         self._ended: WebSocketDisconnect | None = None
         self._inbox: Inbox | None = None
         self._sending = Mutex()
-        self._decoders: dict[object, Decode] = {}
+        self._decoders: dict[object, Decode] | None = None
         self._task: asyncio.Task[object] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._has_taken = False
+        self._listens = False  # whether the handler itself waits for a message
         self._left_alone = False
         self._was_cancelled = False
+        return self
 
     def __repr__(self) -> str:
         return f"<WebSocket {self.path}>"
@@ -209,6 +205,25 @@ class WebSocket(Request):
         """
         if self._accepted or self._refused is not None:
             raise RuntimeError("this websocket has been accepted or refused already")
+        says_more = subprotocol is not None or headers or self._response_headers is not None
+        fields = self._acceptance(subprotocol, headers) if says_more else []
+        if self.options.open.are_closing:
+            raise HTTPError(503, GOING_AWAY)
+        try:
+            await self._channel.accept(subprotocol, fields)
+        except WebSocketDisconnect as error:
+            self._ended = error
+            raise
+        self._accepted = True
+        self.accepted_subprotocol = subprotocol
+        if self.deadline is not None:
+            self.deadline.lift()
+        self._inbox = Inbox(self._channel.receive, self.options.max_message_size, self._on_end)
+        self.options.open.add(self, cast("asyncio.Task[object]", self._task))
+        self._inbox.start()
+
+    def _acceptance(self, subprotocol: str | None, headers: HeadersLike) -> HeaderPairs:
+        """Header fields of the answer to the handshake. Raises as `accept`."""
         if subprotocol is not None and subprotocol not in self.subprotocols:
             offered = ", ".join(self.subprotocols) or "none"
             raise ValueError(f"the client does not offer the subprotocol {subprotocol!r}, but {offered}; ask select_subprotocol() first")
@@ -226,19 +241,7 @@ class WebSocket(Request):
         if added is not None and "accept_headers" in capabilities:
             for name, value in added.items():
                 fields.add(name, value)
-        if self.options.open.are_closing:
-            raise HTTPError(503, GOING_AWAY)
-        try:
-            await self._channel.accept(subprotocol, list(fields.items()))
-        except WebSocketDisconnect as error:
-            self._ended = error
-            raise
-        self._accepted = True
-        self.accepted_subprotocol = subprotocol
-        if self.deadline is not None:
-            self.deadline.lift()
-        self._inbox = Inbox(self._channel.receive, self.options.max_message_size, self._on_end)
-        self.options.open.add(self, cast("asyncio.Task[object]", self._task))
+        return list(fields.items())
 
     # Receiving.
 
@@ -250,21 +253,38 @@ class WebSocket(Request):
             WebSocketError: the message is larger than `max_message_size`.
             RuntimeError: it has not been accepted.
         """
+        message = await self.next_or_end()
+        if isinstance(message, Exception):
+            raise again(message)
+        return message
+
+    async def next_or_end(self) -> str | bytes | End:
+        """As `receive`, but the end comes as a value: raising it costs as much as a message, and a loop over messages just stops."""
         inbox = self._inbox
         if inbox is None:
             if self._ended is not None:
-                raise again(self._ended)
+                return self._ended
             raise RuntimeError("this websocket has not been accepted; await accept() first")
         message = inbox.pop()
-        if message is None:
-            try:
-                message = await inbox.take()
-            except WebSocketDisconnect:
-                if asyncio.current_task() is self._task:  # the handler knows now, and may tidy up for as long as it likes
+        if message is not None:
+            self._has_taken = True
+            return message
+        is_handler = asyncio.current_task() is self._task
+        self._listens = self._listens or is_handler
+        try:
+            found = await inbox.take()
+            if not isinstance(found, Exception):
+                self._has_taken = True
+            elif isinstance(found, WebSocketDisconnect):
+                self._ended = self._ended or found
+                if is_handler:  # it knows now, and may tidy up for as long as it likes
                     self.stand_down()
-                raise
-        self._has_taken = True
-        return message
+            return found
+        finally:
+            if is_handler:
+                self._listens = False
+                if inbox.end is not None:  # and the handler got something else, or has given up waiting
+                    self._leave(hears=True)
 
     async def receive_text(self) -> str:
         """The next message, which is text. Raises as `receive`, and `WebSocketError` 1003 if it is binary."""
@@ -304,27 +324,13 @@ class WebSocket(Request):
         except HTTPError as error:
             raise HTTPError(400, "The message is not well-formed JSON.") from error
 
-    async def iter_text(self) -> AsyncIterator[str]:
+    def iter_text(self) -> AsyncIterator[str]:
         """Messages, which are text, until the conversation ends. Raises as `receive_text` for all else."""
-        try:
-            while True:
-                message = await self.receive()
-                if not isinstance(message, str):
-                    raise WebSocketError(1003, "A text message is expected here.")
-                yield message
-        except WebSocketDisconnect:
-            return
+        return _Messages(self, str, "A text message is expected here.")
 
-    async def iter_bytes(self) -> AsyncIterator[bytes]:
+    def iter_bytes(self) -> AsyncIterator[bytes]:
         """Messages, which are binary, until the conversation ends. Raises as `receive_bytes` for all else."""
-        try:
-            while True:
-                message = await self.receive()
-                if not isinstance(message, bytes):
-                    raise WebSocketError(1003, "A binary message is expected here.")
-                yield message
-        except WebSocketDisconnect:
-            return
+        return _Messages(self, bytes, "A binary message is expected here.")
 
     @overload
     def iter_json(self) -> AsyncIterator[object]: ...
@@ -345,6 +351,8 @@ class WebSocket(Request):
             return
 
     def _decoder(self, kind: object) -> Decode:
+        if self._decoders is None:
+            self._decoders = {}
         decode = self._decoders.get(kind)
         if decode is None:
             decode = self._decoders[kind] = backend_for(kind).decoder(kind)
@@ -438,6 +446,12 @@ class WebSocket(Request):
     # For plans.
 
     @property
+    def handshake(self) -> tuple[list[str], list[str]]:
+        """All values of `Origin` and of `Sec-WebSocket-Protocol`. Reading all headers for them took longer than the rest of the check."""
+        find = cast("Callable[[object], tuple[list[str], list[str]]]", self._adapter.handshake)  # an adapter for websockets has it
+        return find(self._scope)
+
+    @property
     def refusal(self) -> str | None:
         """The reason given to `close` before the socket was accepted."""
         return self._refused
@@ -472,7 +486,7 @@ class WebSocket(Request):
         self.stand_down()
         self.options.open.discard(self)
         if self._inbox is not None:
-            self._inbox.close(self._ended or WebSocketDisconnect(1000))
+            self._inbox.close(self._ended or self._inbox.end or WebSocketDisconnect(1000))
         self._channel.let_go()
 
     def _on_end(self, end: End) -> None:
@@ -481,16 +495,47 @@ class WebSocket(Request):
             self._ended = self._ended or end
         self._leave()
 
-    def _leave(self) -> None:
-        """Ends the handler, unless it is about to hear by itself that the client has left, or wants to be left alone."""
-        if self.options.on_disconnect == "cancel" and not self._left_alone and self._task is not None and self._timer is None:
-            hears = self._has_taken or (self._inbox is not None and self._inbox.waiting > 0)
+    def _leave(self, *, hears: bool = False) -> None:
+        """Ends the handler, unless it wants to be left alone, or is about to hear by itself that the client has left.
+
+        Args:
+            hears: It receives messages, so it gets some time.
+        """
+        if self._left_alone or self._listens:  # who listens hears it in the next turn, and no timer has to be started for it
+            return
+        if self.options.on_disconnect == "cancel" and self._task is not None and self._timer is None:
+            hears = hears or self._has_taken or (self._inbox is not None and self._inbox.is_awaited)
             self._timer = self._task.get_loop().call_later(GRACE_SECONDS if hears else 0, self._cancel)
 
     def _cancel(self) -> None:
         if not self._left_alone and self._task is not None:
             self._left_alone = self._was_cancelled = True
             self._task.cancel("the client has gone")
+
+
+M = TypeVar("M", bound=str | bytes)
+
+
+class _Messages(Generic[M]):
+    """Messages of one kind. No generator, which the event loop has to know of: that takes 9 000 instructions, half a message."""
+
+    __slots__ = ("_expected", "_kind", "_socket")
+
+    def __init__(self, socket: WebSocket, kind: type[M], expected: str) -> None:
+        self._socket = socket
+        self._kind = kind
+        self._expected = expected
+
+    def __aiter__(self) -> _Messages[M]:
+        return self
+
+    async def __anext__(self) -> M:
+        message = await self._socket.next_or_end()
+        if isinstance(message, self._kind):
+            return message
+        if isinstance(message, WebSocketDisconnect):
+            raise StopAsyncIteration
+        raise again(message) if isinstance(message, WebSocketError) else WebSocketError(1003, self._expected)
 
 
 def origins_of(values: Sequence[str]) -> frozenset[Origin] | None:

@@ -27,11 +27,15 @@ class Origin(NamedTuple):
             host: Without a port, that of this origin's scheme is meant.
             secure: Whether the request came by TLS.
         """
+        if secure and self.scheme != "https":
+            return False
+        default = _DEFAULT_PORTS.get(self.scheme)
+        if host == (self.host if self.port == default else f"{self.host}:{self.port}"):  # as browsers write it: nothing to parse
+            return True
         parsed = parse_host(host)
-        if parsed is None or (secure and self.scheme != "https"):
+        if parsed is None:
             return False
         name, port = parsed
-        default = _DEFAULT_PORTS.get(self.scheme)
         return (name, default if port is None else port) == (self.host, self.port)
 
 

@@ -72,23 +72,30 @@ class ASGI(Application):
         table = self._asgi_table = self.bind(ADAPTER)
         return table
 
-    async def _asgi_other(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def _asgi_other(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        if scope["type"] == "websocket":
+            return self._serve_websocket(scope, receive, send)
         if scope["type"] == "lifespan":
-            await _lifespan(self, self._bind_asgi, receive, send)
-        elif scope["type"] == "websocket":
-            await self._serve_websocket(scope, receive, send)
-        else:
-            raise SetupError("VELO_ASGI_SCOPE", f"the server opened a {scope['type']!r} scope, which Velo does not know")
+            return _lifespan(self, self._bind_asgi, receive, send)
+        return _unknown(scope)
 
-    async def _serve_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def _serve_websocket(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         table = self._asgi_websockets
         if table is None:
             from velo_core.protocols.asgi import find, websocket_adapter
 
             self._asgi_find = find
             table = self._asgi_websockets = self.bind(websocket_adapter())
-        run, values = self._asgi_find(table, WEBSOCKET, scope)
-        await run(scope, receive, send, values)
+        raw_path = scope.get("raw_path")
+        if scope.get("root_path") or (raw_path is not None and PERCENT in raw_path):
+            run, values = self._asgi_find(table, WEBSOCKET, scope)
+        else:
+            run, values = table.find(WEBSOCKET, scope["path"])
+        return run(scope, receive, send, values)
+
+
+async def _unknown(scope: Scope) -> None:
+    raise SetupError("VELO_ASGI_SCOPE", f"the server opened a {scope['type']!r} scope, which Velo does not know")
 
 
 async def _lifespan(app: Application, bind: Callable[[], object], receive: Receive, send: Send) -> None:

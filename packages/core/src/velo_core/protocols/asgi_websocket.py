@@ -45,12 +45,23 @@ def asgi_websockets(http: Adapter) -> Adapter:
             pairs.append((_SUBPROTOCOL, ", ".join(scope["subprotocols"])))
         return pairs
 
+    def handshake(scope: Scope) -> tuple[list[str], list[str]]:
+        origins: list[str] = []
+        subprotocols: list[str] = []
+        for name, value in scope["headers"]:
+            if name in {b"origin", b"sec-websocket-protocol"}:
+                (origins if name == b"origin" else subprotocols).append(value.decode("latin-1"))
+        if not subprotocols and scope.get("subprotocols"):
+            subprotocols.append(", ".join(scope["subprotocols"]))
+        return origins, subprotocols
+
     return websocket_adapter(
         http,
         channel,
         method=lambda scope: "GET",
         scheme=lambda scope: "https" if scope.get("scheme") == "wss" else "http",
         header_pairs=header_pairs,
+        handshake=handshake,
         capabilities=capabilities,
     )
 
@@ -69,9 +80,11 @@ class _Channel:
 
     async def accept(self, subprotocol: str | None, headers: HeaderPairs) -> None:
         await self._connect()
-        await self._tell(
-            {"type": "websocket.accept", "subprotocol": subprotocol, "headers": [self._http.native_header(pair) for pair in headers]}
-        )
+        fields = [self._http.native_header(pair) for pair in headers]
+        try:  # as `_tell` does it, without its frame
+            await self._send({"type": "websocket.accept", "subprotocol": subprotocol, "headers": fields})
+        except OSError as error:
+            raise WebSocketDisconnect(1006) from error
 
     async def deny(self, response: Response) -> None:
         await self._connect()

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from velo_core.errors import WebSocketDisconnect
+from velo_core.inbox import begun
 from velo_core.protocols.websockets import websocket_adapter
 from velo_core.request import Adapter
 from velo_core.response import Response, StreamingResponse
@@ -18,6 +19,10 @@ from velo_core.streams import close_content
 from velo_core.types import HeaderPairs
 
 __all__ = ["Handshake", "rsgi_websockets"]
+
+
+_HIDDEN: Final = "\N{REPLACEMENT CHARACTER}"
+"""Stands for a value that RSGI does not show. No such value is an origin or a token."""
 
 
 class Message(Protocol):
@@ -71,6 +76,7 @@ def rsgi_websockets(http: Adapter) -> Adapter:
         method=http.method,
         scheme=lambda scope: "https" if scope.scheme in ("https", "wss") else "http",
         header_pairs=_header_pairs,
+        handshake=_handshake,
         capabilities=lambda scope: frozenset(),
     )
 
@@ -78,8 +84,16 @@ def rsgi_websockets(http: Adapter) -> Adapter:
 def _header_pairs(scope: Scope) -> HeaderPairs:
     """All fields. Values that are not visible ASCII are hidden from us, but not that they are there, and they must not count as absent."""
     headers = scope.headers
-    hidden = [(name, "\N{REPLACEMENT CHARACTER}") for name in headers.keys() if not headers.get_all(name)]  # noqa: SIM118 - no mapping
+    hidden = [(name, _HIDDEN) for name in headers.keys() if not headers.get_all(name)]  # noqa: SIM118 - no mapping
     return [*headers.items(), *hidden]
+
+
+def _handshake(scope: Scope) -> tuple[list[str], list[str]]:
+    headers = scope.headers
+    names = headers.keys()
+    origins = (headers.get_all("origin") or [_HIDDEN]) if "origin" in names else []
+    subprotocols = (headers.get_all("sec-websocket-protocol") or [_HIDDEN]) if "sec-websocket-protocol" in names else []
+    return origins, subprotocols
 
 
 class _Channel:
@@ -113,27 +127,28 @@ class _Channel:
         return message.data
 
     async def send(self, message: str | bytes) -> None:
-        await self._wait_for_last_send()
+        if self._last_send is not None and not self._last_send.done():
+            await asyncio.wait({self._last_send})
         # Shielded: Granian refuses to send, and cannot say goodbye, while a message that somebody gave up is still on its way.
         try:
-            self._last_send = sending = asyncio.ensure_future(
-                _awaited(self._open.send_str if isinstance(message, str) else self._open.send_bytes, message)
-            )
-            await asyncio.shield(sending)
+            send = self._open.send_str if isinstance(message, str) else self._open.send_bytes
+            self._last_send = sending = begun(_awaited(send, message), asyncio.get_running_loop())
+            del send  # see `let_go`
+            if sending.done():
+                sending.result()
+            else:
+                await asyncio.shield(sending)
         except (RuntimeError, OSError) as error:
             raise WebSocketDisconnect(1006) from error
 
     async def close(self, close_code: int, reason: str) -> None:
-        await self._wait_for_last_send()
+        if self._last_send is not None and not self._last_send.done():
+            await asyncio.wait({self._last_send})
         self._handshake.close(0)
 
     def let_go(self) -> None:
         # Granian keeps the connection for as long as anything refers to its transport, such as an exception that somebody has kept.
         self._transport = None
-
-    async def _wait_for_last_send(self) -> None:
-        if self._last_send is not None and not self._last_send.done():
-            await asyncio.wait({self._last_send})
 
     @property
     def _open(self) -> Transport:

@@ -25,6 +25,7 @@ def websocket_adapter(
     method: Callable[[Any], str],
     scheme: Callable[[Any], str],
     header_pairs: Callable[[Any], list[tuple[str, str]]],
+    handshake: Callable[[Any], tuple[list[str], list[str]]],
     capabilities: Callable[[Any], frozenset[str]],
 ) -> Adapter:
     """The adapter for the websockets of a protocol.
@@ -58,6 +59,7 @@ def websocket_adapter(
         method=method,
         scheme=scheme,
         header_pairs=header_pairs,
+        handshake=handshake,
         native_header=_as_text,
         stream=_no_stream,
         read_body=_no_body,
