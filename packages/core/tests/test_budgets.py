@@ -70,6 +70,20 @@ async def around(request: Request, call_next: CallNext) -> Response:
     return await call_next(request)
 
 
+async def touch(request: Request, call_next: CallNext) -> Response:
+    response = await call_next(request)
+    response.headers.set("x-frame-options", "DENY")
+    return response
+
+
+async def made() -> Response:
+    return Response(b"Hello, World!", headers={"cache-control": "no-store"})
+
+
+async def gone() -> dict[str, str]:
+    raise HTTPError(404)
+
+
 def application() -> Velo:
     app = Velo()
     app.get("/plaintext")(plaintext)
@@ -79,7 +93,10 @@ def application() -> Velo:
     app.get("/dep")(total)
     app.get("/host")(host)
     app.get("/around", middleware=[around])(data)
+    app.get("/touched", middleware=[touch])(data)
+    app.get("/made")(made)
     app.get("/refused")(refuse)
+    app.get("/gone")(gone)
     behind = Router("/behind", middleware=[around])
     behind.post("/items", status_code=201)(add)
     app.include(behind)
@@ -114,7 +131,10 @@ REQUESTS = {
     "header": Sent("GET", "/host"),
     "middleware": Sent("GET", "/around"),
     "not found": Sent("GET", "/nope"),
+    "touched": Sent("GET", "/touched"),
+    "made": Sent("GET", "/made"),
     "refused": Sent("GET", "/refused"),
+    "refused, no detail": Sent("GET", "/gone"),
     "body behind middleware": Sent("POST", "/behind/items", body=b'{"name":"hoodie","price":49.99,"tags":["a","b"]}'),
     "not found behind middleware": Sent("GET", "/behind/nope"),
 }
@@ -308,8 +328,14 @@ BUDGETS = {
     ("rsgi", "middleware"): Budget(3, 5, 187, 1312),
     ("asgi", "not found"): Budget(3, 5, 125, 1224),
     ("rsgi", "not found"): Budget(3, 2, 81, 464),
-    ("asgi", "refused"): Budget(22, 17, 556, 3026),
-    ("rsgi", "refused"): Budget(22, 10, 474, 2546),
+    ("asgi", "touched"): Budget(11, 23, 479, 2532),
+    ("rsgi", "touched"): Budget(12, 14, 392, 1529),
+    ("asgi", "made"): Budget(15, 17, 419, 2223),
+    ("rsgi", "made"): Budget(16, 10, 348, 1504),
+    ("asgi", "refused"): Budget(14, 12, 401, 2409),
+    ("rsgi", "refused"): Budget(14, 6, 320, 1731),
+    ("asgi", "refused, no detail"): Budget(13, 13, 411, 2254),
+    ("rsgi", "refused, no detail"): Budget(13, 7, 330, 1696),
     ("asgi", "body behind middleware"): Budget(12, 17, 521, 3120),
     ("rsgi", "body behind middleware"): Budget(9, 11, 314, 1968),
     ("asgi", "not found behind middleware"): Budget(8, 18, 480, 1688),
@@ -323,7 +349,8 @@ each_protocol = pytest.mark.parametrize("serve", PROTOCOLS.values(), ids=PROTOCO
 
 
 @pytest.mark.parametrize(("protocol", "case"), BUDGETS)
-def test_a_request_costs_no_more_than_its_budget(protocol: str, case: str) -> None:
+def test_a_request_costs_no_more_than_its_budget(protocol: str, case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("velo_core.headers._known_names", {})  # other tests may have filled it, and it has bounds
     call, budget = PROTOCOLS[protocol](application(), REQUESTS[case]), BUDGETS[protocol, case]
     frames, c_calls = calls(call)
 
@@ -429,10 +456,10 @@ def add(app, number):
 """
 AS_TEXT = "from __future__ import annotations"
 STARTS = {
-    "small": (SMALL, StartBudget(12, 60, 97, 2227)),
-    "large": (LARGE, StartBudget(23, 197, 337, 6450)),
-    "small, with annotations as text": (AS_TEXT + SMALL, StartBudget(12, 59, 97, 2180)),
-    "large, with annotations as text": (AS_TEXT + LARGE, StartBudget(12, 197, 352, 6569)),
+    "small": (SMALL, StartBudget(12, 60, 97, 2229)),
+    "large": (LARGE, StartBudget(23, 197, 337, 6452)),
+    "small, with annotations as text": (AS_TEXT + SMALL, StartBudget(12, 59, 97, 2182)),
+    "large, with annotations as text": (AS_TEXT + LARGE, StartBudget(12, 197, 352, 6571)),
 }
 
 

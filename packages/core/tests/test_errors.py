@@ -1,8 +1,11 @@
 """What becomes of an exception: problem documents, and a 500 that tells nothing."""
 
 import logging
+import pickle
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
+from copy import copy
+from http import HTTPStatus
 from queue import SimpleQueue
 from typing import Annotated
 
@@ -30,6 +33,11 @@ from velo_testing import TestClient
 Serve = Callable[..., TestClient]
 
 
+class Worded(HTTPError):
+    def document(self) -> dict[str, object]:
+        return {"error": self.title}
+
+
 # HTTPError (RFC 9457).
 
 
@@ -43,6 +51,36 @@ def test_an_http_error_is_a_problem_document(serve: Serve) -> None:
 
 def test_an_http_error_without_detail_says_what_the_status_says(serve: Serve) -> None:
     assert serve(raising(HTTPError(429))).get("/").json() == {"type": "about:blank", "title": "Too Many Requests", "status": 429}
+
+
+@pytest.mark.parametrize(
+    ("error", "document"),
+    [
+        (HTTPError(404, title="Not here"), {"type": "about:blank", "title": "Not here", "status": 404}),
+        (HTTPError(404, type="https://example.com/p"), {"type": "https://example.com/p", "title": "Not Found", "status": 404}),
+        (HTTPError(404, extensions={"id": 7}), {"type": "about:blank", "title": "Not Found", "status": 404, "id": 7}),
+        (HTTPError(404, ""), {"type": "about:blank", "title": "Not Found", "status": 404, "detail": ""}),
+        (HTTPError(HTTPStatus.NOT_FOUND), {"type": "about:blank", "title": "Not Found", "status": 404}),
+        (Worded(404), {"error": "Not Found"}),
+    ],
+    ids=["title", "type", "extensions", "empty detail", "enum", "subclass"],
+)
+def test_a_document_that_says_more_than_the_status_is_its_own(serve: Serve, error: HTTPError, document: object) -> None:
+    app = raising(HTTPError(404))
+
+    @app.get("/other")
+    async def other() -> None:
+        raise error
+
+    client = serve(app)
+    plain = {"type": "about:blank", "title": "Not Found", "status": 404}
+
+    assert [client.get(path).json() for path in ("/", "/other", "/")] == [plain, document, plain]
+
+
+def test_an_http_error_survives_being_copied_and_sent_to_another_process() -> None:
+    for twin in (copy(error := HTTPError(404, "There is no such user.", title="Gone")), pickle.loads(pickle.dumps(error))):  # noqa: S301 - our own
+        assert (twin.document(), str(twin)) == (error.document(), "404 Gone: There is no such user.")
 
 
 def test_an_http_error_can_have_a_type_a_title_headers_and_extensions(serve: Serve) -> None:

@@ -16,9 +16,10 @@ from velo_core.logs import method_of, request_fields
 from velo_core.request import Request
 from velo_core.response import ReadyHeaders, ReadyResponse, Response, check_status, ready
 from velo_core.results import encode_any
+from velo_core.status import PHRASES
 from velo_core.threads import on_loop
 
-__all__ = ["AnswerError", "ExceptionHandler", "answers", "as_response", "problem", "with_response_headers"]
+__all__ = ["AnswerError", "ExceptionHandler", "answers", "as_response", "no_problem", "plain_problem", "problem", "with_response_headers"]
 
 ExceptionHandler: TypeAlias = "Callable[[Request, Exception], Awaitable[object] | object]"
 """(request, exception) to a response, or to data, which is sent with the status and the headers that the exception has by itself. May be a
@@ -27,14 +28,49 @@ AnswerError: TypeAlias = Callable[[Request, Exception], Awaitable[Response]]
 
 PROBLEM: Final = ReadyHeaders([("content-type", "application/problem+json")])
 
+_documents: dict[int, bytes] = {}
+"""Problem documents that say no more than the status: two hundred at most, by statuses that the application raises."""
+
 logger = logging.getLogger("velo.request")
 
 
 def problem(error: HTTPError) -> Response:
     """The problem document for `error`."""
-    if not error.headers:  # a third of what the checks of a `Response` cost
-        return ready(check_status(error.status_code), PROBLEM, encode_json(error.document()))
-    return Response(encode_json(error.document()), error.status_code, error.headers, "application/problem+json")
+    if error.headers:
+        return Response(encode_json(error.document()), error.status_code, error.headers, "application/problem+json")
+    # Without headers, a third of what the checks of a `Response` cost.
+    status_code = check_status(error.status_code)
+    if not _says_its_status(error):
+        return ready(status_code, PROBLEM, encode_json(error.document()))
+    document = _documents.get(status_code)
+    if document is None:
+        document = _documents[status_code] = encode_json(error.document())
+    return ready(status_code, PROBLEM, document)
+
+
+def _says_its_status(error: HTTPError) -> bool:
+    """Whether it says that and nothing else."""
+    return (
+        error.detail is None
+        and type(error) is HTTPError
+        and error.type == "about:blank"
+        and not error.extensions
+        and error.title == PHRASES.get(error.status_code)
+    )
+
+
+def no_problem(error: Exception) -> Response | None:
+    """In place of `plain_problem` where exception handlers or hooks are to see every error."""
+
+
+def plain_problem(error: Exception) -> Response | None:
+    """The problem document for an `HTTPError` that nobody handles; `None` for others, and for one that cannot be answered as it is."""
+    if type(error) is not HTTPError:
+        return None
+    try:
+        return problem(error)
+    except Exception:  # which `answer_error` makes a 500 of
+        return None
 
 
 def answers(handlers: Mapping[type[Exception], ExceptionHandler], *, debug: bool) -> AnswerError:

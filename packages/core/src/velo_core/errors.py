@@ -128,14 +128,17 @@ class HTTPError(VeloError):
         # Most have neither, and asking whether `None` is a mapping took half of all that is done here.
         self.headers: list[tuple[str, str]] = list(headers.items() if isinstance(headers, Mapping) else headers) if headers else []
         self.extensions: dict[str, object] = dict(extensions) if extensions else {}
-        super().__init__(f"{status_code} {self.title}" + (f": {detail}" if detail else ""))
+        # `Exception` has taken the arguments already, and the text is written when somebody reads it: nearly nobody does.
+
+    def __str__(self) -> str:
+        return f"{self.status_code} {self.title}" + (f": {self.detail}" if self.detail else "")
 
     def document(self) -> dict[str, object]:
         """The members of the problem document, in the order of RFC 9457 section 3.1."""
         members: dict[str, object] = {"type": self.type, "title": self.title, "status": self.status_code}
         if self.detail is not None:
             members["detail"] = self.detail
-        return members | self.extensions
+        return members | self.extensions if self.extensions else members
 
 
 class InvalidValue(Struct, frozen=True):

@@ -248,6 +248,7 @@ class Freezer:
                 middleware=(*common.varying, *announced, *common.around, *route.middleware),
                 sent=common.sent,
                 answer_error=common.answer_error,
+                watches_errors=common.watches_errors,
                 route=self.info(inherited, coding, limit, pattern.text, mounted.name, parameters, version),
                 max_content_length=limit,
                 pools=self.settings.pools,
@@ -360,7 +361,8 @@ class Freezer:
             surroundings = replace(self.surroundings, providers=inherited.providers, extractors=inherited.extractors)
             answer_error = self.answer_error(inherited)
             around_all = (*around(inherited.phases, answer_error), *inherited.middleware)
-            common = _Common(inherited, surroundings, self.varying(), around_all, sending(inherited.phases), answer_error)
+            watches_errors = HTTPError in inherited.exception_handlers or bool(inherited.phases.error)
+            common = _Common(inherited, surroundings, self.varying(), around_all, sending(inherited.phases), answer_error, watches_errors)
             self._commons[id(inherited)] = common
         return common
 
@@ -408,7 +410,6 @@ class Freezer:
 
     def fallback(self, prefix: Pattern, inherited: Inherited) -> Fallback[Plan]:
         """What answers below a router where no route does."""
-        watched = HTTPError in inherited.exception_handlers or bool(inherited.phases.error)
         common = self.common(inherited)
         info = self.info(inherited, inherited.coding, inherited.max_content_length, prefix.text)
 
@@ -427,7 +428,7 @@ class Freezer:
             )
 
         return Fallback(
-            not_found=plan("404", Refusal("not_found", lambda request: not_found(), None if watched else not_found())),
+            not_found=plan("404", Refusal("not_found", lambda request: not_found(), None if common.watches_errors else not_found())),
             method_not_allowed=plan("405", Refusal("method_not_allowed", method_not_allowed)),
             options=plan("OPTIONS", Refusal("allowed_methods", allowed_methods)),
             redirect=plan("308", Refusal("other_slash", other_slash)),
@@ -477,6 +478,7 @@ class _Common(Struct):
         around: Hooks and middleware around all.
         sent: Called when a response has been sent.
         answer_error: Answers exceptions.
+        watches_errors: Whether exception handlers or hooks see an `HTTPError`.
         plain: The surroundings of routes that say nothing about codecs and how results are shaped, once there is one.
     """
 
@@ -486,6 +488,7 @@ class _Common(Struct):
     around: tuple[Middleware, ...]
     sent: Callable[[Request, Response], Awaitable[None]] | None
     answer_error: AnswerError
+    watches_errors: bool
     plain: Surroundings | None = None
 
 

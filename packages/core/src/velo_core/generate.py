@@ -21,7 +21,7 @@ from threading import RLock
 from types import CodeType, FunctionType
 from typing import Any, Final, cast
 
-from velo_core.answers import problem, with_response_headers
+from velo_core.answers import no_problem, plain_problem, problem, with_response_headers
 from velo_core.callables import Kind
 from velo_core.calls import manager_of
 from velo_core.codecs import JSON_TYPE
@@ -133,6 +133,7 @@ class _Writer(ResultWriter):
             "open_hints": adapter.open_hints,
             **({"open_socket": self.plan.open_socket(adapter)} if self.is_socket else {}),
             "answer_error": self.plan.answer_error,
+            "plain_problem": no_problem if self.plan.watches_errors else plain_problem,
             "watch": watch,
             **self.constants,
             **self._app_values(),
@@ -215,17 +216,16 @@ class _Writer(ResultWriter):
         if self.has_hints:
             self.line(1, "request.hints.end()")
         self.send_untouched()
-        depth, response = 1, "with_response_headers(request, response)"
+        depth = 1
+        if not self.is_socket:
+            self.add_headers(1, "response")
         if self.plan.sent is not None:
             depth = 2
-            if not self.is_socket:
-                self.line(1, f"response = {response}")
-                response = "response"
             self.line(1, "try:")
         if self.is_socket:
             self.line(depth, "await finish_socket(request, response, teardown)")
         else:
-            self.line(depth, f"await send_response({response}, scope, receive, send, {'teardown' if self.opens else 'None'})")
+            self.line(depth, f"await send_response(response, scope, receive, send, {'teardown' if self.opens else 'None'})")
         if self.plan.sent is not None:
             self.line(1, "finally:")
             self.line(2, f"await {self.constant('sent', self.plan.sent)}(request, response)")

@@ -72,12 +72,15 @@ class ResultWriter:
         # What answers the error may look at the body, which comes only once; `INVALID` stands for one that failed to come.
         body = "" if served.binding.body is None else ", error if body is INVALID else body"
         request = "request" if self.asks_request else f"open_request(scope, receive, values{body})"
+        # An `HTTPError` that nobody looks at is answered without a request and without a coroutine: a tenth of what raising one costs.
+        answer = f"plain_problem(error) or await answer_error({request}, error)"
         if served.result.shape is not Shape.DATA and not self._looks_at_it:
-            response = f"with_response_headers(request, {variable})" if self.asks_request else variable
-            self.line(2, f"{variable} = await answer_error({request}, error)")
-            self.line(1, f"await send_response({response}, scope, receive, send, None)")
+            self.line(2, f"{variable} = {answer}")
+            if self.asks_request:
+                self.add_headers(1, variable)
+            self.line(1, f"await send_response({variable}, scope, receive, send, None)")
             return
-        self.line(2, f"{variable}, content = await answer_error({request}, error), None")
+        self.line(2, f"{variable}, content = {answer}, None")
         status_code = served.result.status_code
         content_type = "content_type" if self._looks_at_it else self.content_type(served.result)
         if self.asks_request:
@@ -94,6 +97,11 @@ class ResultWriter:
         """The lines of the adapter that send what is in `content`."""
         for text in self.adapter.send_ready(status_code, content_type, "content", self.plan.label.startswith(("GET ", "404 "))):
             self.line(depth, text)
+
+    def add_headers(self, depth: int, response: str) -> None:
+        """Adds `request.response_headers`. Few have any, and the frames of `with_response_headers` cost as much as a small body."""
+        self.line(depth, "if request._response_headers is not None:")
+        self.line(depth + 1, f"{response} = with_response_headers(request, {response})")
 
     def content_type(self, result: Result) -> str:
         """The name of the constant with the Content-Type of a result."""

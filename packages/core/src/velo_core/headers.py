@@ -176,6 +176,11 @@ HeaderSource: TypeAlias = Headers | Mapping[str, str] | Iterable[tuple[str, str]
 
 
 def _pairs_of(source: HeaderSource) -> Iterable[tuple[str, str]]:
+    kind = type(source)  # first, for asking whether something is a mapping costs more than the rest
+    if kind is list or kind is tuple:
+        return cast("Iterable[tuple[str, str]]", source)
+    if kind is dict:
+        return cast("dict[str, str]", source).items()
     if isinstance(source, Headers):
         return source.items()
     return cast("Mapping[str, str]", source).items() if isinstance(source, Mapping) else source
@@ -212,7 +217,8 @@ class MutableHeaders(Headers):
         pair = key, _ = check_header(name, value)
         self._pairs = [one for one in self._pairs if one[0] != key]
         self._pairs.append(pair)
-        self._forget_index()
+        self._first = None  # as `_forget_index` does it, without its frame: most middleware that touches a response sets one field
+        self._lookups = 0
 
     def setdefault(self, name: str, value: str) -> str:
         """The first value of `name`; `value`, once it is added, if there was none."""

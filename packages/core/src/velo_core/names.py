@@ -17,7 +17,7 @@ _RESERVED = frozenset(
     content_headers query_string raw_headers find_header find_all_headers read_body open_request answer_error
     INVALID Response Teardown ValidationError check_response check_result deepcopy encode_any in_thread parse_cookies parse_query ready
     last_values to_json with_response_headers Conversation abort_socket answer_socket conversed deny_ready finish_socket open_socket
-    until_accepted
+    until_accepted plain_problem
     open_hints __builtins__ adapter route member untouched content_type plain_types Request ReadyResponse NO_HEADERS
     JSON_FIELDS TEXT_FIELDS CONTENT_TYPE_FIELDS PROBLEM_FIELDS COOKIE Deadline watch JSON TEXT CONTENT_TYPE PROBLEM LENGTHS send_response
     """.split()

@@ -72,6 +72,7 @@ class Plan(Struct, frozen=True):
         endpoint: What is at the centre.
         middleware: Around it, outermost first.
         answer_error: Answers exceptions.
+        watches_errors: Whether exception handlers or hooks see an `HTTPError`. If not, it is its problem document and no more.
         route: What requests tell of their route.
         max_content_length: Bytes of body that are accepted.
         pools: The threads for functions that may block, by name.
@@ -92,6 +93,7 @@ class Plan(Struct, frozen=True):
     timeout_seconds: float | None = None
     on_disconnect: OnDisconnect = "cancel"
     socket: SocketOptions | None = None
+    watches_errors: bool = True
     sent: Callable[[Request, Response], Awaitable[None]] | None = None
     direct: Callable[[Adapter], Run | None] | None = None
 

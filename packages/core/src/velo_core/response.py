@@ -30,6 +30,13 @@ class ReadyHeaders(list[tuple[str, str]]):
 
 
 NO_HEADERS: Final = ReadyHeaders()
+READY_HEADERS: Final[dict[str | None, ReadyHeaders]] = {
+    None: NO_HEADERS,
+    "application/json": ReadyHeaders([("content-type", "application/json")]),
+    "text/html": ReadyHeaders([("content-type", "text/html; charset=utf-8")]),
+    "text/plain": ReadyHeaders([("content-type", "text/plain; charset=utf-8")]),
+}
+"""What a response without headers of its own starts with, by the media type of its class."""
 
 
 class Response:
@@ -57,9 +64,14 @@ class Response:
     _headers: MutableHeaders | ReadyHeaders
 
     def __init__(self, content: Content = b"", status_code: int = 200, headers: HeadersLike = None, media_type: str | None = None) -> None:
-        self.status_code = check_status(status_code)
-        self.headers = _headers(headers, media_type or self.media_type)
-        self.body = content.encode() if isinstance(content, str) else _octets(content)
+        # What nearly all responses are is looked at here: each function of the three would cost as much as the rest of this one.
+        self.status_code = status_code if type(status_code) is int and 200 <= status_code <= 599 else check_status(status_code)
+        ready = None if headers or media_type else READY_HEADERS.get(self.media_type)
+        if ready is not None and type(self).headers is Response.headers:  # a class of a user's can have others
+            self._headers = ready
+        else:
+            self.headers = _headers(headers, media_type or self.media_type)
+        self.body = content if type(content) is bytes else content.encode() if isinstance(content, str) else _octets(content)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.status_code}>"
@@ -72,9 +84,9 @@ class Response:
             ValueError: one of those put there cannot be sent.
         """
         headers = self._headers
-        if type(headers) is ReadyHeaders:
+        if isinstance(headers, ReadyHeaders):
             headers = self._headers = MutableHeaders._trusted(headers)  # pyright: ignore[reportPrivateUsage]: checked at start-up
-        return cast("MutableHeaders", headers)
+        return headers
 
     @headers.setter
     def headers(self, headers: MutableHeaders | HeadersLike) -> None:
@@ -259,6 +271,16 @@ def ready(status_code: int, headers: MutableHeaders | ReadyHeaders, body: bytes)
     return response
 
 
+def pairs_of(response: Response) -> list[tuple[str, str]]:
+    """The fields of a response's headers for who sends it, not copied: nobody may change the list."""
+    kind = type(response)
+    if kind is ReadyResponse or kind is Response:
+        headers = response._headers  # pyright: ignore[reportPrivateUsage]: the fast path of the same module
+        if type(headers) is ReadyHeaders:  # which need not become others for this
+            return headers
+    return response.headers._pairs  # pyright: ignore[reportPrivateUsage]: read, as said
+
+
 def _octets(content: object) -> bytes:
     if isinstance(content, bytes):
         return content
@@ -291,7 +313,7 @@ def headers_of(given: HeadersLike) -> MutableHeaders:
     Raises:
         ValueError: one cannot be sent.
     """
-    return MutableHeaders(given.items() if isinstance(given, Mapping) else given or ())
+    return MutableHeaders(given or ())
 
 
 def _headers(given: HeadersLike, media_type: str | None) -> MutableHeaders:

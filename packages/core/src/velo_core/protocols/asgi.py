@@ -20,7 +20,7 @@ from velo_core.plan import Run
 from velo_core.protocols.outgoing import declared_length, send_content, unsound
 from velo_core.protocols.paths import below_raw
 from velo_core.request import Adapter
-from velo_core.response import HeadersLike, Response, StreamingResponse, headers_of
+from velo_core.response import HeadersLike, ReadyResponse, Response, StreamingResponse, headers_of, pairs_of
 from velo_core.routing import Table
 from velo_core.status import has_no_body
 from velo_core.streams import ClientGone, close_content
@@ -249,9 +249,12 @@ async def _send_response(life: Life, response: Response, scope: Scope, receive: 
     failure: BaseException | None = None
     try:
         # Again, for it can have been changed since. `__class__` and no call: every response passes here.
-        if not (200 <= response.status_code <= 599 and response.headers.__class__ is MutableHeaders and response.body.__class__ is bytes):
+        kind = response.__class__
+        if (kind is ReadyResponse or kind is Response) and 200 <= response.status_code <= 599 and response.body.__class__ is bytes:
+            pass  # these have no headers but those that were checked when they were put there
+        elif not (200 <= response.status_code <= 599 and response.headers.__class__ is MutableHeaders and response.body.__class__ is bytes):
             response = unsound(response)
-        if not isinstance(response, StreamingResponse):
+        if kind is ReadyResponse or not isinstance(response, StreamingResponse):
             start, end = _whole(response, scope["method"])
             try:  # here, not in a coroutine of its own: nearly every response passes
                 await send(start)
@@ -286,7 +289,7 @@ def _whole(response: Response, method: str) -> tuple[Message, Message]:
     """The messages of a response that is complete."""
     headers: RawHeaders = []
     length: str | None = None
-    for name, value in response.headers.items():
+    for name, value in pairs_of(response):
         if name == "content-length":
             length = value
         else:

@@ -22,7 +22,7 @@ from velo_core.life import NO_LIFE, Life
 from velo_core.protocols.connection import Connection
 from velo_core.protocols.outgoing import declared_length, send_content, unsound
 from velo_core.request import Adapter
-from velo_core.response import Response, StreamingResponse
+from velo_core.response import ReadyResponse, Response, StreamingResponse, pairs_of
 from velo_core.status import has_no_body
 from velo_core.streams import ClientGone, close_content
 from velo_core.teardown import Teardown
@@ -189,7 +189,10 @@ async def _send_response(life: Life, response: Response, scope: Scope, receive: 
     failure: BaseException | None = None
     try:
         # Again, for it can have been changed since. `__class__` and no call: every response passes here.
-        if not (200 <= response.status_code <= 599 and response.headers.__class__ is MutableHeaders and response.body.__class__ is bytes):
+        kind = response.__class__
+        if (kind is ReadyResponse or kind is Response) and 200 <= response.status_code <= 599 and response.body.__class__ is bytes:
+            pass  # these have no headers but those that were checked when they were put there
+        elif not (200 <= response.status_code <= 599 and response.headers.__class__ is MutableHeaders and response.body.__class__ is bytes):
             response = unsound(response)
         if not isinstance(response, StreamingResponse):
             _send_whole(response, scope, send)
@@ -208,7 +211,7 @@ async def _send_response(life: Life, response: Response, scope: Scope, receive: 
 
 
 def _send_whole(response: Response, scope: Scope, protocol: HTTP) -> None:
-    headers = list(response.headers.items())
+    headers = list(pairs_of(response))
     if has_no_body(response.status_code):
         protocol.response_empty(response.status_code, headers)
         return
