@@ -253,12 +253,12 @@ class WebSocket(Request):
             WebSocketError: the message is larger than `max_message_size`.
             RuntimeError: it has not been accepted.
         """
-        message = await self.next_or_end()
+        message = await self._next()
         if isinstance(message, Exception):
             raise again(message)
         return message
 
-    async def next_or_end(self) -> str | bytes | End:
+    async def _next(self) -> str | bytes | End:
         """As `receive`, but the end comes as a value: raising it costs as much as a message, and a loop over messages just stops."""
         inbox = self._inbox
         if inbox is None:
@@ -530,7 +530,7 @@ class _Messages(Generic[M]):
         return self
 
     async def __anext__(self) -> M:
-        message = await self._socket.next_or_end()
+        message = await self._socket._next()  # pyright: ignore[reportPrivateUsage]: of the same module
         if isinstance(message, self._kind):
             return message
         if isinstance(message, WebSocketDisconnect):
