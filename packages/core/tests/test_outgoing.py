@@ -55,6 +55,54 @@ def test_a_response_that_cannot_be_sent_is_a_500_that_is_logged(
     assert "a response cannot be sent" in caplog.text
 
 
+class Stamped(Response):
+    """Has headers of its own."""
+
+    @property
+    def headers(self) -> Any:
+        return self._own
+
+    @headers.setter
+    def headers(self, headers: Any) -> None:
+        self._own: Any = MutableHeaders(headers.items())
+        self._own.set("x-own", "1")
+
+
+class Split(Stamped):
+    @property
+    def headers(self) -> Any:
+        return [("x-own", "1\r\nx-split: 2")]
+
+    @headers.setter
+    def headers(self, headers: object) -> None: ...
+
+
+def test_a_class_of_a_users_can_have_headers_of_its_own(serve: Serve) -> None:
+    app = Velo()
+
+    @app.get("/")
+    async def show() -> Response:
+        return Stamped(b"abc")
+
+    response = serve(app).get("/")
+
+    assert (response.content, response.headers["x-own"]) == (b"abc", "1")
+
+
+def test_a_class_of_a_users_can_split_no_response(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    app = Velo()
+
+    @app.get("/")
+    async def show() -> Response:
+        return Split(b"secret")
+
+    response = serve(app, raise_app_exceptions=False).get("/")
+
+    assert (response.status_code, response.headers["content-type"]) == (500, "application/problem+json")
+    assert ("x-split" in response.headers, "secret" in response.text) == (False, False)
+    assert "a response cannot be sent" in caplog.text
+
+
 @pytest.mark.parametrize(
     "headers", [{"x-one": "1", "X-Two": "2"}, [("x-one", "1"), ("x-two", "2")], Headers({"x-one": "1", "x-two": "2"}), Named()]
 )

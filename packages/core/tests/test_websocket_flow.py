@@ -261,3 +261,56 @@ async def test_who_gives_up_waiting_as_the_client_leaves_is_ended(protocol: str)
     await asyncio.wait_for(server.serve(app, protocol), 60)
     assert ended
     assert server.taken == []
+
+
+@both_protocols
+async def test_who_left_before_the_handler_had_a_turn_ends_it(protocol: str) -> None:
+    ended = False
+
+    async def handle(socket: WebSocket, server: SlowServer) -> None:
+        nonlocal ended
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended = True
+
+    assert await talk(protocol, handle, leaves=lambda: None) == []
+    assert ended
+
+
+@both_protocols
+async def test_who_hears_of_the_end_knows_how_it_ended(protocol: str) -> None:
+    """At once: it may have come with the acceptance, and nobody had a turn since."""
+    codes: list[int | None] = []
+
+    async def handle(socket: WebSocket, server: SlowServer) -> None:
+        with pytest.raises(WebSocketDisconnect):
+            await socket.receive()
+        codes.append(socket.close_code)
+        await asyncio.sleep(0)
+        codes.append(socket.close_code)
+
+    assert await talk(protocol, handle, leaves=lambda: None) == []
+    assert codes == [1001 if protocol == "asgi" else 1005] * 2
+
+
+@both_protocols
+async def test_tasks_are_made_as_the_loop_makes_them(protocol: str) -> None:
+    """As tools that watch tasks ask it to."""
+    loop = asyncio.get_running_loop()
+    made: list[str] = []
+
+    def make(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> asyncio.Task[Any]:
+        made.append(coroutine.__qualname__)
+        return asyncio.Task(coroutine, loop=loop, **options)
+
+    async def handle(socket: WebSocket, server: SlowServer) -> None:
+        server.goes_on.set()
+        await socket.send_text(await socket.receive_text())
+
+    loop.set_task_factory(make)
+    try:
+        assert await talk(protocol, handle, ["a"]) == ["a", "closed"]
+    finally:
+        loop.set_task_factory(None)
+    assert "Inbox._read" in made

@@ -1,7 +1,7 @@
 """Websockets: who is let in, how the others are refused, and what is around a handler, on each protocol."""
 
-from collections.abc import Callable
-from typing import Annotated
+from collections.abc import Callable, MutableMapping
+from typing import Annotated, Any
 
 import pytest
 
@@ -278,6 +278,30 @@ def test_what_rsgi_cannot_do_fails_loudly() -> None:
         for path in ("/subprotocol", "/headers"):
             with pytest.raises(UnsupportedError), client.websocket_connect(path, subprotocols=["v1"]):
                 pass
+
+
+@pytest.mark.parametrize("interpreted", [False, True])
+@pytest.mark.parametrize(("offered", "answer"), [(["v2", "v1"], "v1"), (["v1", "v1"], 400), (["v 1"], 400)])
+async def test_subprotocols_may_be_all_that_an_asgi_server_tells_of_them(interpreted: bool, offered: list[str], answer: str | int) -> None:
+    """The specification asks for no header field."""
+    app = Velo(interpreted=interpreted)
+    told: list[Any] = []
+
+    @app.websocket("/")
+    async def talk(socket: WebSocket) -> None:
+        await socket.accept(socket.select_subprotocol("v1"))
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "websocket.connect"}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        told.append(message.get("subprotocol") or message.get("status"))
+
+    headers: list[object] = []
+    scope = {"type": "websocket", "path": "/", "query_string": b"", "headers": headers, "http_version": "1.1", "subprotocols": offered}
+    await app({**scope, "extensions": {"websocket.http.response": {}}}, receive, send)
+
+    assert told[0] == answer
 
 
 @pytest.mark.parametrize("case", ["not offered", "twice", "send first", "receive first", "server's header", "after refusal"])
