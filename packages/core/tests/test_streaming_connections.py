@@ -383,3 +383,107 @@ async def test_pings_let_others_have_their_turn(protocol: str) -> None:
     await serve_raw(app, protocol, take)
 
     assert pings < 1000
+
+
+@both_protocols
+async def test_a_ping_that_finds_nobody_ends_the_stream(protocol: str) -> None:
+    """Some servers tell only those who send."""
+    app = Velo()
+    events: list[str] = []
+
+    async def take(piece: bytes) -> None:
+        if piece == b": ping\n\n":
+            raise BrokenPipeError if protocol == "asgi" else RuntimeError("RSGI transport is closed")
+
+    async def content() -> AsyncIterator[str]:
+        try:
+            yield "first"
+            await asyncio.Event().wait()
+        finally:
+            events.append("closed")
+
+    @app.get("/")
+    async def show() -> EventSourceResponse:
+        return EventSourceResponse(content(), ping_seconds=0.001)
+
+    await asyncio.wait_for(serve_raw(app, protocol, take), 60)
+
+    assert events == ["closed"]
+
+
+@pytest.mark.parametrize("catches", [False, True], ids=["cancelled", "caught"])
+@both_protocols
+async def test_a_ping_that_is_on_its_way_ends_with_its_stream(protocol: str, catches: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the server is told that the response is over; and there is no other, even if the server catches the cancellation."""
+    app = Velo()
+    events: list[str] = []
+    pinged, timers = asyncio.Event(), 0
+
+    def call_later(*given: Any) -> asyncio.TimerHandle:
+        nonlocal timers
+        timers += 1
+        return real_call_later(*given)
+
+    async def take(piece: bytes) -> None:
+        nonlocal timers
+        if piece != b": ping\n\n":
+            return
+        timers = 0
+        pinged.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            events.append("ping")
+            if not catches:
+                raise
+
+    async def left() -> None:
+        await pinged.wait()
+
+    async def content() -> AsyncIterator[str]:
+        yield "first"
+        await asyncio.Event().wait()
+
+    @app.get("/")
+    async def show() -> EventSourceResponse:
+        return EventSourceResponse(content(), ping_seconds=0.001)
+
+    loop = asyncio.get_running_loop()
+    real_call_later = loop.call_later
+    monkeypatch.setattr(loop, "call_later", call_later)
+    request = asyncio.ensure_future(serve_raw(app, protocol, take, leaves=left))
+    request.add_done_callback(lambda request: events.append("response"))
+    await asyncio.wait({request}, timeout=60)
+    await asyncio.sleep(0)
+
+    assert events == ["ping", "response"]
+    assert timers == 0
+
+
+@pytest.mark.parametrize("says", [ServerSentEvent, Any], ids=["said", "found out"])
+@both_protocols
+async def test_an_event_that_is_on_its_way_when_the_application_ends_arrives_whole(protocol: str, says: object) -> None:
+    """And is the last one, even if it is the first, which tells what kind of response it is if the handler does not say."""
+    app = Velo()
+    closing: list[asyncio.Task[None]] = []
+    taken: list[bytes] = []
+
+    async def take(piece: bytes) -> None:
+        if piece.startswith(b"data"):
+            closing.append(asyncio.ensure_future(app.closing()))
+            for _ in range(20):
+                await asyncio.sleep(0)
+        taken.append(piece)
+
+    async def show() -> AsyncIterator[Any]:
+        yield ServerSentEvent("first")
+        await asyncio.Event().wait()
+
+    show.__annotations__["return"] = AsyncIterator[says]
+    app.get("/")(show)
+    await app.startup()
+    await asyncio.wait_for(serve_raw(app, protocol, take), 60)
+    await closing[0]
+    await app.shutdown()
+
+    assert [piece for piece in taken if piece.startswith(b"data")] == [b"data: first\n\n"]
