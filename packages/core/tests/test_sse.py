@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
+from enum import Enum
 from typing import Annotated, Any
 
 import msgspec
@@ -36,6 +37,10 @@ def parsed(stream: str) -> list[dict[str, str]]:
 # The format.
 
 
+class Step(str, Enum):  # noqa: UP042 - f-strings write members of a StrEnum by their values, and those of this by their names
+    DONE = "done"
+
+
 @pytest.mark.parametrize(
     ("event", "expected"),
     [
@@ -48,6 +53,7 @@ def parsed(stream: str) -> list[dict[str, str]]:
         (ServerSentEvent(retry_milliseconds=0), b"retry: 0\n\n"),
         (ServerSentEvent("x", id=""), b"id: \ndata: x\n\n"),
         (ServerSentEvent("żółw"), "data: żółw\n\n".encode()),
+        (ServerSentEvent(Step.DONE, event=Step.DONE, id=Step.DONE), b"event: done\nid: done\ndata: done\n\n"),
     ],
 )
 def test_events_are_written_as_browsers_read_them(event: ServerSentEvent, expected: bytes) -> None:
@@ -70,6 +76,7 @@ def test_events_are_sent_as_they_are_written(serve: Serve) -> None:
         "c\rdata: d",
         "",
         Text("own"),
+        Step.DONE,
         msgspec.Raw(b"[1,\n2]"),
         msgspec.Raw(b"[3,\r4]"),
         {"n": 1},

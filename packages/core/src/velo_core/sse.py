@@ -64,18 +64,18 @@ class ServerSentEvent(Struct, frozen=True):
         if self.comment is not None:
             head = "".join([f": {line}\n" for line in _LINES.split(self.comment)])
         if (name := self.event) is not None:
-            head = f"{head}event: {name}\n"
+            head += "event: " + name + "\n"  # put together, for an f-string writes members of an enumeration by their names
         if (number := self.id) is not None:
-            head = f"{head}id: {number}\n"
+            head += "id: " + number + "\n"
         if (milliseconds := self.retry_milliseconds) is not None:
-            head = f"{head}retry: {milliseconds:d}\n"
+            head += f"retry: {milliseconds:d}\n"
         data = self.data
         if data is None:
             return f"{head}\n".encode()
         text = data if isinstance(data, str) else encode_json(data).decode()
         if "\n" in text or "\r" in text:
             text = "\ndata: ".join(_LINES.split(text))
-        return f"{head}data: {text}\n\n".encode()
+        return (head + "data: " + text + "\n\n").encode()
 
 
 class EventSourceResponse(StreamingResponse):
@@ -120,7 +120,7 @@ def _encoded(item: object) -> bytes:
             text = data if isinstance(data, str) else encode_json(data).decode()
             if "\n" not in text and "\r" not in text:
                 number = item.id
-                return (f"data: {text}\n\n" if number is None else f"id: {number}\ndata: {text}\n\n").encode()
+                return ("data: " + text + "\n\n" if number is None else "id: " + number + "\ndata: " + text + "\n\n").encode()
     return (item if isinstance(item, ServerSentEvent) else ServerSentEvent(item)).encode()
 
 
