@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from enum import Enum
 from typing import Any
 
 import pytest
@@ -80,6 +81,14 @@ def test_every_part_is_written() -> None:
 
 def test_without_being_told_a_cookie_is_as_closed_as_can_be() -> None:
     assert format_set_cookie("a", "1") == "a=1; Path=/; Secure; HttpOnly; SameSite=Lax"
+
+
+class Theme(str, Enum):  # noqa: UP042 - f-strings write members of a StrEnum by their values, and those of this by their names
+    DARK = "dark"
+
+
+def test_a_member_of_an_enumeration_is_its_value() -> None:
+    assert format_set_cookie("theme", Theme.DARK).startswith("theme=dark; ")
 
 
 def test_parts_can_be_left_out() -> None:

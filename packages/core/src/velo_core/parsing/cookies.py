@@ -80,7 +80,7 @@ def format_set_cookie(
     """
     _check_pair(name, value)
     _check_prefix(name, secure=secure, path=path, domain=domain)
-    parts = [f"{name}={value}"]
+    parts = [name + "=" + value]  # put together, for an f-string writes members of an enumeration by their names
     if expires is not None:
         parts.append(f"Expires={format_http_date(expires)}")
     if max_age is not None:
