@@ -81,8 +81,7 @@ def serving(name: str, module: str, folder: Path = EXAMPLES) -> Generator[Server
     process = subprocess.Popen(
         command,
         cwd=folder,
-        # Granian's threads need more stack than they have by default, as docs/wsgi.md says.
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), *sys.path]), "RUST_MIN_STACK": "16777216"},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), *sys.path])},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -51,6 +51,43 @@ def test_a_body_is_read_to_its_declared_end_and_not_beyond(make: Make, path: str
     assert source.asked == 100_000
 
 
+@pytest.mark.parametrize("media_type", ["application/json", "Application/vnd.api+JSON; charset=utf-8"])
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"[" * 500 + b"]" * 500, "200 OK"),
+        (b"[" * 1001 + b"]" * 1001, "400 Bad Request"),
+        (b'{"a":' * 1001 + b"0" + b"}" * 1001, "400 Bad Request"),
+        (b"[" * 1_000_000, "400 Bad Request"),
+        (b'["' + b"[{" * 2000 + b'", ' + b"[],{}," * 2000 + b"0]", "200 OK"),
+        (b'["\\"' + b"[{" * 2000 + b'", ' + b"[],{}," * 2000 + b"0]", "200 OK"),
+    ],
+    ids=["deep", "arrays", "objects", "all of it", "flat", "flat, escaped"],
+)
+def test_json_that_nests_deeper_than_a_small_stack_is_refused(make: Make, body: bytes, status: str, media_type: str, chunked: bool) -> None:
+    """Before anything reads it that would use up the stack of the server's thread."""
+    app = make()
+
+    @app.post("/")
+    def count(items: Annotated[Any, Body()]) -> int:
+        return len(items)
+
+    ends: dict[str, Any] = {"CONTENT_LENGTH": str(len(body))}
+    if chunked:
+        ends = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
+    found, _, answer = ask(app, "/", "POST", CONTENT_TYPE=media_type, **{"wsgi.input": io.BytesIO(body)}, **ends)
+
+    assert found == status
+    assert (b"it nests too deep" in answer) == (status != "200 OK")
+
+
+def test_what_is_no_json_may_have_as_many_brackets_as_it_likes(make: Make) -> None:
+    app = echo(make)
+
+    assert ask(app, "/", "POST", b"[" * 5000, CONTENT_TYPE="application/octet-stream")[2] == b"[" * 5000
+
+
 @pytest.mark.parametrize("path", ["/", "/streamed"])
 def test_a_body_without_a_length(make: Make, path: str) -> None:
     """Has an end only where the server says so."""

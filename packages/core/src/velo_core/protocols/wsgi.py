@@ -21,6 +21,7 @@ from velo_core.body import check_declared_length, collect
 from velo_core.errors import ClientDisconnect, HTTPError
 from velo_core.files import FileResponse, select
 from velo_core.headers import MutableHeaders
+from velo_core.json import malformed
 from velo_core.life import NO_LIFE, Life
 from velo_core.plan import Run
 from velo_core.protocols.outgoing import Counted, declared_length, send_content, unsound
@@ -170,8 +171,20 @@ def _capabilities(environ: Environ) -> frozenset[str]:
 async def _read_body(environ: Environ, exchange: Exchange, headers: Environ, limit: int) -> bytes:
     declared = environ.get("CONTENT_LENGTH") or None
     if check_declared_length(declared, limit) and not exchange.is_task:
-        return _declared_body(environ["wsgi.input"].read, int(declared or "0"))
-    return await collect(_stream(environ, exchange), limit)
+        body = _declared_body(environ["wsgi.input"].read, int(declared or "0"))
+    else:
+        body = await collect(_stream(environ, exchange), limit)
+    if body.count(b"[") + body.count(b"{") > MAX_LEVELS and "json" in environ.get("CONTENT_TYPE", "").lower():
+        from velo_core.parsing.nesting import nests_deeper  # few bodies have as many brackets
+
+        if nests_deeper(body, MAX_LEVELS):
+            raise malformed("it nests too deep")
+    return body
+
+
+MAX_LEVELS: Final = 1000
+"""Levels of JSON. Threads that servers make without Python may have 2 MiB of stack. From CPython 3.12 on, msgspec uses up more than that
+before it gives up, and the process ends."""
 
 
 def _declared_body(read: Callable[[int], bytes], left: int) -> bytes:
