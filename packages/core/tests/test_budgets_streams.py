@@ -324,7 +324,7 @@ def environ(method: str, path: str, query: str = "", body: bytes = b"") -> dict[
 
 WSGI_REQUESTS: dict[str, tuple[tuple[Any, ...], str, Budget]] = {
     "params": (("GET", "/items/7", "page=3"), "200 OK", Budget(19, 33)),
-    "body": (("POST", "/items", "", b'{"name":"hoodie","price":49.99}'), "201 Created", Budget(20, 29)),
+    "body": (("POST", "/items", "", b'{"name":"hoodie","price":49.99}'), "201 Created", Budget(18, 30)),
     "not found": (("GET", "/nope"), "404 Not Found", Budget(10, 16)),
 }
 

@@ -174,7 +174,7 @@ async def _read_body(environ: Environ, exchange: Exchange, headers: Environ, lim
         body = _declared_body(environ["wsgi.input"].read, int(declared or "0"))
     else:
         body = await collect(_stream(environ, exchange), limit)
-    if body.count(b"[") + body.count(b"{") > MAX_LEVELS and "json" in environ.get("CONTENT_TYPE", "").lower():
+    if len(body) > MAX_LEVELS and body.count(b"[") + body.count(b"{") > MAX_LEVELS and "json" in environ.get("CONTENT_TYPE", "").lower():
         from velo_core.parsing.nesting import nests_deeper  # few bodies have as many brackets
 
         if nests_deeper(body, MAX_LEVELS):
