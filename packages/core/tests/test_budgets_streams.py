@@ -283,6 +283,7 @@ def test_an_event_costs_no_more_than_its_budget(talk: Callable[[Any, int], Any],
     stop_clock(monkeypatch)
     app = application()
     found = for_each(lambda count: talk(app, count))
+    asyncio.run(app.shutdown())  # events listen to signals until then
 
     assert within(found, budget), found
 

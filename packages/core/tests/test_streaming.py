@@ -9,7 +9,7 @@ from typing import Annotated, Any, cast
 import httpx2
 import pytest
 
-from velo_core import Depends, HTTPError, Request, StreamingResponse, Velo
+from velo_core import CallNext, Depends, HTTPError, Request, Response, StreamingResponse, Velo
 from velo_testing import AsyncTestClient, ProtocolName, TestClient
 
 Serve = Callable[..., TestClient]
@@ -106,6 +106,25 @@ def test_status_headers_and_cookies_are_sent_before_the_first_chunk(serve: Serve
         assert response.headers["set-cookie"].startswith("seen=1;")
         may_begin.set()
         assert response.read() == b"begun"
+
+
+def test_a_middleware_may_take_the_first_piece_away(serve: Serve) -> None:
+    """Which has been made before the response, to show what kind it is."""
+    app = Velo()
+
+    async def without_header_line(request: Request, call_next: CallNext) -> Response:
+        response = await call_next(request)
+        assert isinstance(response, StreamingResponse)
+        assert await anext(cast("AsyncIterator[str]", response.content)) == "name,price\n"
+        return response
+
+    @app.get("/", middleware=[without_header_line])
+    async def rows() -> AsyncIterator[Any]:
+        yield "name,price\n"
+        yield "lamp,3\n"
+        yield "hat,5\n"
+
+    assert serve(app).get("/").text == "lamp,3\nhat,5\n"
 
 
 def test_a_length_that_is_known_can_be_declared(serve: Serve) -> None:

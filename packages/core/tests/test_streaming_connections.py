@@ -25,12 +25,20 @@ async def at_once(piece: bytes) -> None:
 
 
 async def serve_raw(app: Velo, protocol: str, take: Take = at_once, *, leaves: Callable[[], Awaitable[None]] = never) -> None:
-    """Serves a request for `/` as the smallest server does that there can be.
+    """Serves a request for `/` as the smallest server does that there can be, and ends the application, whose events listen to signals.
 
     Args:
         take: Is given each piece of the body.
         leaves: Returns when the client leaves.
     """
+    await app.startup()
+    try:
+        await _ask(app, protocol, take, leaves)
+    finally:
+        await app.shutdown()
+
+
+async def _ask(app: Velo, protocol: str, take: Take, leaves: Callable[[], Awaitable[None]]) -> None:
 
     async def receive() -> Message:
         await leaves()

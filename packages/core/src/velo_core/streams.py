@@ -144,9 +144,23 @@ class _Beside:
     """
 
     __slots__ = (
-        "_begins", "_client_leaves", "_filler", "_filling", "_gone", "_loop", "_lost", "_send", "_sender", "_until", "_watchers",
-        "cancellations", "filled", "last", "stops", "waits",
-    )  # fmt: skip
+        "_begins",
+        "_client_leaves",
+        "_filler",
+        "_filling",
+        "_gone",
+        "_loop",
+        "_lost",
+        "_send",
+        "_sender",
+        "_until",
+        "_watchers",
+        "cancellations",
+        "filled",
+        "last",
+        "stops",
+        "waits",
+    )
 
     def __init__(
         self,
@@ -312,8 +326,8 @@ class Begun(Generic[T]):
 
     @property
     def parts(self) -> tuple[AsyncIterator[T], ...]:
-        """The first item, and the iterator with the others."""
-        return (_Taken(self.first), self._iterator) if self.first else ()
+        """The first item, unless somebody has taken it, and the iterator with the others."""
+        return _Taken(self.first), self._iterator
 
     async def aclose(self) -> None:
         """Closes the iterator."""

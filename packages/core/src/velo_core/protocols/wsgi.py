@@ -48,6 +48,10 @@ StartResponse: TypeAlias = Callable[..., object]
 CHUNK_BYTES: Final = 65536
 """What is read at once from a body: servers wait until they have as much, or all."""
 
+MAX_LEVELS: Final = 1000
+"""Levels of JSON. Threads that servers make without Python may have 2 MiB of stack. From CPython 3.12 on, msgspec uses up more than that
+before it gives up, and the process ends."""
+
 _LEFT: Final = "the client left before it had sent the whole body"
 _NOT_HEADERS: Final = frozenset({"HTTP_PROXY", "HTTP_CONTENT_TYPE", "HTTP_CONTENT_LENGTH"})
 """Variables that look like headers. Servers put their own environment among that of a request, and the first is where a program is told its
@@ -175,16 +179,11 @@ async def _read_body(environ: Environ, exchange: Exchange, headers: Environ, lim
     else:
         body = await collect(_stream(environ, exchange), limit)
     if len(body) > MAX_LEVELS and body.count(b"[") + body.count(b"{") > MAX_LEVELS and "json" in environ.get("CONTENT_TYPE", "").lower():
-        from velo_core.parsing.nesting import nests_deeper  # few bodies have as many brackets
+        from velo_core.parsing.nesting import nests_deeper  # few bodies have so many brackets that they could
 
         if nests_deeper(body, MAX_LEVELS):
             raise malformed("it nests too deep")
     return body
-
-
-MAX_LEVELS: Final = 1000
-"""Levels of JSON. Threads that servers make without Python may have 2 MiB of stack. From CPython 3.12 on, msgspec uses up more than that
-before it gives up, and the process ends."""
 
 
 def _declared_body(read: Callable[[int], bytes], left: int) -> bytes:
