@@ -94,13 +94,13 @@ SENT = """\
         await send_response(result, scope, receive, send, None)
         return
     await send({{"type": "http.response.start", "status": {status}, "headers": [{kind}, LENGTHS[len(content)]]}})
-    await send({{"type": "http.response.body", "body": {body}}})
+    await send({{"type": "http.response.body", "body": content}})
 """
 """The end of a plan that has nothing but content to send."""
 
 
-def sent(status: int, kind: str, *, head: bool = True) -> str:
-    return SENT.format(status=status, kind=kind, body='b"" if scope["method"] == "HEAD" else content' if head else "content")
+def sent(status: int, kind: str) -> str:
+    return SENT.format(status=status, kind=kind)
 
 
 def source(

@@ -312,30 +312,30 @@ class Budget(NamedTuple):
 
 
 BUDGETS = {
-    ("asgi", "plaintext"): Budget(2, 6, 117, 1294),
+    ("asgi", "plaintext"): Budget(2, 6, 115, 1294),
     ("rsgi", "plaintext"): Budget(2, 3, 72, 576),
-    ("asgi", "json"): Budget(2, 7, 134, 1441),
+    ("asgi", "json"): Budget(2, 7, 129, 1441),
     ("rsgi", "json"): Budget(2, 4, 89, 704),
-    ("asgi", "params"): Budget(8, 24, 375, 2066),
+    ("asgi", "params"): Budget(8, 24, 370, 2066),
     ("rsgi", "params"): Budget(8, 20, 323, 1245),
     ("asgi", "body"): Budget(2, 13, 259, 1917),
     ("rsgi", "body"): Budget(5, 10, 171, 1035),
-    ("asgi", "dependencies"): Budget(2, 7, 151, 1457),
+    ("asgi", "dependencies"): Budget(2, 7, 146, 1457),
     ("rsgi", "dependencies"): Budget(2, 4, 106, 744),
-    ("asgi", "header"): Budget(4, 7, 163, 1420),
+    ("asgi", "header"): Budget(4, 7, 161, 1420),
     ("rsgi", "header"): Budget(4, 4, 105, 720),
-    ("asgi", "middleware"): Budget(3, 8, 232, 1792),
+    ("asgi", "middleware"): Budget(3, 8, 227, 1792),
     ("rsgi", "middleware"): Budget(3, 5, 187, 1312),
     ("asgi", "not found"): Budget(3, 5, 125, 1224),
     ("rsgi", "not found"): Budget(3, 2, 81, 464),
     ("asgi", "touched"): Budget(11, 23, 479, 2532),
-    ("rsgi", "touched"): Budget(12, 14, 392, 1529),
-    ("asgi", "made"): Budget(15, 17, 419, 2223),
-    ("rsgi", "made"): Budget(16, 10, 348, 1504),
-    ("asgi", "refused"): Budget(14, 12, 401, 2409),
-    ("rsgi", "refused"): Budget(14, 6, 320, 1731),
-    ("asgi", "refused, no detail"): Budget(13, 13, 411, 2254),
-    ("rsgi", "refused, no detail"): Budget(13, 7, 330, 1696),
+    ("rsgi", "touched"): Budget(11, 14, 382, 1529),
+    ("asgi", "made"): Budget(15, 17, 420, 2223),
+    ("rsgi", "made"): Budget(15, 10, 342, 1504),
+    ("asgi", "refused"): Budget(13, 12, 394, 2409),
+    ("rsgi", "refused"): Budget(13, 6, 313, 1731),
+    ("asgi", "refused, no detail"): Budget(12, 13, 405, 2254),
+    ("rsgi", "refused, no detail"): Budget(12, 7, 324, 1696),
     ("asgi", "body behind middleware"): Budget(12, 17, 521, 3120),
     ("rsgi", "body behind middleware"): Budget(9, 11, 314, 1968),
     ("asgi", "not found behind middleware"): Budget(8, 18, 480, 1688),
@@ -456,10 +456,10 @@ def add(app, number):
 """
 AS_TEXT = "from __future__ import annotations"
 STARTS = {
-    "small": (SMALL, StartBudget(12, 60, 97, 2229)),
-    "large": (LARGE, StartBudget(23, 197, 337, 6452)),
-    "small, with annotations as text": (AS_TEXT + SMALL, StartBudget(12, 59, 97, 2182)),
-    "large, with annotations as text": (AS_TEXT + LARGE, StartBudget(12, 197, 352, 6571)),
+    "small": (SMALL, StartBudget(12, 59, 95, 2215)),
+    "large": (LARGE, StartBudget(23, 196, 335, 6430)),
+    "small, with annotations as text": (AS_TEXT + SMALL, StartBudget(12, 58, 95, 2170)),
+    "large, with annotations as text": (AS_TEXT + LARGE, StartBudget(12, 196, 350, 6550)),
 }
 
 

@@ -79,6 +79,8 @@ def test_a_response_without_a_body_has_no_length(serve: Serve) -> None:
         lambda: Response("not sent", 204),
         lambda: Response("not sent", 304, {"etag": '"x"'}),
         lambda: JSONResponse({"not": "sent"}, 204),
+        lambda: Response("not sent", 204, {"content-length": "8"}),
+        lambda: StreamingResponse([b"not sent"], 204, {"content-length": "8"}),
         lambda: StreamingResponse([b"not sent"], 204),
         lambda: StreamingResponse([b"not sent"], 304),
     ]
@@ -89,6 +91,32 @@ def test_a_response_without_a_body_has_no_length(serve: Serve) -> None:
             assert response.content == b""
             assert not {"content-length", "transfer-encoding"} & set(response.headers)
     assert client.get("/1").headers["etag"] == '"x"'
+
+
+def test_not_modified_may_tell_the_length_of_what_it_stands_for(serve: Serve, protocol: str) -> None:
+    """RFC 9110 section 8.6. Granian leaves it out on RSGI, but for HEAD."""
+    client = serve(sending(lambda: Response("", 304, {"content-length": "8"})))
+
+    for method in ("GET", "HEAD"):
+        response = client.request(method, "/0")
+        length = None if protocol == "rsgi" and method == "GET" else "8"
+        assert (response.content, response.headers.get("content-length")) == (b"", length)
+
+
+def test_a_response_that_resets_has_an_empty_body(serve: Serve) -> None:
+    """Whatever was put into it (RFC 9110 section 15.3.6). It has a length, or clients would wait for a body."""
+    cases: list[Callable[[], Response]] = [
+        lambda: Response("not sent", 205),
+        lambda: JSONResponse({"not": "sent"}, 205),
+        lambda: Response("not sent", 205, {"content-length": "8"}),
+        lambda: StreamingResponse([b"not sent"], 205),
+        lambda: StreamingResponse([b"not sent"], 205, {"content-length": "8"}),
+    ]
+    client = serve(sending(*cases))
+    for number in range(len(cases)):
+        response = client.get(f"/{number}")
+        assert (response.status_code, response.content, response.headers["content-length"]) == (205, b"", "0")
+        assert "transfer-encoding" not in response.headers
 
 
 def test_a_declared_length_is_sent_as_it_is(serve: Serve) -> None:

@@ -196,12 +196,13 @@ def test_none_is_a_204_without_a_body(serve: Serve, protocol: str) -> None:
     app.get("/not-modified", status_code=304)(returning({"a": 1}, dict))
     app.get("/no-content", status_code=204)(returning("text", str))
     app.get("/reset", status_code=205)(returning(None, None))
+    app.get("/reset-text", status_code=205)(returning("text", str))
     client = serve(app)
     for path, status in [("none", 204), ("model", 204), ("not-modified", 304), ("no-content", 204)]:
         response = client.get(f"/{path}")
         assert (response.status_code, response.content) == (status, b"")
         assert not {"content-length", "content-type", "transfer-encoding"} & set(response.headers), path
-    for path, status in [("accepted", 202), ("reset", 205)]:
+    for path, status in [("accepted", 202), ("reset", 205), ("reset-text", 205)]:
         response = client.get(f"/{path}")
         assert (response.status_code, response.content, response.headers["content-length"]) == (status, b"", "0")
         assert ("content-type" in response.headers) == (protocol == "wsgi")

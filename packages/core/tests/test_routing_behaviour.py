@@ -5,7 +5,7 @@ from typing import Annotated
 
 import pytest
 
-from velo_core import Query, Request, Velo
+from velo_core import Query, Request, Response, StreamingResponse, Velo
 from velo_testing import ProtocolName, TestClient
 
 Serve = Callable[..., TestClient]
@@ -126,6 +126,29 @@ def test_head_can_have_a_route_of_its_own(serve: Serve) -> None:
     assert client.get("/file").text == "content"
     assert calls == ["head", "get"]
     assert client.options("/file").headers["allow"] == "GET, HEAD, OPTIONS"
+
+
+def test_what_a_route_for_head_returns_is_not_sent(serve: Serve) -> None:
+    app = Velo()
+
+    @app.head("/text")
+    async def text() -> str:
+        return "text"
+
+    @app.head("/stream")
+    async def stream() -> Response:
+        return StreamingResponse([b"ab", b"cd"])
+
+    @app.route("/both", methods=("GET", "HEAD"))
+    async def both() -> list[int]:
+        return [1, 2]
+
+    client = serve(app)
+
+    for path, length in (("/text", "4"), ("/stream", None), ("/both", "5")):
+        response = client.head(path)
+        assert (response.status_code, response.content, response.headers.get("content-length")) == (200, b"", length)
+    assert client.get("/both").json() == [1, 2]
 
 
 def test_head_without_get_is_not_get(serve: Serve) -> None:

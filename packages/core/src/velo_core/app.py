@@ -465,7 +465,7 @@ class Velo(ASGI, RSGI, WSGI, Router):
         if is_pattern:
             raise LookupError(f"there is no route {method} {path}; `velo routes` lists all")
         adapter = asgi.websocket_adapter() if method == WEBSOCKET else asgi.ADAPTER
-        table = cast("Table[Any]", table_of(self._freeze(), cast("Any", lambda plan: plan), adapter, self.versioning))  # pyright: ignore[reportUnknownLambdaType]: plans in place of what runs them
+        table = cast("Table[Any]", table_of(self._freeze(), cast("Any", lambda _, plan: plan), adapter, self.versioning))  # pyright: ignore[reportUnknownLambdaType]: plans in place of what runs them
         path = path.partition("?")[0]
         if isinstance(table, Selector):
             asked = version or (None if self.versioning is None else self.versioning.default)

@@ -95,7 +95,8 @@ class ResultWriter:
 
     def send_ready(self, status_code: int, content_type: str, depth: int = 1) -> None:
         """The lines of the adapter that send what is in `content`."""
-        for text in self.adapter.send_ready(status_code, content_type, "content", self.plan.label.startswith(("GET ", "404 "))):
+        may_be_head = self.plan.label.startswith(("GET ", "HEAD ", "404 ") if self.adapter.head is None else "404 ")
+        for text in self.adapter.send_ready(status_code, content_type, "content", may_be_head):
             self.line(depth, text)
 
     def add_headers(self, depth: int, response: str) -> None:
@@ -157,14 +158,14 @@ class ResultWriter:
         if items is None:
             self.line(2, f"content = {written} if {self._is_of(variable, types)} else {others}")
             return
-        self.line(2, "content = None")
         self.line(2, f"if {self._is_of(variable, types)}:")
         self.line(3, f"for member in {variable}{'.values()' if dict in types else ''}:")
         self.line(4, f"if not ({self._is_of('member', items)}):" if len(items) > 1 else f"if {self._is_of('member', items, 'is not')}:")
+        self.line(5, f"content = {others}")
         self.line(5, "break")
         self.line(3, "else:")
         self.line(4, f"content = {written}")
-        self.line(2, "if content is None:")
+        self.line(2, "else:")
         self.line(3, f"content = {others}")
 
     @property

@@ -6,7 +6,7 @@ business and comes as a `Adapter`, the same table of functions that generated pl
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Protocol, Self, TypeVar, cast
 
 from msgspec import Struct, field
@@ -82,6 +82,8 @@ class Adapter(Struct, frozen=True):
         handshake: All values of `Origin` and of `Sec-WebSocket-Protocol`, found in one pass; only in the adapter for websockets.
         open_hints: Early hints of one request, from scope and send.
         on_loop: Makes of a plan that needs an event loop one that has it; `None` where all have.
+        head: Runs a plan for HEAD, without its content; from the plan and what that takes. `None` where the plan itself leaves it out, or
+            the server does.
     """
 
     name: str
@@ -117,6 +119,7 @@ class Adapter(Struct, frozen=True):
     expressions: Mapping[str, str] = field(default_factory=dict[str, str])
     open_hints: Callable[[Any, Any], EarlyHints] = no_hints
     on_loop: Callable[[Any], Any] | None = None
+    head: Callable[..., Coroutine[Any, Any, None]] | None = None
 
     def expression(self, name: str) -> str:
         """How a plan reads what one of the functions that take a scope gives."""

@@ -21,7 +21,7 @@ from velo_core.hints import class_of, expand, is_union
 from velo_core.json import encode_json
 from velo_core.remembering import memory_of
 from velo_core.response import NO_HEADERS, REDIRECTING, JSONResponse, ReadyHeaders, RedirectResponse, Response, content_type
-from velo_core.status import has_no_body
+from velo_core.status import WITHOUT_CONTENT
 from velo_core.types import MISSING, HeaderPairs
 
 # Most applications stream nothing and have nothing to choose from.
@@ -139,7 +139,7 @@ def _result_of(
     nothing = bare is None or bare is type(None)
     is_redirect = response_class is not None and issubclass(response_class, RedirectResponse)
     status = status_code or (204 if nothing else 307 if is_redirect else 200)
-    if nothing or has_no_body(status):
+    if nothing or status in WITHOUT_CONTENT:
         return Result(Shape.NOTHING, status, NO_HEADERS, _nothing)
     if response_class is not None and response_class is not Response:
         return _of_class(response_class, model, bare, status, coding)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Selector", "table_of"]
 
 Values: TypeAlias = tuple[object, ...]
-Compile: TypeAlias = Callable[[Plan], Run]
+Compile: TypeAlias = Callable[[str, Plan], Run]
 
 _ELSEWHERE = "elsewhere"
 _MISSES = ("redirect", "other method", "not found", _ELSEWHERE)
@@ -51,7 +51,7 @@ def table_of(frozen: Frozen, run: Compile, adapter: Adapter, versioning: Version
 
     Args:
         frozen: The application.
-        run: Makes of a plan what runs on the protocol; of the same plan the same.
+        run: Makes of a method, or of none, and a plan what runs on the protocol.
         adapter: How the protocol is read.
         versioning: Where requests name the version that they want.
     """
@@ -66,7 +66,7 @@ def table_of(frozen: Frozen, run: Compile, adapter: Adapter, versioning: Version
     hosts: Hosts[Site] = Hosts()
     for host, tables in places.hosts:
         hosts.add(host, _site(tables, run, places.elsewhere))
-    refusals = run(frozen.bad_host), run(frozen.bad_version)
+    refusals = run("", frozen.bad_host), run("", frozen.bad_version)
     return Selector(
         hosts if places.hosts else None, everywhere, versioning if frozen.versions else None, frozen.versions, refusals, adapter
     )
@@ -170,7 +170,7 @@ def _site(tables: Mapping[str | None, Table[Plan]], run: Compile, elsewhere: Fal
     misses: dict[int, str] = {}
 
     def fallback(plans: Fallback[Plan]) -> Fallback[Run]:
-        made = Fallback(run(plans.not_found), run(plans.method_not_allowed), run(plans.options), run(plans.redirect))
+        made = Fallback(run("", plans.not_found), run("", plans.method_not_allowed), run("", plans.options), run("", plans.redirect))
         misses[id(made.not_found)] = _ELSEWHERE if plans is elsewhere else "not found"
         misses[id(made.method_not_allowed)] = misses[id(made.options)] = "other method"
         misses[id(made.redirect)] = "redirect"

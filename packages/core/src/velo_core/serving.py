@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["runner"]
 
 
-def runner(adapter: Adapter, life: Life, tasks: set[asyncio.Task[None]], *, interpreted: bool = False) -> Callable[[Plan], Run]:
-    """What makes of a plan a function that runs it; of the same plan the same.
+def runner(adapter: Adapter, life: Life, tasks: set[asyncio.Task[None]], *, interpreted: bool = False) -> Callable[[str, Plan], Run]:
+    """What makes of a method, which may be empty, and a plan a function that runs it; of the same plan the same, but for HEAD.
 
     Args:
         adapter: How the protocol is read and written.
@@ -39,9 +39,10 @@ def runner(adapter: Adapter, life: Life, tasks: set[asyncio.Task[None]], *, inte
     if isinstance(send_response, partial):  # by position, for a keyword would cost a dictionary for each response
         send = cast("partial[Awaitable[None]]", send_response)
         adapter = replace(adapter, send_response=partial(send.func, life))
+    head = adapter.head
     runs: dict[int, Run] = {}
 
-    def run(plan: Plan) -> Run:
+    def run(method: str, plan: Plan) -> Run:
         key = id(plan)
         made = runs.get(key)
         if made is None:
@@ -54,7 +55,7 @@ def runner(adapter: Adapter, life: Life, tasks: set[asyncio.Task[None]], *, inte
             if adapter.on_loop is not None and plan.needs_loop:
                 made = adapter.on_loop(made)
             made = runs[key] = shielded(made, tasks) if plan.on_disconnect == "shield" else made
-        return made
+        return made if method != "HEAD" or head is None else partial(head, made)
 
     return run
 

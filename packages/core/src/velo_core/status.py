@@ -1,5 +1,9 @@
-"""Reason phrases of the status codes that Velo itself sends (RFC 9110 section 15, RFC 6585)."""
+"""Status codes: the reason phrases of those that Velo itself sends (RFC 9110 section 15, RFC 6585), and which have no content."""
 
+from typing import Final
+
+WITHOUT_CONTENT: Final = frozenset((204, 205, 304))
+"""Of responses that have no content (RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5)."""
 PHRASES: dict[int, str] = {
     200: "OK",
     201: "Created",
@@ -58,8 +62,3 @@ def phrase(status: int) -> str:
     if known is not None:
         return known
     return ("Informational", "Success", "Redirection", "Client Error", "Server Error")[status // 100 - 1]
-
-
-def has_no_body(status: int) -> bool:
-    """Whether a response of this status ends with its header section (RFC 9110 sections 6.4.1, 15.3.5, 15.4.5)."""
-    return status < 200 or status in (204, 304)

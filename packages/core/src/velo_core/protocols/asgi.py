@@ -7,7 +7,7 @@ Three parts: read, find, write. `scope` is the connection scope, `io` is `receiv
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, MutableMapping, Sequence
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
@@ -17,12 +17,12 @@ from velo_core.errors import ClientDisconnect
 from velo_core.headers import MutableHeaders
 from velo_core.life import NO_LIFE, Life
 from velo_core.plan import Run
-from velo_core.protocols.outgoing import declared_length, send_content, unsound
+from velo_core.protocols.outgoing import declared_length, length_without_content, send_content, unsound
 from velo_core.protocols.paths import below_raw
 from velo_core.request import Adapter
 from velo_core.response import HeadersLike, ReadyResponse, Response, StreamingResponse, headers_of, pairs_of
 from velo_core.routing import Table
-from velo_core.status import has_no_body
+from velo_core.status import WITHOUT_CONTENT
 from velo_core.streams import ClientGone, close_content
 from velo_core.teardown import Teardown
 from velo_core.types import Address, HeaderPairs
@@ -245,6 +245,14 @@ def _send_ready(status_code: int, content_type: str, content: str, may_be_head: 
     return [f"await send({start})", f'await send({{"type": "http.response.body", "body": {sent}}})']
 
 
+def _head(run: Run, scope: Scope, receive: Receive, send: Send, values: tuple[object, ...]) -> Coroutine[Any, Any, None]:
+    # So plans do not ask for the method, which took 3 per cent of the shortest request.
+    def send_head(message: Message) -> Awaitable[None]:
+        return send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+    return run(scope, receive, send_head, values)
+
+
 async def _send_response(life: Life, response: Response, scope: Scope, receive: Receive, send: Send, teardown: Teardown | None) -> None:
     failure: BaseException | None = None
     try:
@@ -294,14 +302,16 @@ def _whole(response: Response, method: str) -> tuple[Message, Message]:
             length = value
         else:
             headers.append((name.encode(), value.encode("latin-1")))  # a name is ASCII, and the default codec takes half as long
-    body = response.body
-    if (response.status_code != 200 and has_no_body(response.status_code)) or (length is not None and not body and method == "HEAD"):
-        body = b""
+    body, status_code = response.body, response.status_code
+    if status_code != 200 and status_code in WITHOUT_CONTENT:
+        body, length = b"", length_without_content(status_code, length)
         if length is not None:
             headers.append((b"content-length", length.encode("latin-1")))
+    elif length is not None and not body and method == "HEAD":
+        headers.append((b"content-length", length.encode("latin-1")))
     else:  # what was set may be wrong by now, and a wrong one splits the response
         headers.append(LENGTHS[len(body)])
-    start = {"type": "http.response.start", "status": response.status_code, "headers": headers}
+    start = {"type": "http.response.start", "status": status_code, "headers": headers}
     return start, {"type": "http.response.body", "body": b"" if method == "HEAD" else body}
 
 
@@ -329,10 +339,14 @@ async def _send_file(response: FileResponse, scope: Scope, receive: Receive, sen
 
 
 async def _send_stream(response: StreamingResponse, scope: Scope, receive: Receive, send: Send, life: Life) -> None:
+    if response.status_code in WITHOUT_CONTENT:
+        await close_content(response.content)
+        await _send_whole(response, scope, send)
+        return
     declared_length(response.headers)  # before the start: after it, nobody could be told
     trailers = response.trailers if _takes_trailers(scope) else None
     await _send_start(response, scope, send, trailers=trailers is not None)
-    if scope["method"] == "HEAD" or has_no_body(response.status_code):
+    if scope["method"] == "HEAD":
         trailers = None if trailers is None else _no_fields
         await close_content(response.content)
     else:
@@ -471,6 +485,7 @@ ADAPTER = Adapter(
     constants={"LENGTHS": LENGTHS, "check_declared_length": check_declared_length, "collect_body": _collect_body},
     expressions={"raw_headers": 'scope["headers"]', "query_string": 'scope["query_string"].decode("utf-8", "surrogateescape")'},
     open_hints=_open_hints,
+    head=_head,
 )
 
 

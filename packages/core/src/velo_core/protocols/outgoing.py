@@ -17,7 +17,7 @@ from velo_core.streams import send_chunks
 if TYPE_CHECKING:
     from velo_core.sse import EventSourceResponse
 
-__all__ = ["Counted", "declared_length", "send_content", "unsound"]
+__all__ = ["Counted", "declared_length", "length_without_content", "send_content", "unsound"]
 
 logger = logging.getLogger("velo.request")
 
@@ -55,6 +55,14 @@ def declared_length(headers: Headers) -> int | None:
     if len(values) > 1 or not (values[0].isascii() and values[0].isdigit() and len(values[0]) < 19):
         raise ValueError(f"the Content-Length of a response is {', '.join(values)[:100]!r}, which is not a number of bytes")
     return int(values[0])
+
+
+def length_without_content(status_code: int, length: str | None) -> str | None:
+    """The Content-Length of a response whose status is one of `WITHOUT_CONTENT`; `length` is what its headers say.
+
+    204 has none (RFC 9110 section 8.6), that of 205 is 0, and 304 tells how long the content would be.
+    """
+    return {204: None, 205: "0", 304: length}[status_code]
 
 
 async def send_content(

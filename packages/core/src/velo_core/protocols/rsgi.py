@@ -20,10 +20,10 @@ from velo_core.files import FileContent, FileResponse, select
 from velo_core.headers import MutableHeaders
 from velo_core.life import NO_LIFE, Life
 from velo_core.protocols.connection import Connection
-from velo_core.protocols.outgoing import declared_length, send_content, unsound
+from velo_core.protocols.outgoing import declared_length, length_without_content, send_content, unsound
 from velo_core.request import Adapter
 from velo_core.response import ReadyResponse, Response, StreamingResponse, pairs_of
-from velo_core.status import has_no_body
+from velo_core.status import WITHOUT_CONTENT
 from velo_core.streams import ClientGone, close_content
 from velo_core.teardown import Teardown
 from velo_core.threads import in_thread
@@ -212,8 +212,10 @@ async def _send_response(life: Life, response: Response, scope: Scope, receive: 
 
 def _send_whole(response: Response, scope: Scope, protocol: HTTP) -> None:
     headers = list(pairs_of(response))
-    if has_no_body(response.status_code):
-        protocol.response_empty(response.status_code, headers)
+    if response.status_code in WITHOUT_CONTENT:
+        length = length_without_content(response.status_code, dict(headers).get("content-length"))
+        headers = [header for header in headers if header[0] != "content-length"]
+        protocol.response_empty(response.status_code, headers if length is None else [*headers, ("content-length", length)])
         return
     if "content-length" in dict(headers) and (response.body or scope.method != "HEAD"):
         headers = [header for header in headers if header[0] != "content-length"]  # what was set may be wrong by now; the server counts
@@ -239,9 +241,13 @@ async def _send_file(response: FileResponse, scope: Scope, protocol: HTTP, teard
 
 
 async def _send_stream(response: StreamingResponse, scope: Scope, protocol: HTTP, life: Life) -> None:
+    if response.status_code in WITHOUT_CONTENT:
+        await close_content(response.content)
+        _send_whole(response, scope, protocol)
+        return
     headers = list(response.headers.items())
     declared_length(response.headers)  # before the start: after it, nobody could be told
-    if scope.method == "HEAD" or has_no_body(response.status_code):
+    if scope.method == "HEAD":
         protocol.response_empty(response.status_code, headers)
         await close_content(response.content)
         return

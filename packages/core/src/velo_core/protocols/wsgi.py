@@ -24,7 +24,7 @@ from velo_core.headers import MutableHeaders
 from velo_core.json import malformed
 from velo_core.life import NO_LIFE, Life
 from velo_core.plan import Run
-from velo_core.protocols.outgoing import Counted, declared_length, send_content, unsound
+from velo_core.protocols.outgoing import Counted, declared_length, length_without_content, send_content, unsound
 from velo_core.protocols.paths import below_raw
 from velo_core.protocols.stepping import Exchange
 from velo_core.protocols.turns import LoopThread, TurnLoop
@@ -33,7 +33,7 @@ from velo_core.request import Adapter
 from velo_core.response import Response, StreamingResponse
 from velo_core.routing import Table
 from velo_core.sse import EventSourceResponse
-from velo_core.status import PHRASES, has_no_body, phrase
+from velo_core.status import PHRASES, WITHOUT_CONTENT, phrase
 from velo_core.streams import ClientGone, close_content, send_pieces
 from velo_core.teardown import Teardown
 from velo_core.threads import in_thread
@@ -426,8 +426,10 @@ async def _send_response(
 def _send_whole(response: Response, environ: Environ, send: Exchange) -> None:
     headers = _headers(response)
     body = response.body
-    if has_no_body(response.status_code):
-        body = b""
+    if response.status_code in WITHOUT_CONTENT:
+        body, length = b"", length_without_content(response.status_code, response.headers.get("content-length"))
+        headers = [header for header in headers if header[0] != "content-length"]
+        headers += [] if length is None else [("content-length", length)]
     elif "content-length" not in response.headers:
         headers.append(LENGTHS[len(body)])
     elif body or environ["REQUEST_METHOD"] != "HEAD":  # what was set may be wrong by now, and a wrong one splits the response
@@ -438,9 +440,14 @@ def _send_whole(response: Response, environ: Environ, send: Exchange) -> None:
 
 async def _send_stream(response: StreamingResponse, environ: Environ, send: Exchange, life: Life) -> None:
     await send.enter_loop()
+    if response.status_code in WITHOUT_CONTENT:
+        await close_content(response.content)
+        _send_whole(response, environ, send)
+        await send.end()
+        return
     counted = Counted(send.send, declared_length(response.headers))
     send.respond(_status_line(response), _headers(response), is_last=False)
-    if environ["REQUEST_METHOD"] == "HEAD" or has_no_body(response.status_code):
+    if environ["REQUEST_METHOD"] == "HEAD":
         await close_content(response.content)
     elif isinstance(response, EventSourceResponse):
         await send_content(response, send.send, send.never, (), life)

@@ -157,11 +157,11 @@ class Table(Generic[T]):
             self._shorten()
         return list(self._clashes)
 
-    def mapped(self, value: Callable[[T], U], fallback: Callable[[Fallback[T]], Fallback[U]]) -> Table[U]:
-        """The same places with other values, frozen as this table is: what costs little beside adding everything again.
+    def mapped(self, value: Callable[[str, T], U], fallback: Callable[[Fallback[T]], Fallback[U]]) -> Table[U]:
+        """The same places with other values, frozen as this table is: what costs little beside adding everything again. Has no `routes`.
 
         Args:
-            value: What is found in place of a value.
+            value: What is found in place of a value, from the method that finds it and the value. HEAD is asked for where GET is served.
             fallback: What answers in place of a fallback.
 
         Raises:
@@ -171,9 +171,8 @@ class Table(Generic[T]):
             raise SetupError("VELO_ROUTE_FALLBACK", "the table was not frozen: call freeze() before mapped()")
         table: Table[U] = Table()
         table._tree, table._redirects = self._tree.mapped(value), self._redirects.mapped(value)
-        table._fallbacks = self._fallbacks.mapped(fallback)
+        table._fallbacks = self._fallbacks.mapped(lambda _, found: fallback(found))
         table.static = {path: table._tree.answers(path) for path in self.static}
-        table._rows = [Row(row.method, row.pattern, value(row.value)) for row in self._rows]
         table._allow_anywhere, table._clashes = self._allow_anywhere, []
         table._shorten()
         return table

@@ -167,11 +167,11 @@ class Tree(Generic[T]):
                     clashes += self._ambiguities(one.node, other.node)
         return clashes
 
-    def mapped(self, function: Callable[[T], U]) -> Tree[U]:
-        """The same patterns with other values, as searchable as this tree is. Nothing can be inserted into it."""
+    def mapped(self, function: Callable[[str, T], U]) -> Tree[U]:
+        """The same patterns with other values, of methods and values, as searchable as this tree is. Nothing can be inserted into it."""
         tree: Tree[U] = Tree()
         tree._root, tree._last, tree._is_literal, tree.depth = self._root, self._last, self._is_literal, self.depth
-        tree._answers = [{method: (function(value), none) for method, (value, none) in answers.items()} for answers in self._answers]
+        tree._answers = [{method: (function(method, value), ()) for method, (value, _) in answers.items()} for answers in self._answers]
         return tree
 
     def answers(self, path: str) -> Answers[T]:
