@@ -253,7 +253,7 @@ async def rsgi_stream(app: Any, path: str, count: int) -> None:
     assert protocol.transport.sent in (count, count + 1)  # the comment that opens it
 
 
-@pytest.mark.parametrize(("talk", "budget"), [(asgi_echoes, Budget(17, 16)), (rsgi_echoes, Budget(21, 18))], ids=["asgi", "rsgi"])
+@pytest.mark.parametrize(("talk", "budget"), [(asgi_echoes, Budget(16, 15)), (rsgi_echoes, Budget(20, 18))], ids=["asgi", "rsgi"])
 def test_a_message_of_a_websocket_costs_no_more_than_its_budget(talk: Callable[[Any, int], Any], budget: Budget) -> None:
     app = application()
     found = for_each(lambda count: talk(app, count))
@@ -261,7 +261,7 @@ def test_a_message_of_a_websocket_costs_no_more_than_its_budget(talk: Callable[[
     assert within(found, budget), found
 
 
-@pytest.mark.parametrize(("talk", "budget"), [(asgi_echoes, Budget(59, 18)), (rsgi_echoes, Budget(58, 14))], ids=["asgi", "rsgi"])
+@pytest.mark.parametrize(("talk", "budget"), [(asgi_echoes, Budget(60, 18)), (rsgi_echoes, Budget(59, 14))], ids=["asgi", "rsgi"])
 def test_opening_a_websocket_costs_no_more_than_its_budget(talk: Callable[[Any, int], Any], budget: Budget) -> None:
     """From the handshake to the end, with a client that says nothing."""
     app = application()

@@ -10,7 +10,7 @@ import asyncio
 import sys
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Final, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from velo_core.errors import WebSocketDisconnect, WebSocketError
 
@@ -48,16 +48,24 @@ def begun(coroutine: Coroutine[object, object, None], loop: asyncio.AbstractEven
     return asyncio.Task(coroutine, loop=loop, eager_start=True)
 
 
+class Source(Protocol):
+    """What gives messages; see `Channel`."""
+
+    def receive(self) -> Awaitable[Any]: ...
+    def read(self, message: Any) -> str | bytes: ...
+
+
 class Inbox:
     """Reads messages until there are none.
 
     Args:
-        receive: The next message; raises `WebSocketDisconnect`.
+        source: What gives them.
         max_message_size: Bytes that a message may have.
         on_end: Called when there is nothing more to come, with the reason.
 
     Attributes:
         end: Why there is nothing more to come.
+        has_given: Whether a message has been taken.
     """
 
     __slots__ = (
@@ -65,16 +73,17 @@ class Inbox:
         "_max_message_size",
         "_messages",
         "_on_end",
-        "_receive",
         "_room",
+        "_source",
         "_task",
         "_waiters",
         "_waiting_bytes",
         "end",
+        "has_given",
     )
 
-    def __init__(self, receive: Callable[[], Awaitable[str | bytes]], max_message_size: int, on_end: Callable[[End], None]) -> None:
-        self._receive = receive
+    def __init__(self, source: Source, max_message_size: int, on_end: Callable[[End], None]) -> None:
+        self._source = source
         self._max_message_size = max_message_size
         self._on_end = on_end
         self._messages: deque[tuple[str | bytes, int]] = deque()  # each with what it counts
@@ -84,6 +93,7 @@ class Inbox:
         self._task: asyncio.Task[None] | None = None
         self._loop = asyncio.get_running_loop()
         self.end: End | None = None
+        self.has_given = False
 
     @property
     def is_awaited(self) -> bool:
@@ -104,6 +114,7 @@ class Inbox:
         """The next message, if it is there already."""
         if not self._messages:
             return None
+        self.has_given = True
         message, size = self._messages.popleft()
         self._waiting_bytes -= size
         if self._room is not None and not self._room.done():
@@ -134,9 +145,10 @@ class Inbox:
         self._wake()
 
     async def _read(self) -> None:
+        receive, read = self._source.receive, self._source.read
         try:
             while True:
-                message = await self._receive()
+                message = read(await receive())
                 size = len(message) if isinstance(message, bytes) or message.isascii() else size_of(message)
                 if size > self._max_message_size:
                     raise WebSocketError(1009, f"A message has more than {self._max_message_size} bytes.")
@@ -180,20 +192,21 @@ class Mutex:
 
     Attributes:
         is_taken: Whether somebody has it. Who finds it free takes it by setting this.
+        waiting: Those who wait for it; `None` if nobody ever has, so that it may be left by setting `is_taken`.
     """
 
-    __slots__ = ("_waiting", "is_taken")
+    __slots__ = ("is_taken", "waiting")
 
     def __init__(self) -> None:
         self.is_taken = False
-        self._waiting: deque[asyncio.Future[None]] | None = None  # few ever need one
+        self.waiting: deque[asyncio.Future[None]] | None = None  # few ever need one
 
     async def take(self) -> None:
         """Waits for it, behind all others who wait, and takes it; it must not be free."""
         given = asyncio.get_running_loop().create_future()
-        if self._waiting is None:
-            self._waiting = deque()
-        self._waiting.append(given)
+        if self.waiting is None:
+            self.waiting = deque()
+        self.waiting.append(given)
         try:
             await given
         except BaseException:
@@ -203,8 +216,8 @@ class Mutex:
 
     def leave(self) -> None:
         """Gives it to who waits longest, or to nobody."""
-        while self._waiting:
-            given = self._waiting.popleft()
+        while self.waiting:
+            given = self.waiting.popleft()
             if not given.done():  # else who waited has been cancelled
                 given.set_result(None)
                 return

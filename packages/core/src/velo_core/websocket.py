@@ -7,9 +7,9 @@ a handler whose client has left. The conversation ends with one closing frame, w
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
-from typing import Final, Generic, Protocol, Self, TypeVar, cast, overload
+from typing import Any, ClassVar, Final, Generic, Protocol, Self, TypeVar, cast, overload
 
 from msgspec import Struct, field
 
@@ -45,8 +45,13 @@ class Channel(Protocol):
     """One websocket, as a protocol adapter gives it.
 
     Messages are sent one at a time, and one is received at a time; servers refuse more. Each method raises `WebSocketDisconnect` when it
-    finds that the client has gone.
+    finds that the client has gone. What is awaited of `receive` and `send` may be the server's own, to save a coroutine for each message.
+
+    Attributes:
+        lost: What `send` raises besides when it finds that.
     """
+
+    lost: ClassVar[tuple[type[Exception], ...]]
 
     async def accept(self, subprotocol: str | None, headers: HeaderPairs) -> None:
         """Opens the conversation."""
@@ -56,11 +61,15 @@ class Channel(Protocol):
         """Answers the handshake with a response, as far as the protocol can."""
         ...
 
-    async def receive(self) -> str | bytes:
-        """The next message: text or bytes."""
+    def receive(self) -> Awaitable[Any]:
+        """The next message, for `read`. Any exception means that there will be none."""
         ...
 
-    async def send(self, message: str | bytes) -> None:
+    def read(self, message: Any) -> str | bytes:
+        """Text or bytes of a message."""
+        ...
+
+    def send(self, message: str | bytes) -> Awaitable[None]:
         """Sends one message."""
         ...
 
@@ -127,7 +136,6 @@ class WebSocket(Request):
         "_channel",
         "_decoders",
         "_ended",
-        "_has_taken",
         "_inbox",
         "_left_alone",
         "_listens",
@@ -158,7 +166,6 @@ class WebSocket(Request):
         self._decoders: dict[object, Decode] | None = None
         self._task: asyncio.Task[object] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._has_taken = False
         self._listens = False  # whether the handler itself waits for a message
         self._left_alone = False
         self._was_cancelled = False
@@ -218,7 +225,7 @@ class WebSocket(Request):
         self.accepted_subprotocol = subprotocol
         if self.deadline is not None:
             self.deadline.lift()
-        self._inbox = Inbox(self._channel.receive, self.options.max_message_size, self._on_end)
+        self._inbox = Inbox(self._channel, self.options.max_message_size, self._on_end)
         self.options.open.add(self, cast("asyncio.Task[object]", self._task))
         self._inbox.start()
 
@@ -253,29 +260,25 @@ class WebSocket(Request):
             WebSocketError: the message is larger than `max_message_size`.
             RuntimeError: it has not been accepted.
         """
-        message = await self._next()
-        if isinstance(message, Exception):
-            raise again(message)
-        return message
+        inbox = self._inbox
+        message = None if inbox is None else inbox.pop()
+        found = await self._wait() if message is None else message
+        if isinstance(found, Exception):
+            raise again(found)
+        return found
 
-    async def _next(self) -> str | bytes | End:
-        """As `receive`, but the end comes as a value: raising it costs as much as a message, and a loop over messages just stops."""
+    async def _wait(self) -> str | bytes | End:
+        """The next message when none is there yet. The end comes as a value: raising it costs as much as a message."""
         inbox = self._inbox
         if inbox is None:
             if self._ended is not None:
                 return self._ended
             raise RuntimeError("this websocket has not been accepted; await accept() first")
-        message = inbox.pop()
-        if message is not None:
-            self._has_taken = True
-            return message
         is_handler = asyncio.current_task() is self._task
         self._listens = self._listens or is_handler
         try:
             found = await inbox.take()
-            if not isinstance(found, Exception):
-                self._has_taken = True
-            elif isinstance(found, WebSocketDisconnect):
+            if isinstance(found, WebSocketDisconnect):
                 self._ended = self._ended or found
                 if is_handler:  # it knows now, and may tidy up for as long as it likes
                     self.stand_down()
@@ -360,7 +363,7 @@ class WebSocket(Request):
 
     # Sending.
 
-    async def send_text(self, text: str) -> None:
+    def send_text(self, text: str) -> Coroutine[Any, Any, None]:
         """Sends text, and waits until the connection has taken it.
 
         Raises:
@@ -370,20 +373,20 @@ class WebSocket(Request):
         """
         if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]: untyped callers
             raise TypeError(f"send_text takes str, not {type(text).__name__}; use send_bytes or send_json")
-        await self._send(text)
+        return self._send(text)  # no coroutine of its own for each
 
-    async def send_bytes(self, data: bytes | bytearray | memoryview) -> None:
+    def send_bytes(self, data: bytes | bytearray | memoryview) -> Coroutine[Any, Any, None]:
         """Sends bytes; else as `send_text`."""
         if not isinstance(data, bytes | bytearray | memoryview):  # pyright: ignore[reportUnnecessaryIsInstance]: untyped callers
             raise TypeError(f"send_bytes takes bytes, not {type(data).__name__}; use send_text or send_json")
-        await self._send(bytes(data))
+        return self._send(bytes(data))
 
-    async def send_json(self, value: object) -> None:
+    def send_json(self, value: object) -> Coroutine[Any, Any, None]:
         """Sends JSON as text: plain data, structs, dataclasses, pydantic models.
 
         Raises as `send_text`, and `TypeError` for what has no JSON form.
         """
-        await self._send(self.route.json_codec.encode(value).decode())
+        return self._send(self.route.json_codec.encode(value).decode())
 
     async def _send(self, message: str | bytes) -> None:
         if not self._accepted:
@@ -397,8 +400,13 @@ class WebSocket(Request):
             if self._ended is not None:
                 raise again(self._ended)
             await self._channel.send(message)
+        except self._channel.lost as error:
+            raise WebSocketDisconnect(1006) from error
         finally:
-            sending.leave()
+            if sending.waiting is None:  # as `leave` does it, without its frame
+                sending.is_taken = False
+            else:
+                sending.leave()
 
     # The end.
 
@@ -504,7 +512,7 @@ class WebSocket(Request):
         if self._left_alone or self._listens:  # who listens hears it in the next turn, and no timer has to be started for it
             return
         if self.options.on_disconnect == "cancel" and self._task is not None and self._timer is None:
-            hears = hears or self._has_taken or (self._inbox is not None and self._inbox.is_awaited)
+            hears = hears or (self._inbox is not None and (self._inbox.has_given or self._inbox.is_awaited))
             self._timer = self._task.get_loop().call_later(GRACE_SECONDS if hears else 0, self._cancel)
 
     def _cancel(self) -> None:
@@ -530,12 +538,14 @@ class _Messages(Generic[M]):
         return self
 
     async def __anext__(self) -> M:
-        message = await self._socket._next()  # pyright: ignore[reportPrivateUsage]: of the same module
-        if isinstance(message, self._kind):
-            return message
-        if isinstance(message, WebSocketDisconnect):
+        inbox = self._socket._inbox  # pyright: ignore[reportPrivateUsage]: of the same module
+        message = None if inbox is None else inbox.pop()
+        found = await self._socket._wait() if message is None else message  # pyright: ignore[reportPrivateUsage]: as said
+        if isinstance(found, self._kind):
+            return found
+        if isinstance(found, WebSocketDisconnect):
             raise StopAsyncIteration
-        raise again(message) if isinstance(message, WebSocketError) else WebSocketError(1003, self._expected)
+        raise again(found) if isinstance(found, WebSocketError) else WebSocketError(1003, self._expected)
 
 
 def origins_of(values: Sequence[str]) -> frozenset[Origin] | None:

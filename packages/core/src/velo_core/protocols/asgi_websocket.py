@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Final, TypeAlias
+from typing import Any, ClassVar, Final, TypeAlias
 
 from velo_core.errors import WebSocketDisconnect
 from velo_core.protocols.websockets import websocket_adapter
@@ -69,6 +69,8 @@ def asgi_websockets(http: Adapter) -> Adapter:
 class _Channel:
     """See `Channel`."""
 
+    lost: ClassVar[tuple[type[Exception], ...]] = (OSError,)
+
     __slots__ = ("_http", "_is_connected", "_receive", "_scope", "_send")
 
     def __init__(self, http: Adapter, scope: Scope, receive: Receive, send: Send) -> None:
@@ -97,19 +99,17 @@ class _Channel:
             await close_content(response.content)
         await self._tell({"type": "websocket.close"})  # before the acceptance: the server answers 403
 
-    async def receive(self) -> str | bytes:
-        message = await self._receive()
+    def receive(self) -> Awaitable[Message]:
+        return self._receive()
+
+    def read(self, message: Message) -> str | bytes:
         if message["type"] != "websocket.receive":
             raise WebSocketDisconnect(message.get("code") or 1005, message.get("reason") or "")
         text: str | None = message.get("text")
-        data: bytes = message.get("bytes") or b""
-        return data if text is None else text
+        return message.get("bytes") or b"" if text is None else text
 
-    async def send(self, message: str | bytes) -> None:
-        try:  # as `_tell` does it, without its frame
-            await self._send({"type": "websocket.send", "text" if isinstance(message, str) else "bytes": message})
-        except OSError as error:
-            raise WebSocketDisconnect(1006) from error
+    def send(self, message: str | bytes) -> Awaitable[None]:
+        return self._send({"type": "websocket.send", "text" if isinstance(message, str) else "bytes": message})
 
     async def close(self, close_code: int, reason: str) -> None:
         await self._tell({"type": "websocket.close", "code": close_code, "reason": reason})

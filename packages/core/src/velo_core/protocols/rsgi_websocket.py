@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Final, Protocol
+from typing import ClassVar, Final, Protocol
 
 from velo_core.errors import WebSocketDisconnect
 from velo_core.inbox import begun
@@ -99,6 +99,8 @@ def _handshake(scope: Scope) -> tuple[list[str], list[str]]:
 class _Channel:
     """See `Channel`."""
 
+    lost: ClassVar[tuple[type[Exception], ...]] = ()
+
     __slots__ = ("_handshake", "_last_send", "_transport")
 
     def __init__(self, handshake: Handshake) -> None:
@@ -117,11 +119,10 @@ class _Channel:
             await close_content(response.content)
         self._handshake.close(response.status_code)
 
-    async def receive(self) -> str | bytes:
-        try:
-            message = await self._open.receive()
-        except (RuntimeError, OSError) as error:
-            raise WebSocketDisconnect(1006) from error
+    def receive(self) -> Awaitable[Message]:
+        return self._open.receive()
+
+    def read(self, message: Message) -> str | bytes:
         if message.kind == 0:
             raise WebSocketDisconnect(1005)
         return message.data
