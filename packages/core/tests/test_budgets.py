@@ -80,6 +80,10 @@ async def made() -> Response:
     return Response(b"Hello, World!", headers={"cache-control": "no-store"})
 
 
+async def drawn() -> Response:
+    return Response("<svg/>", media_type="image/svg+xml")
+
+
 async def gone() -> dict[str, str]:
     raise HTTPError(404)
 
@@ -95,6 +99,7 @@ def application() -> Velo:
     app.get("/around", middleware=[around])(data)
     app.get("/touched", middleware=[touch])(data)
     app.get("/made")(made)
+    app.get("/drawn")(drawn)
     app.get("/refused")(refuse)
     app.get("/gone")(gone)
     behind = Router("/behind", middleware=[around])
@@ -133,6 +138,7 @@ REQUESTS = {
     "not found": Sent("GET", "/nope"),
     "touched": Sent("GET", "/touched"),
     "made": Sent("GET", "/made"),
+    "drawn": Sent("GET", "/drawn"),
     "refused": Sent("GET", "/refused"),
     "refused, no detail": Sent("GET", "/gone"),
     "body behind middleware": Sent("POST", "/behind/items", body=b'{"name":"hoodie","price":49.99,"tags":["a","b"]}'),
@@ -332,6 +338,8 @@ BUDGETS = {
     ("rsgi", "touched"): Budget(11, 14, 382, 1529),
     ("asgi", "made"): Budget(15, 17, 420, 2223),
     ("rsgi", "made"): Budget(15, 10, 342, 1504),
+    ("asgi", "drawn"): Budget(7, 14, 318, 2018),
+    ("rsgi", "drawn"): Budget(7, 7, 236, 1175),
     ("asgi", "refused"): Budget(13, 12, 394, 2409),
     ("rsgi", "refused"): Budget(13, 6, 313, 1731),
     ("asgi", "refused, no detail"): Budget(12, 13, 405, 2254),

@@ -73,6 +73,26 @@ def test_fields_of_one_name_are_kept_in_their_order(serve: Serve) -> None:
     assert (response.headers["x-b"], response.headers["x-c"]) == ("2", "é")
 
 
+def test_responses_of_one_media_type_have_headers_of_their_own(serve: Serve) -> None:
+    def changed() -> Response:
+        response = Response("a", media_type="text/csv")
+        response.headers["content-type"] = "text/tab-separated-values"
+        response.headers["x-a"] = "1"
+        return response
+
+    client = serve(sending(changed, lambda: Response("a", media_type="text/csv"), lambda: Response("a", media_type="x/y; a=ä")))
+    client.get("/0")
+
+    fields = [{name: response.headers.get(name) for name in ("content-type", "x-a")} for response in map(client.get, ("/0", "/1", "/2"))]
+    assert fields == [
+        {"content-type": "text/tab-separated-values", "x-a": "1"},
+        {"content-type": "text/csv; charset=utf-8", "x-a": None},
+        {"content-type": "x/y; a=ä", "x-a": None},
+    ]
+    with pytest.raises(ValueError, match="content-type"):
+        Response("a", media_type="text/csv\r\nx-a: 1")
+
+
 def test_a_response_without_a_body_has_no_length(serve: Serve) -> None:
     """204 and 304 end with their header section, whatever was put into them (RFC 9110 sections 15.3.5 and 15.4.5)."""
     cases: list[Callable[[], Response]] = [
