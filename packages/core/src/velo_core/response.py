@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias, cast
 
 from velo_core.errors import HTTPError
-from velo_core.headers import MutableHeaders
+from velo_core.headers import MutableHeaders, check_header
 from velo_core.json import encode_json
 from velo_core.parsing.cookies import SameSite, format_set_cookie
 from velo_core.percent import quote
@@ -332,8 +332,14 @@ def headers_of(given: HeadersLike) -> MutableHeaders:
 
 def _headers(given: HeadersLike, media_type: str | None) -> MutableHeaders:
     headers = headers_of(given)
-    if media_type is not None and "content-type" not in headers:
-        headers.set("content-type", content_type(media_type))
+    if media_type is None:
+        return headers
+    pairs = headers._pairs  # pyright: ignore[reportPrivateUsage]: nobody has looked one up yet, so nothing has to be forgotten
+    for name, _ in pairs:
+        if name == "content-type":
+            return headers
+    ready = READY_HEADERS.get(media_type)
+    pairs += ready or [check_header("content-type", content_type(media_type))]
     return headers
 
 
