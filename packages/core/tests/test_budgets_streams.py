@@ -278,7 +278,7 @@ def stop_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("velo_core.streams.monotonic", lambda: 0.0)
 
 
-@pytest.mark.parametrize(("talk", "budget"), [(asgi_events, Budget(3, 5)), (rsgi_events, Budget(3, 6))], ids=["asgi", "rsgi"])
+@pytest.mark.parametrize(("talk", "budget"), [(asgi_events, Budget(3, 4)), (rsgi_events, Budget(3, 5))], ids=["asgi", "rsgi"])
 def test_an_event_costs_no_more_than_its_budget(talk: Callable[[Any, int], Any], budget: Budget, monkeypatch: pytest.MonkeyPatch) -> None:
     stop_clock(monkeypatch)
     app = application()

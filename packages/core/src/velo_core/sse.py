@@ -20,6 +20,9 @@ PING_SECONDS: Final = 15.0
 _LINES: Final = re.compile("\r\n|\r|\n")
 _NO_LINE: Final = re.compile("[^\r\n\0]*").fullmatch
 _PRINTABLE: Final = str.isprintable
+_LF: Final = ord("\n")
+_CR: Final = ord("\r")
+"""As numbers, which are found in bytes much sooner than bytes are. Put together as text, an event takes a quarter more instructions."""
 _PING: Final = b": ping\n\n"
 _OPEN: Final = b":\n\n"
 
@@ -72,10 +75,13 @@ class ServerSentEvent(Struct, frozen=True):
         data = self.data
         if data is None:
             return f"{head}\n".encode()
-        text = data if isinstance(data, str) else encode_json(data).decode()
-        if "\n" in text or "\r" in text:
-            text = "\ndata: ".join(_LINES.split(text))
-        return (head + "data: " + text + "\n\n").encode()
+        if isinstance(data, str):
+            lines = ("\ndata: ".join(_LINES.split(data)) if "\n" in data or "\r" in data else data).encode()
+        else:
+            lines = encode_json(data)
+            if _LF in lines or _CR in lines:  # of a `msgspec.Raw`
+                lines = "\ndata: ".join(_LINES.split(lines.decode())).encode()
+        return b"%bdata: %b\n\n" % (head.encode(), lines)
 
 
 class EventSourceResponse(StreamingResponse):
@@ -117,10 +123,10 @@ def _encoded(item: object) -> bytes:
         # Data in one line, as most events are, written as `encode` does it. Without its frame, sending one takes a fourteenth less.
         data = item.data
         if item.event is None and item.comment is None and item.retry_milliseconds is None and data is not None:
-            text = data if isinstance(data, str) else encode_json(data).decode()
-            if "\n" not in text and "\r" not in text:
+            line = data.encode() if isinstance(data, str) else encode_json(data)
+            if _LF not in line and _CR not in line:
                 number = item.id
-                return ("data: " + text + "\n\n" if number is None else "id: " + number + "\ndata: " + text + "\n\n").encode()
+                return b"data: %b\n\n" % line if number is None else b"id: %b\ndata: %b\n\n" % (number.encode(), line)
     return (item if isinstance(item, ServerSentEvent) else ServerSentEvent(item)).encode()
 
 
