@@ -103,6 +103,23 @@ def test_head_has_no_body(serve: Serve, make: Make) -> None:
     assert (response.status_code, response.content, response.headers["content-length"]) == (200, b"", "7")
 
 
+def test_what_a_mounted_application_sends_for_head_is_not_sent(serve: Serve, make: Make) -> None:
+    ended = threading.Event()
+
+    async def app(scope: Message, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        try:
+            for _ in range(4):
+                await send({"type": "http.response.body", "body": b"piece", "more_body": True})
+            await send({"type": "http.response.body", "body": b"last"})
+        except OSError:  # nobody takes it
+            pass
+        ended.set()
+
+    assert serve(make(app)).head("/sub").content == b""
+    assert ended.wait(60), "the application waits for somebody to take what it sends"
+
+
 def test_routes_of_ones_own_come_first_where_they_are_more_specific(serve: Serve) -> None:
     app = Velo()
     app.mount("/sub", echo, lifespan=False)

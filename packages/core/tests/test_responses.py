@@ -5,7 +5,17 @@ from typing import Any, Protocol
 
 import pytest
 
-from velo_core import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Request, Response, StreamingResponse, Velo
+from velo_core import (
+    FileResponse,
+    HTMLResponse,
+    JSONResponse,
+    PlainTextResponse,
+    RedirectResponse,
+    Request,
+    Response,
+    StreamingResponse,
+    Velo,
+)
 from velo_testing import TestClient
 
 
@@ -103,6 +113,7 @@ def test_a_response_without_a_body_has_no_length(serve: Serve) -> None:
         lambda: StreamingResponse([b"not sent"], 204, {"content-length": "8"}),
         lambda: StreamingResponse([b"not sent"], 204),
         lambda: StreamingResponse([b"not sent"], 304),
+        lambda: FileResponse(__file__, 204),
     ]
     client = serve(sending(*cases))
     for number in range(len(cases)):
@@ -115,12 +126,39 @@ def test_a_response_without_a_body_has_no_length(serve: Serve) -> None:
 
 def test_not_modified_may_tell_the_length_of_what_it_stands_for(serve: Serve, protocol: str) -> None:
     """RFC 9110 section 8.6. Granian leaves it out on RSGI, but for HEAD."""
-    client = serve(sending(lambda: Response("", 304, {"content-length": "8"})))
+    cases: list[Callable[[], Response]] = [
+        lambda: Response("", 304, {"content-length": "8"}),
+        lambda: StreamingResponse([b"not sent"], 304, {"content-length": "8"}),
+        lambda: Response("", 304, {"content-length": "none"}),
+    ]
+    client = serve(sending(*cases, lambda: FileResponse(__file__, 304)))
 
+    assert client.get("/3").content == b""
     for method in ("GET", "HEAD"):
-        response = client.request(method, "/0")
-        length = None if protocol == "rsgi" and method == "GET" else "8"
-        assert (response.content, response.headers.get("content-length")) == (b"", length)
+        for number, length in enumerate(("8", "8", None)):
+            response = client.request(method, f"/{number}")
+            assert (response.content, response.status_code) == (b"", 304)
+            assert response.headers.get("content-length") == (None if protocol == "rsgi" and method == "GET" else length)
+
+
+def test_a_stream_without_content_has_a_sound_length_too(serve: Serve) -> None:
+    client = serve(sending(lambda: StreamingResponse([b"not sent"], 304, {"content-length": "none"})))
+
+    with pytest.raises(ValueError, match="Content-Length"):
+        client.get("/0")
+
+
+def test_transfer_encoding_is_left_to_the_server(serve: Serve) -> None:
+    """As where a handler sends on the headers of another server's response."""
+    cases: list[Callable[[], Response]] = [
+        lambda: Response("abc", headers={"transfer-encoding": "chunked", "x-a": "1"}),
+        lambda: StreamingResponse([b"abc"], headers={"transfer-encoding": "chunked", "x-a": "1"}),
+    ]
+    client = serve(sending(*cases))
+
+    for number in range(len(cases)):
+        response = client.get(f"/{number}")
+        assert (response.text, response.headers["x-a"], "transfer-encoding" in response.headers) == ("abc", "1", False)
 
 
 def test_a_response_that_resets_has_an_empty_body(serve: Serve) -> None:
@@ -131,6 +169,7 @@ def test_a_response_that_resets_has_an_empty_body(serve: Serve) -> None:
         lambda: Response("not sent", 205, {"content-length": "8"}),
         lambda: StreamingResponse([b"not sent"], 205),
         lambda: StreamingResponse([b"not sent"], 205, {"content-length": "8"}),
+        lambda: FileResponse(__file__, 205),
     ]
     client = serve(sending(*cases))
     for number in range(len(cases)):
@@ -147,6 +186,14 @@ def test_a_declared_length_is_sent_as_it_is(serve: Serve) -> None:
     async def head() -> Response:
         return Response(b"", headers={"content-length": "5000"})
 
+    @app.get("/empty")
+    async def empty() -> Response:
+        return Response(b"", headers={"content-length": "5000"})
+
+    @app.head("/unknown")
+    async def unknown() -> Response:
+        return Response(headers={"x-a": "1"})
+
     @app.get("/stream")
     async def stream() -> Response:
         return StreamingResponse([b"ab", b"cd"], headers={"content-length": "4"})
@@ -158,6 +205,8 @@ def test_a_declared_length_is_sent_as_it_is(serve: Serve) -> None:
     client = serve(app)
 
     assert client.head("/head").headers["content-length"] == "5000"
+    assert client.get("/empty").headers["content-length"] == "0"
+    assert "content-length" not in client.head("/unknown").headers
     assert (client.get("/stream").content, client.get("/stream").headers["content-length"]) == (b"abcd", "4")
     assert (client.get("/whole").content, client.get("/whole").headers["content-length"]) == (b"abcd", "4")
 

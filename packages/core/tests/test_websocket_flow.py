@@ -30,10 +30,13 @@ class SlowServer:
         self.taken: list[str] = []
         self.begins = asyncio.Event()
         self.goes_on = asyncio.Event()
+        self.has_lost = False
         self._takes = False
 
     async def take(self, text: str) -> None:
         assert not self._takes, "two messages at a time"
+        if self.has_lost:
+            raise ConnectionResetError(text)
         self._takes = True
         self.begins.set()
         try:
@@ -156,6 +159,23 @@ async def test_who_is_cancelled_at_its_turn_hands_it_on(protocol: str) -> None:
         await socket.send_text("fourth")
 
     assert await talk(protocol, handle) == ["first", "third", "fourth", "closed"]
+
+
+@both_protocols
+async def test_who_sends_is_told_that_the_client_has_gone(protocol: str) -> None:
+    """Servers say so by an error of the connection."""
+    told: list[WebSocketDisconnect] = []
+
+    async def handle(socket: WebSocket, server: SlowServer) -> None:
+        server.has_lost = True
+        for text in ("first", "second"):
+            with pytest.raises(WebSocketDisconnect) as raised:
+                await socket.send_text(text)
+            told.append(raised.value)
+
+    await talk(protocol, handle)
+
+    assert [(error.close_code, str(error.__cause__)) for error in told] == [(1006, "first"), (1006, "second")]
 
 
 @both_protocols

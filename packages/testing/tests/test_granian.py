@@ -16,12 +16,12 @@ from typing import Any
 import httpx2
 import pytest
 
-from velo_testing import TestClient
+from velo_testing import ProtocolViolation, TestClient
 
 HERE = Path(__file__).parent
 LEFT_OUT = {"server", "date", "transfer-encoding", "connection"}  # the server's own, about the connection and not the response
 
-Call = Callable[[httpx2.Client], httpx2.Response]
+Call = partial[httpx2.Response] | Callable[[httpx2.Client], httpx2.Response]
 
 
 def get(path: str, headers: list[tuple[bytes, bytes]] | None = None) -> list[Any]:
@@ -122,4 +122,13 @@ def emulation() -> Iterator[httpx2.Client]:
 
 @pytest.mark.parametrize("call", REQUESTS)
 def test_granian_and_the_test_client_agree(call: Call, granian: httpx2.Client, emulation: httpx2.Client) -> None:
-    assert seen(call(emulation)) == seen(call(granian))
+    answered = seen(call(granian))
+    refused: ProtocolViolation | None = None
+    try:
+        emulated = seen(call(emulation))
+    except ProtocolViolation as violation:  # what Granian sends over HTTP/2 is not for the test client to hide
+        refused, emulated = violation, answered
+    method = call.keywords["method"] if isinstance(call, partial) else "POST"
+
+    assert emulated == answered
+    assert refused is None or (method, refused.code) == ("HEAD", "VELO_VIOLATION_BODY")

@@ -132,6 +132,8 @@ RSGI: list[tuple[str, ViolationCode, str, App]] = [
     ("name beyond ASCII", "VELO_VIOLATION_HEADER_NAME", "GET", rsgi(lambda p: p.response_empty(200, [("x-é", "a")]))),
     ("value with CRLF", "VELO_VIOLATION_HEADER_VALUE", "GET", rsgi(lambda p: p.response_empty(200, [("x-a", "a\r\nb: c")]))),
     ("body on 204", "VELO_VIOLATION_BODY", "GET", rsgi(lambda p: p.response_str(204, [], "a"))),
+    ("body to HEAD", "VELO_VIOLATION_BODY", "HEAD", rsgi(lambda p: p.response_bytes(200, [], b"a"))),
+    ("text to HEAD", "VELO_VIOLATION_BODY", "HEAD", rsgi(lambda p: p.response_str(200, [], "a"))),
     ("body on 304", "VELO_VIOLATION_BODY", "GET", rsgi(lambda p: p.response_bytes(304, [], b"a"))),
     ("stream on 204", "VELO_VIOLATION_BODY", "GET", rsgi_stream(b"a", status=204)),
     ("too many bytes", "VELO_VIOLATION_CONTENT_LENGTH", "GET", rsgi(lambda p: p.response_str(200, [("content-length", "1")], "ab"))),

@@ -7,7 +7,7 @@ a handler whose client has left. The conversation ends with one closing frame, w
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, ClassVar, Final, Generic, Protocol, Self, TypeVar, cast, overload
 
@@ -363,7 +363,7 @@ class WebSocket(Request):
 
     # Sending.
 
-    def send_text(self, text: str) -> Coroutine[Any, Any, None]:
+    async def send_text(self, text: str) -> None:
         """Sends text, and waits until the connection has taken it.
 
         Raises:
@@ -373,20 +373,20 @@ class WebSocket(Request):
         """
         if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]: untyped callers
             raise TypeError(f"send_text takes str, not {type(text).__name__}; use send_bytes or send_json")
-        return self._send(text)  # no coroutine of its own for each
+        await self._send(text)
 
-    def send_bytes(self, data: bytes | bytearray | memoryview) -> Coroutine[Any, Any, None]:
+    async def send_bytes(self, data: bytes | bytearray | memoryview) -> None:
         """Sends bytes; else as `send_text`."""
         if not isinstance(data, bytes | bytearray | memoryview):  # pyright: ignore[reportUnnecessaryIsInstance]: untyped callers
             raise TypeError(f"send_bytes takes bytes, not {type(data).__name__}; use send_text or send_json")
-        return self._send(bytes(data))
+        await self._send(bytes(data))
 
-    def send_json(self, value: object) -> Coroutine[Any, Any, None]:
+    async def send_json(self, value: object) -> None:
         """Sends JSON as text: plain data, structs, dataclasses, pydantic models.
 
         Raises as `send_text`, and `TypeError` for what has no JSON form.
         """
-        return self._send(self.route.json_codec.encode(value).decode())
+        await self._send(self.route.json_codec.encode(value).decode())
 
     async def _send(self, message: str | bytes) -> None:
         if not self._accepted:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from typing import Any, Final, TypeAlias
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, MutableMapping
+from typing import Any, Final, TypeAlias, cast
 
 from velo_core.body import check_declared_length
 from velo_core.errors import ClientDisconnect
@@ -167,13 +167,14 @@ class _Bridge:
                 self.gone.set()
                 self.response.set_result(Response(body, status_code, headers))
                 return
-            self.response.set_result(StreamingResponse(self._content(), status_code, headers))
+            self.response.set_result(StreamingResponse(_Content(self), status_code, headers))
         if body or not more:
             await self._pieces.put((body, more))
 
     # The side of the response.
 
-    async def _content(self) -> AsyncIterator[bytes]:
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """The body."""
         try:
             more = True
             while more:
@@ -214,6 +215,25 @@ class _Bridge:
         if error is not None and (self._is_whole or self.gone.is_set()) and not isinstance(error, OSError):
             fields = {"route": self.request.route.path, "request_id": self.request.get_slot(REQUEST_ID)}
             logger.error("an application mounted below %r failed after its response", self.request.route.path, exc_info=error, extra=fields)
+
+
+class _Content:
+    """The body, which tells the application when nothing of it is wanted. A generator that has not begun does nothing when it is closed."""
+
+    def __init__(self, bridge: _Bridge) -> None:
+        self._bridge = bridge
+        self._pieces = bridge.pieces()
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        return await anext(self._pieces)
+
+    async def aclose(self) -> None:
+        """See `_Bridge.close`."""
+        await cast("AsyncGenerator[bytes]", self._pieces).aclose()
+        self._bridge.close()
 
 
 _OF_THE_CONNECTION: Final = frozenset({"connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"})

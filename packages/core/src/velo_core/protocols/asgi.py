@@ -17,10 +17,10 @@ from velo_core.errors import ClientDisconnect
 from velo_core.headers import MutableHeaders
 from velo_core.life import NO_LIFE, Life
 from velo_core.plan import Run
-from velo_core.protocols.outgoing import declared_length, length_without_content, send_content, unsound
+from velo_core.protocols.outgoing import declared_length, length_without_content, send_content, unsound, without_framing
 from velo_core.protocols.paths import below_raw
 from velo_core.request import Adapter
-from velo_core.response import HeadersLike, ReadyResponse, Response, StreamingResponse, headers_of, pairs_of
+from velo_core.response import ReadyResponse, Response, StreamingResponse, headers_of, pairs_of
 from velo_core.routing import Table
 from velo_core.status import WITHOUT_CONTENT
 from velo_core.streams import ClientGone, close_content
@@ -300,15 +300,16 @@ def _whole(response: Response, method: str) -> tuple[Message, Message]:
     for name, value in pairs_of(response):
         if name == "content-length":
             length = value
-        else:
+        elif name != "transfer-encoding":  # see `without_framing`
             headers.append((name.encode(), value.encode("latin-1")))  # a name is ASCII, and the default codec takes half as long
     body, status_code = response.body, response.status_code
     if status_code != 200 and status_code in WITHOUT_CONTENT:
         body, length = b"", length_without_content(status_code, length)
         if length is not None:
             headers.append((b"content-length", length.encode("latin-1")))
-    elif length is not None and not body and method == "HEAD":
-        headers.append((b"content-length", length.encode("latin-1")))
+    elif not body and method == "HEAD":
+        if length is not None:  # else nothing is known of what the one for GET would have
+            headers.append((b"content-length", length.encode("latin-1")))
     else:  # what was set may be wrong by now, and a wrong one splits the response
         headers.append(LENGTHS[len(body)])
     start = {"type": "http.response.start", "status": status_code, "headers": headers}
@@ -329,6 +330,7 @@ async def _send_file(response: FileResponse, scope: Scope, receive: Receive, sen
         isinstance(content, FileContent)
         and content.range == (0, content.size) == (0, declared_length(selected.headers))
         and scope["method"] != "HEAD"
+        and selected.status_code not in WITHOUT_CONTENT
         and not (teardown and teardown.is_open)
         and "http.response.pathsend" in (scope.get("extensions") or {})
     ):
@@ -339,15 +341,14 @@ async def _send_file(response: FileResponse, scope: Scope, receive: Receive, sen
 
 
 async def _send_stream(response: StreamingResponse, scope: Scope, receive: Receive, send: Send, life: Life) -> None:
+    declared_length(response.headers)  # before the start: after it, nobody could be told
     if response.status_code in WITHOUT_CONTENT:
         await close_content(response.content)
         await _send_whole(response, scope, send)
         return
-    declared_length(response.headers)  # before the start: after it, nobody could be told
-    trailers = response.trailers if _takes_trailers(scope) else None
+    trailers = response.trailers if scope["method"] != "HEAD" and _takes_trailers(scope) else None
     await _send_start(response, scope, send, trailers=trailers is not None)
     if scope["method"] == "HEAD":
-        trailers = None if trailers is None else _no_fields
         await close_content(response.content)
     else:
 
@@ -361,10 +362,6 @@ async def _send_stream(response: StreamingResponse, scope: Scope, receive: Recei
         await _send(send, {"type": "http.response.trailers", "headers": fields})
 
 
-def _no_fields() -> HeadersLike:
-    return ()
-
-
 def _takes_trailers(scope: Scope) -> bool:
     """Whether the server can send them, and the client asks for them (RFC 9110 section 6.5.1)."""
     if "http.response.trailers" not in (scope.get("extensions") or {}):
@@ -374,7 +371,7 @@ def _takes_trailers(scope: Scope) -> bool:
 
 
 async def _send_start(response: Response, scope: Scope, send: Send, *, trailers: bool = False) -> None:
-    headers = [_native_header(header) for header in response.headers.items()]
+    headers = [_native_header(header) for header in without_framing(response.headers.items())]
     start: Message = {"type": "http.response.start", "status": response.status_code, "headers": headers}
     if trailers:
         start["trailers"] = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, cast
 
 from velo_core.answers import problem
@@ -13,11 +13,12 @@ from velo_core.life import Life
 from velo_core.logs import CURRENT_REQUEST_ID
 from velo_core.response import Response, StreamingResponse
 from velo_core.streams import send_chunks
+from velo_core.types import HeaderPairs
 
 if TYPE_CHECKING:
     from velo_core.sse import EventSourceResponse
 
-__all__ = ["Counted", "declared_length", "length_without_content", "send_content", "unsound"]
+__all__ = ["Counted", "declared_length", "length_without_content", "send_content", "unsound", "without_framing"]
 
 logger = logging.getLogger("velo.request")
 
@@ -62,7 +63,15 @@ def length_without_content(status_code: int, length: str | None) -> str | None:
 
     204 has none (RFC 9110 section 8.6), that of 205 is 0, and 304 tells how long the content would be.
     """
-    return {204: None, 205: "0", 304: length}[status_code]
+    return {204: None, 205: "0", 304: length if length is not None and length.isascii() and length.isdigit() else None}[status_code]
+
+
+def without_framing(pairs: Iterable[tuple[str, str]]) -> HeaderPairs:
+    """The fields but Transfer-Encoding, which is the server's.
+
+    Beside a length it may not be sent (RFC 9112 section 6.2), and Granian ends the connection without an answer.
+    """
+    return [pair for pair in pairs if pair[0] != "transfer-encoding"]
 
 
 async def send_content(

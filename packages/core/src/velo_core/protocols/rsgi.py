@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from functools import cache, partial
-from typing import Final, Protocol, cast
+from typing import Any, Final, Protocol, cast
 
 from velo_core.body import check_declared_length, collect
 from velo_core.errors import ClientDisconnect
@@ -20,7 +20,7 @@ from velo_core.files import FileContent, FileResponse, select
 from velo_core.headers import MutableHeaders
 from velo_core.life import NO_LIFE, Life
 from velo_core.protocols.connection import Connection
-from velo_core.protocols.outgoing import declared_length, length_without_content, send_content, unsound
+from velo_core.protocols.outgoing import declared_length, length_without_content, send_content, unsound, without_framing
 from velo_core.request import Adapter
 from velo_core.response import ReadyResponse, Response, StreamingResponse, pairs_of
 from velo_core.status import WITHOUT_CONTENT
@@ -29,7 +29,7 @@ from velo_core.teardown import Teardown
 from velo_core.threads import in_thread
 from velo_core.types import Address, HeaderPairs
 
-__all__ = ["ADAPTER", "websocket_adapter"]
+__all__ = ["ADAPTER", "WithoutContent", "websocket_adapter"]
 
 
 class Headers(Protocol):
@@ -181,8 +181,25 @@ def _native_header(header: tuple[str, str]) -> list[tuple[str, str]]:
 
 
 def _send_ready(status_code: int, content_type: str, content: str, may_be_head: bool) -> list[str]:
-    # For HEAD the server keeps the length and drops the body.
+    # For HEAD, `send` is `WithoutContent`.
     return [f"send.response_bytes({status_code}, {content_type}, {content})"]
+
+
+class WithoutContent:
+    """The protocol object of a request with HEAD: sends all but the content, which Granian itself leaves out over HTTP/1.1 only."""
+
+    __slots__ = ("_protocol",)
+
+    def __init__(self, protocol: HTTP) -> None:
+        self._protocol = protocol
+
+    def response_bytes(self, status: int, headers: HeaderPairs, body: bytes) -> None:
+        """Answers with the length of `body`; without one, nothing is known of what GET would have."""
+        length = [("content-length", str(len(body)))] if body else []
+        self._protocol.response_empty(status, [*headers, *length])
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._protocol, name)
 
 
 async def _send_response(life: Life, response: Response, scope: Scope, receive: HTTP, send: HTTP, teardown: Teardown | None) -> None:
@@ -212,12 +229,15 @@ async def _send_response(life: Life, response: Response, scope: Scope, receive: 
 
 def _send_whole(response: Response, scope: Scope, protocol: HTTP) -> None:
     headers = list(pairs_of(response))
+    fields = dict(headers)
+    if "transfer-encoding" in fields:
+        headers = without_framing(headers)
     if response.status_code in WITHOUT_CONTENT:
-        length = length_without_content(response.status_code, dict(headers).get("content-length"))
+        length = length_without_content(response.status_code, fields.get("content-length"))
         headers = [header for header in headers if header[0] != "content-length"]
         protocol.response_empty(response.status_code, headers if length is None else [*headers, ("content-length", length)])
         return
-    if "content-length" in dict(headers) and (response.body or scope.method != "HEAD"):
+    if "content-length" in fields and (response.body or scope.method != "HEAD"):
         headers = [header for header in headers if header[0] != "content-length"]  # what was set may be wrong by now; the server counts
     protocol.response_bytes(response.status_code, headers, response.body)
 
@@ -229,8 +249,9 @@ async def _send_file(response: FileResponse, scope: Scope, protocol: HTTP, teard
         return
     content, length = selected.content, declared_length(selected.headers)
     part = content.range if isinstance(content, FileContent) else None
+    is_empty = scope.method == "HEAD" or selected.status_code in WITHOUT_CONTENT
     # What is open may be what the file needs, and the server opens it only after this has returned.
-    if part is None or part[1] - part[0] != length or scope.method == "HEAD" or (teardown and teardown.is_open):
+    if part is None or part[1] - part[0] != length or is_empty or (teardown and teardown.is_open):
         await _send_stream(selected, scope, protocol, life)
     elif length:
         # By its range even if it is the whole file, which may have become longer: no more than was promised is sent.
@@ -241,12 +262,12 @@ async def _send_file(response: FileResponse, scope: Scope, protocol: HTTP, teard
 
 
 async def _send_stream(response: StreamingResponse, scope: Scope, protocol: HTTP, life: Life) -> None:
+    declared_length(response.headers)  # before the start: after it, nobody could be told
     if response.status_code in WITHOUT_CONTENT:
         await close_content(response.content)
         _send_whole(response, scope, protocol)
         return
-    headers = list(response.headers.items())
-    declared_length(response.headers)  # before the start: after it, nobody could be told
+    headers = without_framing(response.headers.items())
     if scope.method == "HEAD":
         protocol.response_empty(response.status_code, headers)
         await close_content(response.content)

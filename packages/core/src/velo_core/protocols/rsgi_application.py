@@ -12,7 +12,7 @@ from velo_core.types import WEBSOCKET
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
 
     from velo_core.plan import Run
     from velo_core.protocols.rsgi import HTTP, Scope
@@ -26,6 +26,8 @@ class RSGI(Application):
 
     _rsgi_table: Table[Run] | None = None
     _rsgi_websockets: Table[Run] | None = None
+    _rsgi_head: Callable[[HTTP], object]
+    """What is answered to in place of the protocol object for HEAD. Set with the first table."""
 
     def __rsgi__(self, scope: Scope, protocol: HTTP) -> Awaitable[None]:
         """Serves one request. Not a coroutine function itself: the plan's own coroutine is what the server awaits."""
@@ -39,13 +41,16 @@ class RSGI(Application):
         answers = table.static.get(path)
         answer = None if answers is None else answers.get(method)
         run, values = table.search(method, path) if answer is None else answer
+        if method == "HEAD":
+            return run(scope, protocol, self._rsgi_head(protocol), values)
         return run(scope, protocol, protocol, values)
 
     def _bind_rsgi(self) -> Table[Run]:
-        from velo_core.protocols.rsgi import ADAPTER, websocket_adapter
+        from velo_core.protocols.rsgi import ADAPTER, WithoutContent, websocket_adapter
 
         if has_websockets():
             websocket_adapter()
+        self._rsgi_head = WithoutContent
         table = self._rsgi_table = self.bind(ADAPTER)
         return table
 

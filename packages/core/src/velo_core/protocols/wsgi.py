@@ -430,22 +430,22 @@ def _send_whole(response: Response, environ: Environ, send: Exchange) -> None:
         body, length = b"", length_without_content(response.status_code, response.headers.get("content-length"))
         headers = [header for header in headers if header[0] != "content-length"]
         headers += [] if length is None else [("content-length", length)]
-    elif "content-length" not in response.headers:
-        headers.append(LENGTHS[len(body)])
-    elif body or environ["REQUEST_METHOD"] != "HEAD":  # what was set may be wrong by now, and a wrong one splits the response
-        headers = [header for header in headers if header[0] != "content-length"]
+    elif body or environ["REQUEST_METHOD"] != "HEAD":  # else nothing is known of the length that one for GET would have
+        if "content-length" in response.headers:  # what was set may be wrong by now, and a wrong one splits the response
+            headers = [header for header in headers if header[0] != "content-length"]
         headers.append(LENGTHS[len(body)])
     send.respond(_status_line(response), headers, b"" if environ["REQUEST_METHOD"] == "HEAD" else body)
 
 
 async def _send_stream(response: StreamingResponse, environ: Environ, send: Exchange, life: Life) -> None:
     await send.enter_loop()
+    length = declared_length(response.headers)
     if response.status_code in WITHOUT_CONTENT:
         await close_content(response.content)
         _send_whole(response, environ, send)
         await send.end()
         return
-    counted = Counted(send.send, declared_length(response.headers))
+    counted = Counted(send.send, length)
     send.respond(_status_line(response), _headers(response), is_last=False)
     if environ["REQUEST_METHOD"] == "HEAD":
         await close_content(response.content)

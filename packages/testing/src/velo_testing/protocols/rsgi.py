@@ -117,12 +117,12 @@ class RSGIHTTPProtocol:
     def response_str(self, status: int = 200, headers: HeaderPairs = (), body: str = "") -> None:
         """Answers with text, as UTF-8."""
         _demand(body, str)
-        self._respond(status, _encoded(headers), body.encode())
+        self._respond_with(status, headers, body.encode())
 
     def response_bytes(self, status: int = 200, headers: HeaderPairs = (), body: bytes | bytearray | memoryview = b"") -> None:
         """Answers with bytes."""
         _demand(body, bytes, bytearray, memoryview)
-        self._respond(status, _encoded(headers), bytes(body))
+        self._respond_with(status, headers, bytes(body))
 
     def response_file(self, status: int, headers: HeaderPairs, file: str) -> None:
         """Answers with a file; one that cannot be opened becomes the server's own 404."""
@@ -148,6 +148,18 @@ class RSGIHTTPProtocol:
                 self._exchange.finish()
                 self._stream_over.set_result(None)
         return RSGIHTTPStreamTransport(self._exchange, self._closed, self._stream_over)
+
+    def _respond_with(self, status: int, headers: HeaderPairs, body: bytes) -> None:
+        """Sends what the application gave, if it may give it."""
+        pairs = _encoded(headers)
+        if body and self._exchange.request.method == "HEAD":
+            with self._exchange.failures.checking():
+                raise ProtocolViolation(
+                    "VELO_VIOLATION_BODY",
+                    f"a response to HEAD (RFC 9110 section 9.3.2) has no body, but the application sent {len(body)} bytes, which Granian"
+                    " leaves out over HTTP/1.1 only; call response_empty with their length",
+                )
+        self._respond(status, pairs, body)
 
     def _respond(self, status: int, headers: HeaderList, body: bytes) -> None:
         """Sends a response whose length is known, with the content-length that hyper gives it."""
