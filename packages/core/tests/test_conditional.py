@@ -13,7 +13,7 @@ from types import FrameType
 
 import pytest
 
-from velo_core import FileResponse, Request, Response, Velo, check_preconditions, conditional_requests
+from velo_core import FileResponse, Middleware, Request, Response, Velo, check_preconditions, conditional_requests
 from velo_testing import TestClient
 
 Serve = Callable[..., TestClient]
@@ -234,6 +234,52 @@ def test_a_weak_tag_is_no_ground_for_a_part(serve: Serve, tmp_path: Path) -> Non
     client = serve(served(tmp_path, tag='W/"v1"'))
 
     assert client.get("/file", headers={"range": "bytes=2-4", "if-range": 'W/"v1"'}).status_code == 200
+
+
+FILE_READS: list[tuple[Fields, int]] = [
+    ([], 200),
+    ([("if-match", TAG)], 200),
+    ([("if-match", '"v0"')], 412),
+    ([("if-none-match", TAG)], 304),
+    ([("range", "bytes=2-4"), ("if-range", TAG)], 206),
+    ([("range", "bytes=2-4"), ("if-range", '"v0"')], 200),
+]
+
+
+@pytest.mark.parametrize("middleware", [(), (conditional_requests,)], ids=["bare", "in middleware"])
+@pytest.mark.parametrize(("fields", "status"), FILE_READS)
+def test_a_file_is_compared_by_the_tag_that_the_handler_gives(
+    serve: Serve, tmp_path: Path, middleware: tuple[Middleware, ...], fields: Fields, status: int
+) -> None:
+    app = Velo()
+    path = tmp_path / "file.bin"
+    path.write_bytes(BODY)
+
+    @app.get("/", middleware=middleware)
+    async def show(request: Request) -> object:
+        request.response_headers.add("x-a", "1")
+        return check_preconditions(request, etag="v1") or FileResponse(path)
+
+    response = serve(app).get("/", headers=fields)
+
+    assert (response.status_code, response.headers.get_list("etag"), response.headers.get_list("x-a")) == (status, [TAG], ["1"])
+
+
+@pytest.mark.parametrize(("tag", "status"), [('"v1"', 304), ('"v0"', 200)])
+def test_the_middleware_looks_at_what_is_added_to_the_response(serve: Serve, tag: str, status: int) -> None:
+    app = Velo()
+
+    @app.get("/", middleware=[conditional_requests])
+    async def show(request: Request) -> str:
+        request.response_headers.update({"etag": TAG, "x-a": "1"})
+        return "shown"
+
+    client = serve(app)
+    response = client.get("/", headers={"if-none-match": tag})
+    refused = client.get("/", headers={"if-match": '"v0"'})
+
+    assert (response.status_code, response.headers.get_list("etag"), response.headers.get_list("x-a")) == (status, [TAG], ["1"])
+    assert (refused.status_code, refused.headers.get_list("x-a")) == (412, ["1"])
 
 
 # What many ranges cost.

@@ -8,6 +8,7 @@ import pytest
 from velo_core import (
     FileResponse,
     HTMLResponse,
+    HTTPError,
     JSONResponse,
     PlainTextResponse,
     RedirectResponse,
@@ -259,6 +260,54 @@ def test_headers_that_the_request_asks_to_add(serve: Serve) -> None:
     assert client.get("/response").headers["vary"] == "cookie"
     assert (client.get("/error").status_code, client.get("/error").headers["x-a"]) == (422, "outer")
     assert (client.get("/missing").status_code, client.get("/missing").headers["x-a"]) == (404, "outer")
+
+
+def test_a_field_of_which_there_may_be_one_only_takes_the_place_of_the_response_s_own(serve: Serve) -> None:
+    app = Velo()
+
+    @app.get("/data")
+    async def data(request: Request) -> dict[str, int]:
+        request.response_headers.set("content-type", "application/hal+json")
+        return {}
+
+    @app.get("/response")
+    async def response(request: Request) -> Response:
+        request.response_headers.update({"etag": '"new"', "retry-after": "2", "vary": "cookie", "cache-control": "no-store", "x-a": "2"})
+        return Response("a", headers={"x-a": "1", "retry-after": "1", "etag": '"old"', "vary": "accept", "cache-control": "private"})
+
+    @app.get("/redirect")
+    async def redirect(request: Request) -> Response:
+        request.response_headers.set("location", "/there")
+        return RedirectResponse("/here")
+
+    client = serve(app)
+    fields = client.get("/response").headers
+
+    assert client.get("/data").headers.get_list("content-type") == ["application/hal+json"]
+    assert (fields.get_list("etag"), fields.get_list("retry-after")) == (['"new"'], ["2"])
+    assert fields.get_list("x-a") == ["1", "2"]
+    assert (fields.get_list("vary"), fields.get_list("cache-control")) == (["accept", "cookie"], ["private", "no-store"])
+    assert client.get("/redirect", follow_redirects=False).headers.get_list("location") == ["/there"]
+
+
+def test_an_error_keeps_its_own_content_type(serve: Serve) -> None:
+    """It has another content than the result of which the handler said the type; what a client sent must not become a page by that."""
+    app = Velo()
+
+    @app.get("/problem")
+    async def failing(request: Request) -> str:
+        request.response_headers.set("content-type", "text/html")
+        raise HTTPError(400, "<script>")
+
+    @app.get("/page")
+    async def page(request: Request) -> Response:
+        request.response_headers.set("content-type", "text/html")
+        return Response("<p>", 404)
+
+    client = serve(app)
+
+    assert client.get("/problem").headers.get_list("content-type") == ["application/problem+json"]
+    assert client.get("/page").headers.get_list("content-type") == ["text/html"]
 
 
 # Cookies.

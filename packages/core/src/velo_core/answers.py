@@ -19,7 +19,17 @@ from velo_core.results import encode_any
 from velo_core.status import PHRASES
 from velo_core.threads import on_loop
 
-__all__ = ["AnswerError", "ExceptionHandler", "answers", "as_response", "no_problem", "plain_problem", "problem", "with_response_headers"]
+__all__ = [
+    "AnswerError",
+    "ExceptionHandler",
+    "answers",
+    "as_response",
+    "merged",
+    "no_problem",
+    "plain_problem",
+    "problem",
+    "with_response_headers",
+]
 
 ExceptionHandler: TypeAlias = "Callable[[Request, Exception], Awaitable[object] | object]"
 """(request, exception) to a response, or to data, which is sent with the status and the headers that the exception has by itself. May be a
@@ -30,6 +40,11 @@ PROBLEM: Final = ReadyHeaders([("content-type", "application/problem+json")])
 
 _documents: dict[int, bytes] = {}
 """Problem documents that say no more than the status: two hundred at most, by statuses that the application raises."""
+
+_OF_THE_CONTENT: Final = frozenset({"content-disposition", "content-length", "content-location", "content-range", "content-type"})
+_SINGLE: Final = _OF_THE_CONTENT | {"age", "date", "etag", "expires", "last-modified", "location", "retry-after", "server"}
+"""Fields of which a response may have one only (RFC 9110 section 5.3; RFC 6266 for Content-Disposition)."""
+_SUCCESSFUL: Final = range(200, 300)
 
 logger = logging.getLogger("velo.request")
 
@@ -129,13 +144,28 @@ def as_response(value: object, error: Exception) -> Response:
 
 
 def with_response_headers(request: Request, response: Response) -> Response:
-    """The response with what `request.response_headers` asks to add. A copy then, for a handler may return one response again and again."""
+    """The response with what `request.response_headers` asks to add."""
     added = request.take_response_headers()
-    if added is None or not isinstance(response.headers, MutableHeaders):  # pyright: ignore[reportUnnecessaryIsInstance]: a class of a user's can have others
+    return response if added is None else merged(response, added)
+
+
+def merged(response: Response, added: MutableHeaders) -> Response:
+    """The response with further fields. A copy, for a handler may return one response again and again.
+
+    Fields of which it may have one only take the place of its own. Those that describe a content do not, unless it is a success: a problem
+    document is not of the type that the handler had in mind for its result.
+    """
+    if not isinstance(response.headers, MutableHeaders):  # pyright: ignore[reportUnnecessaryIsInstance]: a class of a user's can have others
         return response
     response = _copy(response)
+    headers, status_code = response.headers, response.status_code
     for name, value in added.items():
-        response.headers.add(name, value)
+        if name not in _SINGLE:
+            headers.add(name, value)
+        elif status_code in _SUCCESSFUL or name not in _OF_THE_CONTENT:  # by `in`, for it may be no number: the adapter answers that
+            headers.set(name, value)
+        else:
+            headers.setdefault(name, value)
     return response
 
 

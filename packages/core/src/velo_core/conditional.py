@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
+from velo_core.answers import merged, with_response_headers
 from velo_core.errors import HTTPError
 from velo_core.files import not_modified, validators
 from velo_core.headers import MutableHeaders
@@ -23,7 +24,8 @@ def check_preconditions(
     """The response that ends a request at once because of its preconditions, or `None` to go on.
 
     Ask before the work is done. `If-Match` keeps one client from overwriting what another has just changed: the answer is 412 then.
-    `If-None-Match` and `If-Modified-Since` spare a client what it has: 304. The validators are added to the response of this request.
+    `If-None-Match` and `If-Modified-Since` spare a client what it has: 304. The validators are added to the response to a GET
+    or HEAD, in the place of its own: a `FileResponse` has the tag that is given here.
 
     Args:
         etag: What names the current version, such as `"v17"`; quotes and `W/` stand as in the field, without them they are added.
@@ -60,7 +62,9 @@ async def conditional_requests(request: Request, call_next: Callable[[Request], 
     response = await call_next(request)
     if request.method not in ("GET", "HEAD") or not 200 <= response.status_code <= 299:
         return response
-    etag, modified = validators(response)
+    # As it will be sent: the handler may have given the validators by `response_headers`.
+    added = request._response_headers  # pyright: ignore[reportPrivateUsage]: asking for `response_headers` would make some
+    etag, modified = validators(response if added is None else merged(response, added))
     if etag is None and modified is None:
         return response
     outcome = evaluate(request.method, request.headers.get_all, etag=etag, last_modified=modified)
@@ -68,5 +72,5 @@ async def conditional_requests(request: Request, call_next: Callable[[Request], 
         return response
     await response.close()
     if outcome is Outcome.NOT_MODIFIED:
-        return not_modified(response)
+        return not_modified(with_response_headers(request, response))
     raise HTTPError(412, "This is not the version that the request is meant for.")

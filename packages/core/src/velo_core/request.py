@@ -343,7 +343,11 @@ class Request(HoldsSlots, Generic[QueryModel_co, BodyModel_co]):
 
     @property
     def response_headers(self) -> MutableHeaders:
-        """Fields that are added to whatever response is sent in the end, a problem document included."""
+        """Fields that are added to whatever response is sent in the end, a problem document included.
+
+        Those of which a response may have one only, such as `etag`, take the place of its own. `content-type` and others that describe a
+        content do so with a success only.
+        """
         if self._response_headers is None:
             self._response_headers = MutableHeaders()
         return self._response_headers
