@@ -13,7 +13,18 @@ from types import FrameType
 
 import pytest
 
-from velo_core import FileResponse, Middleware, Request, Response, Velo, check_preconditions, conditional_requests
+from velo_core import (
+    Depends,
+    FileResponse,
+    HTTPError,
+    Middleware,
+    RedirectResponse,
+    Request,
+    Response,
+    Velo,
+    check_preconditions,
+    conditional_requests,
+)
 from velo_testing import TestClient
 
 Serve = Callable[..., TestClient]
@@ -280,6 +291,79 @@ def test_the_middleware_looks_at_what_is_added_to_the_response(serve: Serve, tag
 
     assert (response.status_code, response.headers.get_list("etag"), response.headers.get_list("x-a")) == (status, [TAG], ["1"])
     assert (refused.status_code, refused.headers.get_list("x-a")) == (412, ["1"])
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "has_them"),
+    [
+        ("/missing", 404, False),
+        ("/broken", 500, False),
+        ("/handled", 409, False),
+        ("/redirect", 307, False),
+        ("/created", 201, True),
+        ("/nothing", 204, True),
+        ("/unchanged", 304, True),
+    ],
+)
+@pytest.mark.parametrize("middleware", [(), (conditional_requests,)], ids=["bare", "in middleware"])
+def test_only_a_success_or_a_304_has_the_validators_of_the_result(
+    serve: Serve, middleware: tuple[Middleware, ...], path: str, status: int, has_them: bool
+) -> None:
+    """A cache that kept an error or a redirect with them would be told by 304 to go on using it."""
+
+    def check(request: Request) -> None:
+        check_preconditions(request, etag="v1", last_modified=CHANGED)
+
+    app = Velo(dependencies=[Depends(check)], middleware=middleware)
+
+    @app.get("/missing")
+    async def missing() -> None:
+        raise HTTPError(404)
+
+    @app.get("/broken")
+    async def broken() -> None:
+        raise ValueError("broken")
+
+    @app.get("/handled")
+    async def handled() -> None:
+        raise KeyError("handled")
+
+    @app.exception_handler(KeyError)
+    async def conflict(request: Request, error: KeyError) -> Response:
+        return Response(status_code=409)
+
+    @app.get("/redirect")
+    async def redirect() -> Response:
+        return RedirectResponse("/missing")
+
+    @app.get("/created", status_code=201)
+    async def created() -> str:
+        return "created"
+
+    @app.get("/nothing")
+    async def nothing() -> None: ...
+
+    @app.get("/unchanged")
+    async def unchanged() -> Response:
+        return Response(status_code=304)
+
+    response = serve(app, raise_app_exceptions=False).get(path, follow_redirects=False)
+
+    assert response.status_code == status
+    assert (response.headers.get_list("etag"), response.headers.get_list("last-modified")) == (([TAG], [DATE]) if has_them else ([], []))
+
+
+def test_a_304_keeps_its_own_tag(serve: Serve) -> None:
+    app = Velo()
+
+    @app.get("/")
+    async def show(request: Request) -> object:
+        check_preconditions(request, etag="v0")
+        return check_preconditions(request, etag="v1") or "shown"
+
+    response = serve(app).get("/", headers={"if-none-match": TAG})
+
+    assert (response.status_code, response.headers.get_list("etag")) == (304, [TAG])
 
 
 # What many ranges cost.

@@ -41,8 +41,9 @@ PROBLEM: Final = ReadyHeaders([("content-type", "application/problem+json")])
 _documents: dict[int, bytes] = {}
 """Problem documents that say no more than the status: two hundred at most, by statuses that the application raises."""
 
-_OF_THE_CONTENT: Final = frozenset({"content-disposition", "content-length", "content-location", "content-range", "content-type"})
-_SINGLE: Final = _OF_THE_CONTENT | {"age", "date", "etag", "expires", "last-modified", "location", "retry-after", "server"}
+_VALIDATORS: Final = frozenset({"etag", "last-modified"})
+_OF_THE_CONTENT: Final = _VALIDATORS | {"content-disposition", "content-length", "content-location", "content-range", "content-type"}
+_SINGLE: Final = _OF_THE_CONTENT | {"age", "date", "expires", "location", "retry-after", "server"}
 """Fields of which a response may have one only (RFC 9110 section 5.3; RFC 6266 for Content-Disposition)."""
 _SUCCESSFUL: Final = range(200, 300)
 
@@ -153,7 +154,8 @@ def merged(response: Response, added: MutableHeaders) -> Response:
     """The response with further fields. A copy, for a handler may return one response again and again.
 
     Fields of which it may have one only take the place of its own. Those that describe a content do not, unless it is a success: a problem
-    document is not of the type that the handler had in mind for its result.
+    document is not of the type that the handler had in mind for its result. Nor is an error or a redirect a version of it: a cache that
+    kept one with the tag of the result would be told by 304 to go on using it.
     """
     if not isinstance(response.headers, MutableHeaders):  # pyright: ignore[reportUnnecessaryIsInstance]: a class of a user's can have others
         return response
@@ -164,7 +166,7 @@ def merged(response: Response, added: MutableHeaders) -> Response:
             headers.add(name, value)
         elif status_code in _SUCCESSFUL or name not in _OF_THE_CONTENT:  # by `in`, for it may be no number: the adapter answers that
             headers.set(name, value)
-        else:
+        elif name not in _VALIDATORS or status_code == 304:  # 304 says which version the client has
             headers.setdefault(name, value)
     return response
 

@@ -25,7 +25,7 @@ def check_preconditions(
 
     Ask before the work is done. `If-Match` keeps one client from overwriting what another has just changed: the answer is 412 then.
     `If-None-Match` and `If-Modified-Since` spare a client what it has: 304. The validators are added to the response to a GET
-    or HEAD, in the place of its own: a `FileResponse` has the tag that is given here.
+    or HEAD, if it is a success, in the place of its own: a `FileResponse` has the tag that is given here.
 
     Args:
         etag: What names the current version, such as `"v17"`; quotes and `W/` stand as in the field, without them they are added.

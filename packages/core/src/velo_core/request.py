@@ -346,7 +346,7 @@ class Request(HoldsSlots, Generic[QueryModel_co, BodyModel_co]):
         """Fields that are added to whatever response is sent in the end, a problem document included.
 
         Those of which a response may have one only, such as `etag`, take the place of its own. `content-type` and others that describe a
-        content do so with a success only.
+        content do so with a success only, and a redirect or an error is sent without the `etag` and `last-modified` given here.
         """
         if self._response_headers is None:
             self._response_headers = MutableHeaders()
