@@ -13,9 +13,12 @@ from pydantic.alias_generators import to_camel
 
 from velo_core import (
     Body,
+    CallNext,
     HTTPError,
+    Request,
     Response,
     Velo,
+    check_preconditions,
 )
 from velo_testing import TestClient
 
@@ -190,6 +193,37 @@ def test_a_response_of_the_handler_and_a_route_without_content_are_not_negotiate
     assert client.get("/either?own=1").content == b"own"
     assert client.get("/either", headers={"accept": MSGPACK}).headers["content-type"] == MSGPACK
     assert client.get("/nothing", headers={"accept": "text/html"}).status_code == 204
+
+
+def test_a_response_of_a_handler_that_negotiates_says_so(serve: Serve) -> None:
+    """A 304 has the Vary that the 200 has (RFC 9110 section 15.4.5), and a cache must not give to all what one request accepts."""
+    app, kept = Velo(), Response(b"own", headers={"vary": "Cookie"})
+
+    async def around(request: Request, call_next: CallNext) -> Response:
+        return await call_next(request)
+
+    @app.get("/several/{name}", produces=(JSON, MSGPACK))
+    @app.get("/around/{name}", produces=(JSON, MSGPACK), middleware=[around])
+    async def several(name: str, request: Request) -> Item | Response:
+        return check_preconditions(request, etag="v1") or (kept if name == "own" else Item(name))
+
+    @app.get("/one", produces=(JSON,))
+    async def one() -> Item | Response:
+        return kept
+
+    @app.get("/light", produces=(JSON, MSGPACK))
+    async def light() -> Item | Response:
+        return kept
+
+    client = serve(app)
+    for path in ("/several", "/around"):
+        unchanged = client.get(f"{path}/oak", headers={"if-none-match": '"v1"'})
+        assert (unchanged.status_code, unchanged.headers.get_list("vary")) == (304, ["Accept"])
+        assert client.get(f"{path}/oak").headers.get_list("vary") == ["Accept"]
+        assert client.get(f"{path}/own").headers.get_list("vary") == ["Cookie, Accept"]
+    assert client.get("/light").headers.get_list("vary") == ["Cookie, Accept"]
+    assert client.get("/one").headers.get_list("vary") == ["Cookie"]
+    assert kept.headers.get_all("vary") == ["Cookie"]
 
 
 class Lines:

@@ -28,6 +28,7 @@ __all__ = [
     "no_problem",
     "plain_problem",
     "problem",
+    "varied",
     "with_response_headers",
 ]
 
@@ -168,6 +169,18 @@ def merged(response: Response, added: MutableHeaders) -> Response:
             headers.set(name, value)
         elif name not in _VALIDATORS or status_code == 304:  # 304 says which version the client has
             headers.setdefault(name, value)
+    return response
+
+
+def varied(response: Response) -> Response:
+    """What the handler of a route that negotiates has answered itself: another `Accept` may get something else than this, or 406.
+
+    Most of all a 304, which has to say so as the 200 does (RFC 9110 section 15.4.5).
+    """
+    if not isinstance(response.headers, MutableHeaders):  # pyright: ignore[reportUnnecessaryIsInstance]: a class of a user's can have others
+        return response
+    response = _copy(response)
+    response.headers.vary("Accept")
     return response
 
 

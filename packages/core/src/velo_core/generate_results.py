@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from velo_core.answers import varied
 from velo_core.names import Names
 from velo_core.plan import Plan, Served
 from velo_core.request import Adapter
@@ -141,7 +142,8 @@ class ResultWriter:
         else:
             self.constants["encode_any"] = any_encoder(result)
             made = f"ready({result.status_code}, *encode_any({variable}))"
-        self.line(2, f"{variable if self.light else 'response'} = {variable} if isinstance({variable}, Response) else {made}")
+        own = f"{self.constant('varied', varied)}({variable})" if result.varies else variable
+        self.line(2, f"{variable if self.light else 'response'} = {own} if isinstance({variable}, Response) else {made}")
 
     def _content(self, result: Result, variable: str, encode: str) -> None:
         """From the result to bytes, or to `None` for a response. Common types need no call of ours: a frame costs as much as small JSON.

@@ -12,7 +12,7 @@ from copy import deepcopy
 from functools import partial
 from typing import cast
 
-from velo_core.answers import with_response_headers
+from velo_core.answers import varied, with_response_headers
 from velo_core.calls import apply, run_call
 from velo_core.conversation import Conversation, abort_socket, answer_socket, conversed, finish_socket, until_accepted
 from velo_core.conversion import can_share
@@ -220,7 +220,7 @@ class _Steps:
 def written(result: Result, offer: Offer | None, value: object) -> Response:
     """The response for what a handler returned."""
     if isinstance(value, Response):
-        return value
+        return varied(value) if result.varies else value
     if result.shape is Shape.RESPONSE:
         raise TypeError(f"a handler that is annotated to return a Response returned {type(value).__name__}")
     if result.make is not None:

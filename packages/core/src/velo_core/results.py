@@ -75,6 +75,11 @@ class Result(Struct, frozen=True):
     negotiate: Negotiate | None = None
 
     @property
+    def varies(self) -> bool:
+        """Whether what is sent depends on the `Accept` of the request."""
+        return any(name == "vary" for offer in self.offers for name, _ in offer.headers)
+
+    @property
     def encodes_plainly(self) -> bool:
         """Whether nobody has said how a result of undeclared type becomes JSON."""
         return self.encode is _nothing
