@@ -99,6 +99,17 @@ async def test_a_refusal_is_a_response(server: Server, path: str, status: int) -
         assert refused.response.headers["retry-after"] == "7"
 
 
+@pytest.mark.parametrize("kind", ["stream", "file"])
+async def test_a_refusal_may_be_a_stream_or_a_file(server: Server, kind: str) -> None:
+    refused = await refused_with(server, f"/refuse/{kind}")
+
+    assert refused.response.status_code == 429
+    if not is_rsgi(server):
+        assert refused.response.headers["retry-after"] == "7"
+        body = bytes(refused.response.body or b"")
+        assert body == (b"slow down" if kind == "stream" else (APPS / "talk.py").read_bytes())
+
+
 async def test_other_origins_are_refused(server: Server) -> None:
     assert (await refused_with(server, "/echo", origin="https://evil.example")).response.status_code == 403
     for origin in ("https://app.example.com", f"http://127.0.0.1:{server.port}"):

@@ -1,6 +1,8 @@
 """Websockets: who is let in, how the others are refused, and what is around a handler, on each protocol."""
 
-from collections.abc import Callable, MutableMapping
+import asyncio
+from collections.abc import AsyncIterator, Callable, MutableMapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from velo_core import (
     CallNext,
     Depends,
+    FileResponse,
     Header,
     HTTPError,
     JSONResponse,
@@ -16,11 +19,13 @@ from velo_core import (
     Response,
     Router,
     SetupError,
+    StreamingResponse,
     UnsupportedError,
     Velo,
     WebSocket,
     WebSocketError,
 )
+from velo_core.protocols import asgi_websocket
 from velo_testing import ProtocolName, TestClient, WebSocketDenied
 
 pytestmark = pytest.mark.not_on_wsgi("WSGI has no websockets")
@@ -209,6 +214,127 @@ def test_a_refusal_has_a_body_where_the_protocol_can(way: Way, serve: Serve) -> 
     if way[0] == "asgi":
         assert response.json() == {"slow": "down"}
         assert response.headers["retry-after"] == "3"
+
+
+class Pieces:
+    """The content of a refusal, which is closed when nothing more is wanted of it."""
+
+    def __init__(self, count: int, size: int = 1, seconds: float = 0) -> None:
+        self.left, self.size, self.seconds = count, size, seconds
+        self.is_closed = False
+
+    def __aiter__(self) -> "Pieces":
+        return self
+
+    async def __anext__(self) -> bytes:
+        await asyncio.sleep(self.seconds)
+        if not self.left:
+            raise StopAsyncIteration
+        self.left -= 1
+        return b"x" * self.size
+
+    async def aclose(self) -> None:
+        self.is_closed = True
+
+
+async def messages_of_refusal(response: Response, *, interpreted: bool) -> list[MutableMapping[str, Any]]:
+    """What an ASGI server is given."""
+    app = Velo(interpreted=interpreted)
+
+    @app.websocket("/")
+    async def refuse(socket: WebSocket) -> Response:
+        return response
+
+    sent: list[MutableMapping[str, Any]] = []
+
+    async def receive() -> MutableMapping[str, Any]:
+        return {"type": "websocket.connect"}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    scope: dict[str, Any] = {
+        "type": "websocket",
+        "path": "/",
+        "query_string": b"",
+        "http_version": "1.1",
+        "scheme": "ws",
+        "headers": [],
+        "subprotocols": [],
+    }
+    await app({**scope, "extensions": {"websocket.http.response": {}}}, receive, send)
+    return sent
+
+
+@pytest.mark.parametrize("interpreted", [False, True])
+async def test_a_stream_that_refuses_is_sent_in_one_piece(interpreted: bool, tmp_path: Path) -> None:
+    """Granian takes no other, and answers with a bare 403."""
+    file = tmp_path / "no.txt"
+    file.write_bytes(b"no")
+    content = Pieces(3)
+    fields = {"www-authenticate": "Bearer"}
+
+    streamed = await messages_of_refusal(StreamingResponse(content, 401, fields), interpreted=interpreted)
+    from_file = await messages_of_refusal(FileResponse(file, 403, fields), interpreted=interpreted)
+
+    assert [message["type"].removeprefix("websocket.http.response.") for message in streamed + from_file] == ["start", "body"] * 2
+    assert [streamed[0]["status"], from_file[0]["status"]] == [401, 403]
+    assert streamed[1]["body"] == b"xxx"
+    assert from_file[1]["body"] == b"no"
+    assert streamed[0]["headers"] == [(b"www-authenticate", b"Bearer"), (b"content-length", b"3")]
+    assert {(b"www-authenticate", b"Bearer"), (b"content-length", b"2"), (b"content-type", b"text/plain; charset=utf-8")} <= {
+        *from_file[0]["headers"]
+    }
+    assert not any(message.get("more_body") for message in streamed + from_file)
+    assert content.is_closed
+
+
+@pytest.mark.parametrize("interpreted", [False, True])
+@pytest.mark.parametrize("endless", ["much", "slow"])
+async def test_what_is_no_refusal_is_left_out_of_it(
+    interpreted: bool, endless: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(asgi_websocket, "GATHERED_SECONDS", 0.05 if endless == "slow" else 60)
+    content = Pieces(1000, 1000, seconds=1 if endless == "slow" else 0)
+    fields = {"www-authenticate": "Bearer", "content-length": "1000000", "etag": '"x"'}
+
+    start, body = await messages_of_refusal(StreamingResponse(content, 401, fields, "text/plain"), interpreted=interpreted)
+
+    assert start["status"] == 401
+    assert start["headers"] == [(b"www-authenticate", b"Bearer"), (b"content-length", b"0")]
+    assert body == {"type": "websocket.http.response.body", "body": b""}
+    assert content.is_closed
+    assert "refused without the content" in caplog.text
+
+
+@pytest.mark.parametrize("interpreted", [False, True])
+async def test_a_refusal_whose_content_fails_has_not_begun(interpreted: bool) -> None:
+    """So that the server can still say 500; nobody may be told that this is all there is."""
+
+    async def content() -> AsyncIterator[bytes]:
+        yield b"x"
+        raise TimeoutError("the database")
+
+    with pytest.raises(TimeoutError, match="the database"):
+        await messages_of_refusal(StreamingResponse(content(), 401), interpreted=interpreted)
+
+
+def test_a_stream_refuses_on_every_protocol(way: Way, serve: Serve) -> None:
+    app = Velo()
+    content = Pieces(3)
+
+    @app.websocket("/")
+    async def refuse(socket: WebSocket) -> Response:
+        return StreamingResponse(content, 401, {"www-authenticate": "Bearer"}, trailers=lambda: {"x-sum": "3"})
+
+    with pytest.raises(WebSocketDenied) as refused, serve(app).websocket_connect("/"):
+        pass
+
+    assert refused.value.response.status_code == 401
+    assert content.is_closed
+    if way[0] == "asgi":
+        assert refused.value.response.text == "xxx"
+        assert refused.value.response.headers["www-authenticate"] == "Bearer"
 
 
 def test_an_exception_handler_answers_before_the_acceptance(way: Way, serve: Serve) -> None:

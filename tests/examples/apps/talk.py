@@ -4,7 +4,7 @@ import asyncio
 import os
 from pathlib import Path
 
-from velo_core import HTTPError, JSONResponse, Response, Velo, WebSocket, WebSocketError
+from velo_core import FileResponse, HTTPError, JSONResponse, Response, StreamingResponse, Velo, WebSocket, WebSocketError
 
 app = Velo(websocket_origins=["https://app.example.com"], max_message_size=1000)
 
@@ -45,6 +45,10 @@ async def refuse(how: str, socket: WebSocket) -> Response:
         raise ZeroDivisionError
     if how == "close":
         await socket.close()
+    if how == "stream":
+        return StreamingResponse([b"slow ", b"down"], 429, {"retry-after": "7"})
+    if how == "file":
+        return FileResponse(__file__, 429, {"retry-after": "7"})
     return JSONResponse({"slow": "down"}, 429, {"retry-after": "7"})
 
 

@@ -1,12 +1,14 @@
 """Websockets on ASGI 3 (WebSocket 2.5, and the extension `websocket.http.response`).
 
-What servers differ in: without that extension a refusal is a 403 without a body. Granian drops the headers of an acceptance. Some take what
-is sent after the client has gone, others raise. The code of a client's closing frame may be lost on the way.
+What servers differ in: without that extension a refusal is a 403 without a body. Granian drops the headers of an acceptance, and takes the
+body of a refusal in one message only. Some take what is sent after the client has gone, others raise. The code of a client's closing frame
+may be lost on the way.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, ClassVar, Final, TypeAlias
 
@@ -14,7 +16,7 @@ from velo_core.errors import WebSocketDisconnect
 from velo_core.protocols.websockets import websocket_adapter
 from velo_core.request import Adapter
 from velo_core.response import Response, StreamingResponse
-from velo_core.streams import close_content
+from velo_core.streams import ClientGone, close_content
 from velo_core.types import HeaderPairs
 
 __all__ = ["asgi_websockets"]
@@ -26,7 +28,27 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 _SUBPROTOCOL: Final = "sec-websocket-protocol"
 _DENIAL: Final = "websocket.http.response"
+GATHERED_BYTES: Final = 65_536
+"""Bytes of a stream that may refuse a handshake. What is longer is no refusal, and would have to be kept in memory."""
+GATHERED_SECONDS: Final = 10
+"""Seconds that it may take. Nobody hears before its end that the client has gone."""
+_ABOUT_CONTENT: Final = frozenset(
+    {
+        b"accept-ranges",
+        b"content-disposition",
+        b"content-encoding",
+        b"content-language",
+        b"content-length",
+        b"content-range",
+        b"content-type",
+        b"etag",
+        b"last-modified",
+    }
+)
+"""Fields that are not true any more of a refusal without its content."""
 _CAPABILITIES: Final = frozenset({"subprotocol", "accept_headers", "close_code"})
+
+logger = logging.getLogger("velo.request")
 
 
 def asgi_websockets(http: Adapter) -> Adapter:
@@ -93,7 +115,10 @@ class _Channel:
         if _DENIAL in (self._scope.get("extensions") or {}):
             # The response goes the way of all others, under the names that its messages have here. No extension of HTTP holds for it.
             scope: Scope = {**self._scope, "type": "http", "method": "GET", "extensions": {}}
-            await self._http.send_response(response, scope, _never, self._deny, None)
+            if isinstance(response, StreamingResponse):
+                await self._deny_at_once(response, scope)
+            else:
+                await self._http.send_response(response, scope, _never, self._deny, None)
             return
         if isinstance(response, StreamingResponse):
             await close_content(response.content)
@@ -126,6 +151,22 @@ class _Channel:
             raise WebSocketDisconnect(message.get("code") or 1006, message.get("reason") or "")
         self._is_connected = True
 
+    async def _deny_at_once(self, response: StreamingResponse, scope: Scope) -> None:
+        """Refuses with a stream or a file, whose content is gathered before anything is sent."""
+        gathered, limit = _Gathered(), asyncio.timeout(GATHERED_SECONDS)
+        try:
+            async with limit:
+                await self._http.send_response(response, scope, _never, gathered.take, None)
+        except TimeoutError:
+            if not limit.expired():  # the content's own
+                raise
+            gathered.is_whole = False
+        if not gathered.is_whole:
+            bounds = f"{GATHERED_BYTES} bytes or {GATHERED_SECONDS} seconds"
+            logger.warning("a websocket is refused without the content of the response, which takes more than %s", bounds)
+        for message in gathered.messages(response):
+            await self._deny(message)
+
     async def _deny(self, message: Message) -> None:
         await self._tell({**message, "type": f"websocket.{message['type']}"})
 
@@ -134,6 +175,44 @@ class _Channel:
             await self._send(message)
         except OSError as error:  # how a server says that the client has gone
             raise WebSocketDisconnect(1006) from error
+
+
+class _Gathered:
+    """The messages of a response that comes in pieces, made into those of one that does not."""
+
+    def __init__(self) -> None:
+        self.is_whole = True
+        self._start: Message | None = None
+        self._body = bytearray()
+        self._comes_in_pieces = False
+
+    async def take(self, message: Message) -> None:
+        """Takes what would be sent.
+
+        Raises:
+            ClientGone: it is too much. That ends the stream and closes its content, and is no mistake.
+        """
+        if message["type"] == "http.response.start":
+            self._start = message
+            return
+        piece: bytes = message.get("body", b"")
+        if message.get("more_body"):
+            self._comes_in_pieces = True
+            if len(self._body) + len(piece) > GATHERED_BYTES:
+                self.is_whole = False
+                raise ClientGone
+        self._body += piece
+
+    def messages(self, response: Response) -> tuple[Message, Message]:
+        """What is sent in their place."""
+        start = self._start or {"type": "http.response.start", "status": response.status_code, "headers": []}
+        headers: list[tuple[bytes, bytes]] = start["headers"]
+        body = bytes(self._body)
+        if not self.is_whole:
+            body, headers = b"", [field for field in headers if field[0] not in _ABOUT_CONTENT]
+        if not self.is_whole or (self._comes_in_pieces and not any(name == b"content-length" for name, _ in headers)):
+            headers = [*headers, (b"content-length", b"%d" % len(body))]
+        return {**start, "headers": headers}, {"type": "http.response.body", "body": body}
 
 
 async def _never() -> Message:
