@@ -167,8 +167,42 @@ def test_allow_is_of_the_version(serve: Serve) -> None:
 
     assert client.post("/users/x", headers={"x-api-version": "1"}).headers["allow"] == "GET, HEAD, OPTIONS"
     assert client.options("/users/x", headers={"x-api-version": "2"}).headers["allow"] == "DELETE, OPTIONS"
-    assert client.post("/users/x").status_code == 404
     assert client.delete("/users/x").status_code == 400
+
+
+@pytest.mark.parametrize(("versioning", "status"), [(HEADER, 400), (PARAMETER, 406)])
+def test_a_path_of_some_version_wants_one_for_every_method(serve: Serve, versioning: Versioning, status: int) -> None:
+    app = Velo(versioning=versioning, trailing_slash="redirect")
+    app.get("/p", version="1")(lambda: "p")
+    app.get("/slash/", version="2")(lambda: "slash")
+    app.post("/plain")(lambda: "plain")
+    client = serve(app)
+    unknown = {"x-api-version": "9", "accept": "application/json;version=9"}
+
+    for headers in ({}, unknown):
+        for method, path in (("GET", "/p"), ("DELETE", "/p"), ("GET", "/slash"), ("PUT", "/slash/")):
+            response = client.request(method, path, headers=headers)
+            assert (response.status_code, response.json().get("versions")) == (status, ["1", "2"]), (method, path)
+        assert client.delete("/nowhere", headers=headers).status_code == 404
+        assert client.get("/plain", headers=headers).status_code == 405  # which no version changes
+        assert client.options("/plain", headers=headers).headers["allow"] == "OPTIONS, POST"
+    assert client.options("/p", headers=unknown).status_code == status
+
+
+@pytest.mark.parametrize("versioning", [HEADER, PARAMETER])
+def test_options_without_a_version_tell_the_methods_of_all(serve: Serve, versioning: Versioning) -> None:
+    """A browser that asks whether a page may send a request names no version: its question has no header of the page's."""
+    app = application(versioning)
+    app.options("/both", version="2")(lambda: "own")
+    app.put("/health", version="2")(lambda: "fine")
+    client = serve(app)
+
+    assert client.options("/users/x").status_code == 204
+    assert client.options("/users/x").headers["allow"] == "DELETE, GET, HEAD, OPTIONS"
+    assert client.options("/users").headers["allow"] == "GET, HEAD, OPTIONS"
+    assert client.options("/health").headers["allow"] == "GET, HEAD, OPTIONS, PUT"
+    assert client.options("/both").status_code == (400 if versioning is HEADER else 406)  # the answer is one version's own
+    assert client.options("/nowhere").status_code == 404
 
 
 def test_hosts_and_versions_go_together(serve: Serve) -> None:

@@ -29,8 +29,15 @@ __all__ = ["Selector", "table_of"]
 Values: TypeAlias = tuple[object, ...]
 Compile: TypeAlias = Callable[[str, Plan], Run]
 
+Found: TypeAlias = tuple[Run, Values, str]
+"""What runs, its values, and whether it is a route or a miss of some kind."""
+
+_ROUTE = "route"
+_REDIRECT = "redirect"
+_OTHER_METHOD = "other method"
+_NOT_FOUND = "not found"
 _ELSEWHERE = "elsewhere"
-_MISSES = ("redirect", "other method", "not found", _ELSEWHERE)
+_MISSES = (_REDIRECT, _OTHER_METHOD, _NOT_FOUND, _ELSEWHERE)
 """What it means that a table has found no route, the best news first."""
 
 
@@ -134,8 +141,15 @@ class Selector(Table[Run]):
                 return self._bad_host, ()
             sites = [*self._hosts.find(host[0]), *sites]
         known = version if version in self._versions else None
-        run, values, is_found = _choose(sites, known, method, path, is_raw=is_raw)
-        if known is None and not is_found and any(_choose(sites, one, method, path, is_raw=is_raw)[2] for one in self._versions):
+        run, values, kind = _choose(sites, known, method, path, is_raw=is_raw)
+        if known is not None or kind == _ROUTE:
+            return run, values
+        in_versions = [_choose(sites, one, method, path, is_raw=is_raw) for one in self._versions]
+        kinds = {kind for _, _, kind in in_versions}
+        if method == "OPTIONS" and version is None and _OTHER_METHOD in kinds and _ROUTE not in kinds:
+            # What asks for leave to send a request to another origin cannot carry the header that names its version.
+            return _with_all_methods([miss for miss in in_versions if miss[2] == _OTHER_METHOD])
+        if _ROUTE in kinds or (kind in (_NOT_FOUND, _ELSEWHERE) and not kinds <= {_NOT_FOUND, _ELSEWHERE}):
             return self._bad_version, (version,)
         return run, values
 
@@ -148,21 +162,27 @@ class Selector(Table[Run]):
         return self._versioning.default if asked is None else asked
 
 
-def _choose(sites: Sequence[tuple[Site, Values]], version: str | None, method: str, path: str, *, is_raw: bool) -> tuple[Run, Values, bool]:
-    """What the first table with a route for the request finds, or the best of what they have in its place; and whether it is a route."""
-    missed: list[tuple[str, Run, Values]] = []
+def _choose(sites: Sequence[tuple[Site, Values]], version: str | None, method: str, path: str, *, is_raw: bool) -> Found:
+    """What the first table with a route for the request finds, or the best of what they have in its place."""
+    missed: list[Found] = []
     for site, host_values in sites:
         table = site.tables[version]
         run, values = table.find_raw(method, path) if is_raw else table.find(method, path)
         kind = site.misses.get(id(run))
         if kind is None:
-            return run, (*values, *host_values), True
-        missed.append((kind, run, values))
-    kind, run, values = min(missed, key=lambda miss: _MISSES.index(miss[0]))
-    if kind == "other method":  # what one host allows, another one may add to
-        allowed = {name for other, _, found in missed if other == kind for name in cast("str", found[0]).split(", ")}
-        values = (", ".join(sorted(allowed)), *values[1:])
-    return run, values, False
+            return run, (*values, *host_values), _ROUTE
+        missed.append((run, values, kind))
+    run, values, kind = min(missed, key=lambda miss: _MISSES.index(miss[2]))
+    if kind == _OTHER_METHOD:  # what one host allows, another one may add to
+        run, values = _with_all_methods([miss for miss in missed if miss[2] == kind])
+    return run, values, kind
+
+
+def _with_all_methods(missed: Sequence[Found]) -> tuple[Run, Values]:
+    """The first of the misses, with the methods that any of them has."""
+    run, values, _ = missed[0]
+    allowed = {name for _, found, _ in missed for name in cast("str", found[0]).split(", ")}
+    return run, (", ".join(sorted(allowed)), *values[1:])
 
 
 def _site(tables: Mapping[str | None, Table[Plan]], run: Compile, elsewhere: Fallback[Plan] | None) -> Site:
@@ -171,9 +191,9 @@ def _site(tables: Mapping[str | None, Table[Plan]], run: Compile, elsewhere: Fal
 
     def fallback(plans: Fallback[Plan]) -> Fallback[Run]:
         made = Fallback(run("", plans.not_found), run("", plans.method_not_allowed), run("", plans.options), run("", plans.redirect))
-        misses[id(made.not_found)] = _ELSEWHERE if plans is elsewhere else "not found"
-        misses[id(made.method_not_allowed)] = misses[id(made.options)] = "other method"
-        misses[id(made.redirect)] = "redirect"
+        misses[id(made.not_found)] = _ELSEWHERE if plans is elsewhere else _NOT_FOUND
+        misses[id(made.method_not_allowed)] = misses[id(made.options)] = _OTHER_METHOD
+        misses[id(made.redirect)] = _REDIRECT
         return made
 
     return Site({version: table.mapped(run, fallback) for version, table in tables.items()}, misses)
