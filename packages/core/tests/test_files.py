@@ -1,9 +1,12 @@
 """Files as responses: over every protocol, by the server where it can, and what is no file."""
 
 import os
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from email.message import Message
 from email.parser import BytesParser
+from email.utils import format_datetime, parsedate_to_datetime
 from pathlib import Path
 from typing import Annotated, Unpack, cast
 
@@ -154,6 +157,22 @@ def test_type_name_status_and_headers_can_be_given(serve: Serve, report: Path) -
 
 def test_a_file_can_be_shown_under_a_name(report: Path) -> None:
     assert FileResponse(report, filename="a.txt", inline=True).headers["content-disposition"] == 'inline; filename="a.txt"'
+
+
+def test_no_file_was_changed_after_its_response(serve: Serve, report: Path) -> None:
+    """RFC 9110 section 8.8.2.1: a time that is still to come is replaced by that of the response."""
+    os.utime(report, (LONG_AGO, time.time() + 86_400))
+    before = datetime.now(UTC).replace(microsecond=0)
+    client = serve(app_of(lambda: FileResponse(report)))
+
+    response = client.get("/")
+    modified = parsedate_to_datetime(response.headers["last-modified"])
+
+    assert before <= modified <= datetime.now(UTC)
+    assert response.headers["etag"].startswith('W/"')
+    earlier = format_datetime(modified - timedelta(seconds=1), usegmt=True)
+    assert client.get("/", headers={"if-modified-since": earlier}).status_code == 200
+    assert client.get("/", headers={"if-none-match": response.headers["etag"]}).status_code == 304
 
 
 def test_a_file_that_was_just_written_has_a_weak_tag(tmp_path: Path) -> None:

@@ -78,8 +78,10 @@ class FileResponse(StreamingResponse):
         super().__init__(content, status_code, headers, media_type or self.media_type or _guess(filename or name))
         fields = self.headers
         fields.set("content-length", str(found.st_size))
-        fields.setdefault("last-modified", format_http_date(found.st_mtime_ns // 1_000_000_000))
-        fields.setdefault("etag", _etag(found))
+        now = time.time_ns()
+        # Never later than the response (RFC 9110 section 8.8.2.1): the clock of who wrote the file may be ahead.
+        fields.setdefault("last-modified", format_http_date(min(found.st_mtime_ns, now) // 1_000_000_000))
+        fields.setdefault("etag", _etag(found, now))
         if status_code == 200:
             fields.setdefault("accept-ranges", "bytes")
         if filename is not None:
@@ -215,9 +217,10 @@ def _no_file() -> HTTPError:
     return HTTPError(404, "There is no such file.")
 
 
-def _etag(found: os.stat_result) -> str:
-    # A file that is being written can change twice within one tick of the clock: then the tag says that it promises less.
-    fresh = time.time_ns() - found.st_mtime_ns < 1_000_000_000
+def _etag(found: os.stat_result, now: int) -> str:
+    # A file that is being written can change twice within one tick of the clock: then the tag says that it promises less. So it does for
+    # a time that is still to come, for that file may be written right now, by a clock that is ahead.
+    fresh = now - found.st_mtime_ns < 1_000_000_000
     return format_etag(f"{found.st_mtime_ns:x}-{found.st_size:x}", weak=fresh)
 
 
