@@ -50,6 +50,8 @@ def test_content_and_content_type(serve: Serve, protocol: str) -> None:
         (lambda: Response("é"), None, "é".encode()),
         (lambda: Response("a", media_type="text/csv"), "text/csv; charset=utf-8", b"a"),
         (lambda: Response("a", media_type="text/csv; charset=latin-1"), "text/csv; charset=latin-1", b"a"),
+        (lambda: Response("a", media_type="text/html; Charset=ISO-8859-1"), "text/html; Charset=ISO-8859-1", b"a"),
+        (lambda: Response("a", media_type="Text/Html"), "Text/Html; charset=utf-8", b"a"),
         (lambda: Response(b"{}", media_type="application/vnd.x+json"), "application/vnd.x+json", b"{}"),
         (lambda: Response("a", headers={"Content-Type": "text/x"}), "text/x", b"a"),
         (lambda: Response("a", headers={"content-type": "text/x"}, media_type="text/y"), "text/x", b"a"),

@@ -30,8 +30,9 @@ class ReadyHeaders(list[tuple[str, str]]):
 
 
 def content_type(media_type: str) -> str:
-    """The Content-Type value for `media_type`: text types say that they are UTF-8."""
-    return f"{media_type}; charset=utf-8" if media_type.startswith("text/") and "charset=" not in media_type else media_type
+    """The Content-Type value for `media_type`: text types say that they are UTF-8. Case means nothing (RFC 9110 section 8.3.1)."""
+    is_text = media_type[:5].lower() == "text/"
+    return f"{media_type}; charset=utf-8" if is_text and "charset=" not in media_type.lower() else media_type
 
 
 NO_HEADERS: Final = ReadyHeaders()
