@@ -41,6 +41,16 @@ class Worded(HTTPError):
 # HTTPError (RFC 9457).
 
 
+@pytest.mark.parametrize("name", ["type", "title", "status", "detail"])
+def test_an_extension_is_no_member_that_there_is_already(name: str) -> None:
+    with pytest.raises(ValueError, match=f"members called {name} already"):
+        HTTPError(404, extensions={"errors": [], name: 200})
+
+
+def test_the_instance_of_a_problem_is_an_extension(serve: Serve) -> None:
+    assert serve(raising(HTTPError(404, extensions={"instance": "/log/7"}))).get("/").json()["instance"] == "/log/7"
+
+
 def test_an_http_error_is_a_problem_document(serve: Serve) -> None:
     response = serve(raising(HTTPError(404, "There is no such user."))).get("/")
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
+from typing import Final
 
 from msgspec import Struct
 
@@ -92,6 +93,10 @@ class SetupError(VeloError):
         return cls(found[0].code if len(found) == 1 else "VELO_SETUP", problems=found)
 
 
+_MEMBERS: Final = frozenset({"type", "title", "status", "detail"})
+"""What an extension cannot be called. `instance` may be given as one."""
+
+
 class HTTPError(VeloError):
     """Answers the request with a problem document (RFC 9457).
 
@@ -101,10 +106,10 @@ class HTTPError(VeloError):
         type: URI of the kind of problem; `"about:blank"` says that the status is all there is to know.
         title: Short name of the kind; the reason phrase of the status by default.
         headers: Sent with the response, such as `{"retry-after": "3"}`.
-        extensions: Further members of the document, such as `errors`.
+        extensions: Further members of the document, such as `errors`; `type`, `title`, `status` and `detail` are taken.
 
     Raises:
-        ValueError: the status is not an error status.
+        ValueError: the status is not an error status, or an extension has the name of another member.
     """
 
     code = "VELO_HTTP"
@@ -121,6 +126,9 @@ class HTTPError(VeloError):
     ) -> None:
         if not 400 <= status_code <= 599:
             raise ValueError(f"an HTTPError has a status from 400 to 599, not {status_code!r}; return a Response for other statuses")
+        if extensions and not _MEMBERS.isdisjoint(extensions):  # RFC 9457 section 3.2: they are no place for those of section 3.1
+            taken = ", ".join(name for name in extensions if name in _MEMBERS)
+            raise ValueError(f"a problem document has members called {taken} already; give the extensions of an HTTPError other names")
         self.status_code = status_code
         self.detail = detail
         self.type = type
