@@ -453,6 +453,21 @@ def test_a_wsgi_application_streams_and_is_closed(serve: Serve, make: Make) -> N
     assert closed == [True]
 
 
+def test_a_wsgi_application_has_no_say_about_the_connection(serve: Serve) -> None:
+    fields = [("Connection", "close"), ("Keep-Alive", "1"), ("Proxy-Connection", "x"), ("Transfer-Encoding", "chunked"), ("Upgrade", "h2c")]
+
+    def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        start_response("200 OK", [*fields, ("X-Own", "yes")])
+        return [b"a", b"b"] if environ["PATH_INFO"] == "/stream" else [b"ab"]
+
+    client = serve(bare(app, interface="wsgi"))
+
+    for path in ("/sub", "/sub/stream"):
+        response = client.get(path)
+        assert (response.text, response.headers["x-own"]) == ("ab", "yes")
+        assert not {name.lower() for name, _ in fields} & set(response.headers)
+
+
 def test_what_is_smuggled_into_an_environ_stays_out(serve: Serve) -> None:
     def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         start_response("200 OK", [])
