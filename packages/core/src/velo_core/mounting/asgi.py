@@ -16,7 +16,7 @@ from typing import Any, Final, TypeAlias, cast
 from velo_core.body import check_declared_length
 from velo_core.errors import ClientDisconnect
 from velo_core.logs import REQUEST_ID
-from velo_core.mounting.place import Place
+from velo_core.mounting.place import OF_THE_CONNECTION, Place
 from velo_core.request import Request
 from velo_core.response import Response, StreamingResponse
 from velo_core.types import HeaderPairs
@@ -151,7 +151,7 @@ class _Bridge:
         kind = message["type"]
         if kind == "http.response.start" and self._start is None:
             headers = [(bytes(name).decode("latin-1"), bytes(value).decode("latin-1")) for name, value in message.get("headers", ())]
-            self._start = message["status"], [header for header in headers if header[0].lower() not in _OF_THE_CONNECTION]
+            self._start = message["status"], [header for header in headers if header[0].lower() not in OF_THE_CONNECTION]
         elif kind == "http.response.body" and self._start is not None and not self._is_whole:
             await self._send_body(bytes(message.get("body", b"")), more=bool(message.get("more_body", False)))
         else:
@@ -234,7 +234,3 @@ class _Content:
         """See `_Bridge.close`."""
         await cast("AsyncGenerator[bytes]", self._pieces).aclose()
         self._bridge.close()
-
-
-_OF_THE_CONNECTION: Final = frozenset({"connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"})
-"""Fields about the connection, which is the server's."""

@@ -8,8 +8,10 @@ from urllib.parse import quote, unquote
 from velo_core.request import Request
 from velo_core.routing.pattern import PCHAR
 
-__all__ = ["Place"]
+__all__ = ["OF_THE_CONNECTION", "Place"]
 
+OF_THE_CONNECTION: Final = frozenset({"connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"})
+"""Fields about the connection, which is the server's: what a mounted application says in them is left out."""
 _SAFE: Final = PCHAR + "/"
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
-from velo_core.mounting.place import Place
+from velo_core.mounting.place import OF_THE_CONNECTION, Place
 from velo_core.request import Request
 from velo_core.response import Response, StreamingResponse
 from velo_core.threads import in_thread
@@ -18,9 +18,6 @@ __all__ = ["WSGIApplication", "called"]
 Environ: TypeAlias = dict[str, Any]
 WSGIApplication: TypeAlias = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 """A WSGI 1.0.1 application."""
-
-_OF_THE_CONNECTION: Final = frozenset({"connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"})
-"""Fields about the connection, which is the server's: as in `mounting.asgi`, which who mounts WSGI alone does not import."""
 
 
 async def called(app: WSGIApplication, request: Request, place: Place) -> Response:
@@ -86,7 +83,7 @@ class _Call:
         if self.status and exc_info is None:
             raise RuntimeError("the mounted application called start_response twice")
         lowered = [(name.lower(), value) for name, value in headers]
-        self.status, self.headers = int(status[:3]), [header for header in lowered if header[0] not in _OF_THE_CONNECTION]
+        self.status, self.headers = int(status[:3]), [header for header in lowered if header[0] not in OF_THE_CONNECTION]
         return self.written.append
 
     def response(self) -> Response:
