@@ -132,6 +132,43 @@ def test_ctrl_c_gives_up_a_start_that_does_not_end(serve: Serve, write: Write, o
     assert result.out.count("given up") == result.out.count("starting")
 
 
+SIGNALLED_ELSEWHERE = """
+import asyncio
+import signal
+import threading
+from contextlib import asynccontextmanager
+from velo_core import Velo
+
+@asynccontextmanager
+async def lifespan(app):
+    about_to_wait = threading.Event()
+
+    def take_signal():
+        about_to_wait.wait()
+        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+
+    asyncio.get_running_loop().call_soon(about_to_wait.set)
+    threading.Thread(target=take_signal).start()
+    try:
+        await asyncio.sleep(3600)
+    finally:
+        print("given up", flush=True)
+    yield
+
+app = Velo(lifespan=lifespan)
+"""
+
+
+@each_server
+def test_a_signal_that_another_thread_takes_gives_up_a_start_too(serve: Serve, write: Write, options: list[str]) -> None:
+    """It does not interrupt the wait of the event loop; neither does one that comes just before that begins."""
+    write("shop.py", SIGNALLED_ELSEWHERE)
+    running = serve("shop", *options)
+
+    assert running.out.wait("given up")
+    running.close()
+
+
 IMPORTING = """
 import time
 

@@ -23,6 +23,9 @@ from velo_cli.worker import Ended, Life, load
 
 __all__ = ["serve"]
 
+SIGNALS_SECONDS = 0.2
+"""How often the parent looks for signals while its workers serve."""
+
 
 def serve(settings: Settings, outbox: Outbox) -> int:
     """Serves until a signal ends it, or a worker that ends by itself.
@@ -44,7 +47,9 @@ def _watch(settings: Settings, outbox: Outbox) -> int:
     try:
         with signals_held():
             workers += [spawn(_work, settings, outbox) for _ in range(settings.workers)]
-        wait([worker.sentinel for worker in workers])
+        # Not for ever: a signal that comes just before the wait begins does not end it.
+        while not wait([worker.sentinel for worker in workers], SIGNALS_SECONDS):
+            pass
         return 1
     finally:
         for number in ENDING:

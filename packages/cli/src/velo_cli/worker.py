@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import signal
+import socket
+import sys
 import threading
 from collections.abc import Generator
 from concurrent.futures import CancelledError
@@ -152,15 +154,47 @@ def _cancelled_by_signals() -> Generator[list[int]]:
 
     ending = ENDING if multiprocessing.parent_process() is None else (signal.SIGTERM,)  # see `adopt`
     previous = {number: signal.signal(number, handle) for number in ending}
-    release_signals()
     try:
-        yield seen
+        with _woken_by_signals(loop):
+            release_signals()
+            yield seen
     finally:
         over = True
         for number, handler in previous.items():
             signal.signal(number, handler)
     for late in seen:
         signal.raise_signal(late)
+
+
+@contextmanager
+def _woken_by_signals(loop: asyncio.AbstractEventLoop) -> Generator[None]:
+    """Ends the wait of the loop when a signal has come.
+
+    One that comes just before the wait begins, or to another thread, does not interrupt it, and its handler would run when something else
+    does. Some loops, such as uvloop's and those of Windows, see to that themselves.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    reading, writing = socket.socketpair()
+    with reading, writing:
+        reading.setblocking(False)
+        writing.setblocking(False)
+        before = signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
+        if before != -1:
+            signal.set_wakeup_fd(before, warn_on_full_buffer=False)
+            yield
+            return
+
+        def drain() -> None:  # in Python, so that the handler has run when it returns
+            reading.recv(4096)
+
+        loop.add_reader(reading, drain)
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(-1)
+            loop.remove_reader(reading)
 
 
 @contextmanager
