@@ -166,7 +166,6 @@ def test_a_signal_that_another_thread_takes_gives_up_a_start_too(serve: Serve, w
     running = serve("shop", *options)
 
     assert running.out.wait("given up")
-    running.close()
 
 
 IMPORTING = """

@@ -179,6 +179,19 @@ async def test_who_sends_is_told_that_the_client_has_gone(protocol: str) -> None
 
 
 @both_protocols
+async def test_what_is_no_message_is_refused_by_those_who_send(protocol: str) -> None:
+    async def handle(socket: WebSocket, server: SlowServer) -> None:
+        server.goes_on.set()
+        with pytest.raises(TypeError, match="send_text takes str, not int"):
+            await socket.send_text(cast("Any", 5))
+        with pytest.raises(TypeError, match="send_bytes takes bytes, not str"):
+            await socket.send_bytes(cast("Any", "text"))
+        await socket.send_text("sound")
+
+    assert await talk(protocol, handle) == ["sound", "closed"]
+
+
+@both_protocols
 async def test_a_close_waits_for_the_message_before_it(protocol: str) -> None:
     async def handle(socket: WebSocket, server: SlowServer) -> None:
         sending = asyncio.ensure_future(socket.send_text("last words"))

@@ -227,8 +227,8 @@ class _Content:
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
 
-    async def __anext__(self) -> bytes:
-        return await anext(self._pieces)
+    def __anext__(self) -> Awaitable[bytes]:
+        return anext(self._pieces)  # no coroutine of its own for each
 
     async def aclose(self) -> None:
         """See `_Bridge.close`."""
