@@ -226,3 +226,23 @@ def test_errors_of_handlers_are_answered_by_velo(make: Make) -> None:
     assert ask(app, "/refuses")[0] == "409 Conflict"
     assert ask(app, "/fails")[0] == "500 Internal Server Error"
     assert ask(app, "/handled")[::2] == ("500 Internal Server Error", b'["handled"]')
+
+
+def test_what_a_stream_without_content_has_opened_is_closed_after_the_response(make: Make) -> None:
+    app = make()
+    closed: list[bool] = []
+
+    async def session() -> AsyncIterator[None]:
+        yield
+        closed.append(True)
+
+    @app.get("/", dependencies=[Depends(session)])
+    async def show() -> StreamingResponse:
+        return StreamingResponse([b"not sent"], 204)
+
+    answer = begin(app)
+    assert closed == []
+
+    assert b"".join(answer) == b""
+    answer.close()
+    assert closed == [True]
